@@ -1,0 +1,76 @@
+//! A finding: one judged observation, with what to do about it. Findings are made by the judging
+//! modules only; nothing here judges.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Code;
+
+/// The outcome of a gate. `Inconclusive` is a real answer: a time-out, a 4xx or a fault of our own
+/// never makes a `Fail` by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Pass,
+    Inconclusive,
+    Fail,
+}
+
+/// How much a finding matters to the cut-over. Ordered: the gravest is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Blocking,
+}
+
+/// Who has to act. The words are interface: pages, mails and `waiting_for` show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The customer or whoever runs its mail server and firewall.
+    Customer,
+    /// The reseller, who relays the MX change to the DNS provider.
+    Partner,
+    DnsProvider,
+    /// The service desk.
+    Desk,
+    /// The filtering service itself.
+    Vendor,
+    /// Nobody: only time has to pass.
+    Time,
+    Nobody,
+}
+
+/// One judged observation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    pub code: Code,
+    pub severity: Severity,
+    /// What it is about: `mail.example.com:25`, `example.com`, `ns2.example.net (192.0.2.53)`.
+    pub subject: String,
+    /// What was observed, with addresses, codes and times. One or two sentences.
+    pub detail: String,
+    /// What to do, with the exact values to type.
+    pub remedy: String,
+    pub who: Actor,
+    /// Ids of the vantages that saw it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vantages: Vec<String>,
+    pub observed_at: Timestamp,
+}
+
+/// What a gate's judgement returns: the verdict and the findings that explain it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// The findings that forbid a permit.
+    pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.severity == Severity::Blocking)
+    }
+}

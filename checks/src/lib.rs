@@ -1,0 +1,23 @@
+//! Observation → finding → verdict: what a mail cut-over looks like, and what it means.
+//!
+//! Everything here is a plain function of its arguments. There is no socket, no runtime, no database
+//! and no clock in this crate: whoever observes passes the observation and the time in.
+//!
+//! | module | answers |
+//! | --- | --- |
+//! | [`observation`] | what was seen, word for word, before anybody judged it |
+//! | [`finding`] | what a judgement looks like: code, severity, remedy, who must act |
+//! | [`code`] | the catalogue of codes, each with its explanation |
+//! | [`name`] | domain names compared as names, never as strings |
+//! | [`target`] | which addresses a probe may never connect to |
+
+pub mod code;
+pub mod finding;
+pub mod mx;
+pub mod name;
+pub mod observation;
+pub mod target;
+
+pub use code::Code;
+pub use finding::{Actor, Finding, Judgement, Severity, Verdict};
+pub use name::DomainName;

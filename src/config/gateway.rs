@@ -1,0 +1,86 @@
+//! The filtering service: its MX hosts, its egress addresses, and how its routes are set.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use fencepost_checks::DomainName;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewayConfig {
+    /// What the customer's MX must name.
+    pub mx_hosts: Vec<MxHost>,
+    /// From where the gateway delivers: what the customer's firewall must allow.
+    pub egress: Vec<EgressAddress>,
+    /// SMTP port of the MX hosts: 25, except in a laboratory.
+    pub smtp_port: u16,
+    /// TTL to recommend for the new MX records, seconds.
+    pub mx_ttl: u32,
+    /// Name the probes say in EHLO; must resolve both ways.
+    pub ehlo_name: DomainName,
+    /// A domain that the gateway certainly does not serve, to see that it refuses it.
+    pub foreign_domain: DomainName,
+    pub adapter: AdapterConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MxHost {
+    pub name: DomainName,
+    pub preference: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EgressAddress {
+    pub address: IpAddr,
+    /// For people: `helsinki-1`.
+    #[serde(default)]
+    pub label: String,
+    /// Whether this host can bind the address as a source (a local vantage).
+    #[serde(default = "yes")]
+    pub local: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdapterConfig {
+    /// Routes are somebody else's: they are shown, not written. The gate in front of the permit
+    /// still asks the gateway itself.
+    Manual,
+    Postfix {
+        /// Map file of `relay_domains`.
+        relay_domains: PathBuf,
+        /// Map file of `transport_maps`.
+        transport: PathBuf,
+        /// Run after a change, for example `["postfix", "reload"]`.
+        reload: Vec<String>,
+    },
+    Http {
+        /// Routes are `PUT` and `DELETE` below this URL.
+        url: String,
+        /// File that holds the bearer token.
+        #[serde(default)]
+        token_file: Option<PathBuf>,
+    },
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        let name = |text: &str| DomainName::parse(text).expect("a literal that is a valid name");
+        Self {
+            mx_hosts: Vec::new(),
+            egress: Vec::new(),
+            smtp_port: 25,
+            mx_ttl: 300,
+            ehlo_name: name("probe.gateway.example"),
+            foreign_domain: name("not-served-here.example"),
+            adapter: AdapterConfig::Manual,
+        }
+    }
+}

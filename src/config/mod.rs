@@ -1,0 +1,31 @@
+//! One typed struct a YAML section. Unknown keys, wrong types and duplicate keys are errors with
+//! file, line and column. Every default is safe and runs.
+
+mod commerce;
+mod gateway;
+mod http;
+mod notify;
+mod probe;
+mod store;
+
+pub use commerce::{CommerceConfig, OnNoDecision};
+pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
+pub use http::HttpConfig;
+pub use notify::NotifyConfig;
+pub use probe::ProbeConfig;
+pub use store::{EngineConfig, StoreConfig};
+
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub store: StoreConfig,
+    pub engine: EngineConfig,
+    pub http: HttpConfig,
+    pub gateway: GatewayConfig,
+    pub probe: ProbeConfig,
+    pub notify: NotifyConfig,
+    pub commerce: CommerceConfig,
+}

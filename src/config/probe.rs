@@ -1,0 +1,62 @@
+//! How observations are made, and what they may reach.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProbeConfig {
+    /// Recursive resolvers that look after the change as the world sees it. The first that answers
+    /// also resolves host names for the probes. Empty: those of the system.
+    pub resolvers: Vec<SocketAddr>,
+    /// Where delegations are looked up from; empty: through the resolvers.
+    pub roots: Vec<SocketAddr>,
+    /// Port of authoritative servers: 53, except in a laboratory.
+    pub dns_port: u16,
+    /// Seconds for one DNS question, per attempt.
+    pub dns_timeout_ms: u64,
+    pub dns_attempts: u32,
+    /// Source addresses that are no gateway addresses: controls. `0.0.0.0` lets the system choose.
+    pub outsiders: Vec<IpAddr>,
+    pub connect_timeout_ms: u64,
+    /// For the whole banner.
+    pub banner_timeout_ms: u64,
+    /// For each later stage.
+    pub stage_timeout_ms: u64,
+    /// For a whole dialogue.
+    pub total_timeout_ms: u64,
+    /// Milliseconds between two connections to the same address from different vantages.
+    pub pause_ms: u64,
+    /// Networks (CIDR) that may be probed although they are private or special.
+    pub allow_targets: Vec<String>,
+    /// Port of MTA-STS policy servers: 443, except in a laboratory.
+    pub https_port: u16,
+    /// Additional trusted roots (PEM), for laboratories and private authorities.
+    pub extra_roots: Option<PathBuf>,
+    /// A connection's DNS questions at the same time.
+    pub dns_concurrency: usize,
+}
+
+impl Default for ProbeConfig {
+    fn default() -> Self {
+        Self {
+            resolvers: Vec::new(),
+            roots: Vec::new(),
+            dns_port: 53,
+            dns_timeout_ms: 2_000,
+            dns_attempts: 2,
+            outsiders: Vec::new(),
+            connect_timeout_ms: 15_000,
+            banner_timeout_ms: 60_000,
+            stage_timeout_ms: 60_000,
+            total_timeout_ms: 180_000,
+            pause_ms: 5_000,
+            allow_targets: Vec::new(),
+            https_port: 443,
+            extra_roots: None,
+            dns_concurrency: 32,
+        }
+    }
+}

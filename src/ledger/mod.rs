@@ -1,0 +1,97 @@
+//! The billing ledger: append-only, evidenced, hash-chained, bitemporal. Plain functions; the store
+//! keeps what is made here, and nothing else makes billing entries.
+
+mod money;
+
+pub use money::{Currency, Money, MoneyError};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// An entry before it has its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EntryDraft {
+    pub customer_id: String,
+    pub kind: EntryKind,
+    pub valid_from: Date,
+    pub evidence: Evidence,
+    /// Who entered it: a user, or `engine`.
+    pub recorded_by: String,
+    pub approved_by: Option<String>,
+    /// Seq of the entry that this one replaces.
+    pub supersedes: Option<u64>,
+}
+
+/// What an entry says. The names are interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EntryKind {
+    TrialSet {
+        ends: Date,
+    },
+    /// `valid_from` is B, the first charged day.
+    Activated,
+    PriceSet {
+        mode: PriceMode,
+        amount: Money,
+    },
+    MailboxBasisSet {
+        mailboxes: u32,
+    },
+    GroupSet {
+        group: u8,
+    },
+    Decision {
+        customer: bool,
+    },
+    NoticeGiven {
+        ends: Date,
+    },
+    NoticeWithdrawn,
+    Deactivated,
+    PartnerSet {
+        partner: String,
+    },
+    BillingPartySet {
+        party: String,
+    },
+    /// Takes one earlier entry out.
+    Void {
+        target: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceMode {
+    Total,
+    PerMailbox,
+}
+
+/// On what an entry rests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Evidence {
+    /// A raw message kept by its SHA-256 (hex).
+    Mail {
+        sha256: String,
+        message_id: Option<String>,
+        received: Timestamp,
+    },
+    Order {
+        order_id: String,
+        sha256: String,
+    },
+    /// A rule with its version and the facts it used.
+    Rule {
+        rule: String,
+        version: u32,
+        facts: String,
+    },
+    /// A document given by a desk user (`--evidence FILE`), kept by its SHA-256.
+    Document {
+        sha256: String,
+        name: String,
+    },
+}

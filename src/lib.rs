@@ -1,0 +1,26 @@
+//! fencepost takes a customer of an e-mail filtering service from order to invoice.
+//!
+//! | module | for | never in there |
+//! | --- | --- | --- |
+//! | `fencepost-checks` (crate) | observation → finding → verdict | sockets, clock, database |
+//! | [`order`] | what an order may contain | I/O |
+//! | [`lifecycle`] | both state machines, permit, calendar | I/O, clock |
+//! | [`ledger`] | billing entries, hash chain, invoices | I/O, clock |
+//! | [`store`] | everything that is kept; the only SQL | decisions |
+//! | [`engine`] | drives the lifecycle with facts | SQL, sockets of its own |
+//! | [`probe`] | DNS, SMTP and HTTPS observations | judgement |
+//! | [`gateway`] | sets routes on the gateway | decisions |
+//! | [`notify`] | renders and sends mail | decisions |
+//! | [`http`] | API and pages | SQL, probes |
+//! | [`config`] | typed sections of the YAML file | behaviour |
+//! | [`clock`] | the only reading of the wall clock | |
+//! | [`demo`] | a laboratory on loopback that runs this very engine | shortcuts |
+//! | [`cli`] | one file a command; wires everything | |
+
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod ledger;
+pub mod lifecycle;
+pub mod order;
+pub mod store;

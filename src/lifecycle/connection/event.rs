@@ -1,0 +1,127 @@
+//! What a decision consists of: events (history), effects (to be done by others).
+
+use fencepost_checks::Code;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::state::{AcceptedMx, Connection, Gate, Health, Observed, Phase, ReleaseCause, RouteMode};
+
+/// What `decide` returns. `observed` replaces the observation intervals; `events` are folded into
+/// the rest of the state, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+    pub observed: Observed,
+    /// Bring forward every probe timer to now (a person asked, or the path is urgent).
+    pub hurry: bool,
+}
+
+impl Decision {
+    /// Nothing happened.
+    #[must_use]
+    pub fn nothing(state: &Connection) -> Self {
+        Self { events: Vec::new(), effects: Vec::new(), observed: state.observed.clone(), hurry: false }
+    }
+}
+
+/// One line of a connection's history. Serialised into the `event` table; never edited.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    PhaseEntered {
+        phase: Phase,
+        why: String,
+    },
+    PermitIssued {
+        number: u32,
+        valid_until: Timestamp,
+        evidence: Vec<String>,
+    },
+    PermitRevoked {
+        number: u32,
+        why: String,
+    },
+    PermitExpired {
+        number: u32,
+    },
+    EarlyCutover {
+        names: Vec<String>,
+    },
+    EarlyCutoverEnded,
+    WindowOpened,
+    WindowBroken {
+        by: String,
+    },
+    /// The observed MX set changed.
+    MxChanged {
+        verdict: String,
+        names: Vec<String>,
+    },
+    GateChanged {
+        gate: Gate,
+        verdict: String,
+        blocking: Vec<Code>,
+    },
+    RouteDesired {
+        mode: RouteMode,
+    },
+    RouteConfirmed {
+        mode: RouteMode,
+    },
+    MxAccepted {
+        accepted: AcceptedMx,
+    },
+    HealthChanged {
+        health: Health,
+    },
+    ToldOverdue,
+    ReleaseStarted {
+        cause: ReleaseCause,
+    },
+    ReleaseWithdrawn,
+    ToldToMove,
+    Departed {
+        route_needed_until: Timestamp,
+    },
+    Returned,
+}
+
+/// Something for others to do. Carried out after the commit, at least once, with a dedupe key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Send a notice; with `valid_if`, only while that permit is still valid at the moment of sending.
+    Notify { notice: Notice, valid_if: Option<u32> },
+    /// The gateway's route shall be so.
+    Route { mode: RouteMode },
+    /// The customer's subscription learns of it.
+    DomainConnected { at: Timestamp },
+    /// The route is gone.
+    DomainReleased { at: Timestamp },
+    /// Withdrawn before a route existed.
+    DomainCancelled { at: Timestamp },
+}
+
+/// Every message that a connection can cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    OrderReceived,
+    FirewallInstructions,
+    MxChangeMayBeRelayed,
+    PermissionWithdrawn,
+    MxChangeSeen,
+    EarlyCutoverAlarm,
+    MayCloseOldPath,
+    Connected,
+    Overdue,
+    Drift,
+    Repaired,
+    DeliveryFailing,
+    /// Service is ending: move the MX away now (the next destination accepts mail).
+    MoveAway,
+    /// STOP: somebody may still act on yesterday's go-ahead.
+    Stop,
+    Released,
+}

@@ -1,0 +1,73 @@
+//! What the outside tells a connection. Facts may arrive late, twice, or contradict each other.
+
+use fencepost_checks::mx::MxVerdict;
+use fencepost_checks::{Code, DomainName, Verdict};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::state::{Gate, ReleaseCause, RouteMode};
+
+/// One thing that became known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The desk registered the customer (or `auto_register`).
+    Registered { by: String },
+    /// A gate was looked at.
+    Gate(GateFact),
+    /// A round of MX questions ended.
+    Mx(MxFact),
+    /// The gateway confirmed a route.
+    RouteApplied { mode: RouteMode, at: Timestamp },
+    /// While releasing: whether the next destination accepts mail from outsiders.
+    NextDestination { accepts: bool, at: Timestamp },
+    /// The desk accepts an MX set as it is.
+    MxAccepted { names: Vec<DomainName>, reason: String, by: String },
+    /// The service ends for this domain.
+    Release { cause: ReleaseCause, by: String },
+    /// The customer stays after all.
+    ReleaseWithdrawn { by: String },
+    /// The order is withdrawn.
+    Cancel { by: String, reason: String },
+    /// A person asked to look again now: brings timers forward, decides nothing.
+    Recheck { by: String },
+    /// Only time has passed.
+    Due,
+}
+
+/// The judgement of one gate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GateFact {
+    pub gate: Gate,
+    pub verdict: Verdict,
+    /// Codes of blocking findings, sorted, without duplicates.
+    pub blocking: Vec<Code>,
+    /// When the observation was made (its oldest part).
+    pub observed_at: Timestamp,
+    /// Ask again no earlier than this long after the observation.
+    pub retry_after: Option<SignedDuration>,
+    /// Id of the stored evidence.
+    pub evidence: String,
+}
+
+/// The judgement of one round of MX questions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MxFact {
+    pub verdict: MxVerdict,
+    pub ours_published: bool,
+    pub old_published: bool,
+    /// Every authoritative address answered (those left out as dead do not count).
+    pub complete: bool,
+    /// All authoritative addresses answered with what is accepted, nothing else was published.
+    pub clean: bool,
+    /// No observer names the gateway: authoritative and resolvers.
+    pub gone: bool,
+    /// A resolver still gives the old set (only falsifies, never proves).
+    pub resolvers_stale: bool,
+    pub t_star: Option<Timestamp>,
+    pub observed_at: Timestamp,
+    /// For people: which server said what, where the round was not clean.
+    pub broken_by: Option<String>,
+    /// The MX names seen, for the event.
+    pub names: Vec<String>,
+}

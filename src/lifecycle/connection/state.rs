@@ -1,0 +1,207 @@
+//! What is known of a connection. Everything but [`Observed`] is a fold of events; [`Observed`]
+//! keeps observation intervals, so that an unchanged re-check costs no event.
+
+use fencepost_checks::mx::MxVerdict;
+use fencepost_checks::{Code, DomainName, Verdict};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::permit::Permit;
+
+/// Where a connection stands. The names are interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Ordered,
+    Allowlisting,
+    Probing,
+    Provisioning,
+    Ready,
+    Confirming,
+    Connected,
+    Drifted,
+    Releasing,
+    Released,
+    Cancelled,
+}
+
+/// The state of one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Connection {
+    pub domain: DomainName,
+    /// Every own server is a hosted platform that cannot be firewalled: no allowlist gate.
+    pub hosted: bool,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+    /// The MX named the gateway before there was a permit (overlay in any phase before `ready`).
+    pub early_cutover_since: Option<Timestamp>,
+    /// Once live by early cut-over, `confirming` runs without a permit.
+    pub permit: Option<Permit>,
+    /// How many permits were ever issued; numbers the next one.
+    pub permits_issued: u32,
+    pub window: Option<Window>,
+    pub connected_at: Option<Timestamp>,
+    pub accepted_mx: Option<AcceptedMx>,
+    pub release: Option<Release>,
+    pub health: Health,
+    /// What the gateway is asked to do with the domain's mail.
+    pub route: RouteMode,
+    /// Notices that were given once and must not be given again in this stay, e.g. 72 h overdue.
+    pub told_overdue: bool,
+    pub observed: Observed,
+}
+
+/// What the gateway does with mail for the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteMode {
+    /// 451: a premature MX change loses nothing, senders retry.
+    Defer,
+    /// Filter and relay to the own servers.
+    Deliver,
+    /// 550, only by the announced cut-off.
+    Reject,
+    /// The gateway does not know the domain.
+    Absent,
+}
+
+/// The gates in front of a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    Allowlist,
+    Probe,
+    /// Each gateway MX host, asked from outside, accepts the domain.
+    Gateway,
+    Lint,
+}
+
+/// The connection-confirmation window.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// When the first new answer was seen; the 72 h count from here and are never reset.
+    pub first_change_at: Timestamp,
+    /// Start of the present unbroken stretch.
+    pub opened_at: Timestamp,
+    /// What broke the last stretch, for people.
+    pub broken_by: Option<String>,
+}
+
+/// An MX set that the desk accepted although it is not the gateway's alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AcceptedMx {
+    pub names: Vec<DomainName>,
+    pub reason: String,
+    pub by: String,
+}
+
+/// How the service ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Release {
+    pub cause: ReleaseCause,
+    pub since: Timestamp,
+    /// The next destination accepts mail from outsiders: only then is the customer told to move.
+    pub told_to_move: bool,
+    /// When observers first agreed that nothing names the gateway any more.
+    pub departed_at: Option<Timestamp>,
+    /// T* of the departure: the route stays at least until then.
+    pub route_needed_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseCause {
+    /// The trial ended with "no customer".
+    Declined,
+    /// A notice period ended.
+    Terminated,
+    /// The order was withdrawn after a route existed.
+    Withdrawn,
+}
+
+/// Whether a connected customer's own server still takes mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Good,
+    DeliveryFailing,
+}
+
+/// Observation intervals: the input of decisions, not part of the event fold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Observed {
+    pub allowlist: Option<GateSeen>,
+    pub probe: Option<GateSeen>,
+    pub gateway: Option<GateSeen>,
+    pub lint: Option<GateSeen>,
+    pub mx: Option<MxSeen>,
+    /// The gateway confirmed this mode last.
+    pub route_confirmed: Option<RouteMode>,
+    /// While releasing: whether the next destination accepts mail from outsiders.
+    pub next_destination_ok: Option<bool>,
+}
+
+/// One gate as last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GateSeen {
+    pub verdict: Verdict,
+    /// Codes of blocking findings, sorted.
+    pub blocking: Vec<Code>,
+    /// First and last time that this verdict with these codes was seen without another in between.
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// The last time it passed: the age of the evidence.
+    pub last_pass_at: Option<Timestamp>,
+    /// Ask again no earlier than this (greylisting, rate limit).
+    pub not_before: Option<Timestamp>,
+    /// Rounds in a row without a pass, for back-off.
+    pub misses: u32,
+    /// Id of the stored evidence.
+    pub evidence: String,
+}
+
+/// The MX as last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MxSeen {
+    pub verdict: MxVerdict,
+    /// Some authoritative answer names a gateway MX host.
+    pub ours_published: bool,
+    /// Some authoritative answer lacks what is accepted.
+    pub old_published: bool,
+    /// Every authoritative address answered.
+    pub complete: bool,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// Consecutive rounds that were clean (all authoritative addresses, all as accepted).
+    pub clean_rounds: u32,
+    pub last_clean_at: Option<Timestamp>,
+    /// Consecutive rounds that showed something else than accepted.
+    pub bad_rounds: u32,
+    pub bad_since: Option<Timestamp>,
+    /// The instant after which every TTL-honouring sender uses the new MX, as of the last round.
+    pub t_star: Option<Timestamp>,
+    /// No observer, authoritative or recursive, names the gateway.
+    pub gone: bool,
+    pub gone_since: Option<Timestamp>,
+}
+
+/// What the engine does when a timer is due. One timer of a kind a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// Probe the firewall from every egress address and the outsiders.
+    Allowlist,
+    /// A whole SMTP dialogue with the own servers.
+    Probe,
+    /// Ask the gateway's MX hosts from outside.
+    Gateway,
+    Lint,
+    /// A round of MX questions.
+    Mx,
+    /// Bring the gateway's route in line with what is desired.
+    Route,
+    /// Ask the next destination whether it accepts mail from outsiders.
+    NextDestination,
+    /// Only time passes: permit expiry, end of window, 72 h, 14 days.
+    Deadline,
+}

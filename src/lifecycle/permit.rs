@@ -1,0 +1,20 @@
+//! The permit: the evidence-backed statement that the MX change may be relayed now.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A permit expires this long after its oldest evidence.
+pub const VALIDITY: SignedDuration = SignedDuration::from_hours(6);
+
+/// An issued permit that was neither revoked nor has it expired by event. Whether it is valid *now*
+/// is a question with a time in it: see [`Permit::is_valid`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Permit {
+    /// Counts within the connection; `id` in interfaces is `<connection id>/<number>`.
+    pub number: u32,
+    pub issued_at: Timestamp,
+    /// Oldest evidence + [`VALIDITY`], as known when the permit was issued. Renewals by passing
+    /// re-probes move the instant without an event: ask the state, not this field alone.
+    pub valid_until: Timestamp,
+    pub evidence: Vec<String>,
+}

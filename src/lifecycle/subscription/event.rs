@@ -1,0 +1,104 @@
+//! Facts, events and effects of a subscription.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::state::{Dates, Phase};
+use crate::ledger::EntryDraft;
+
+/// One thing that became known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    Registered {
+        by: String,
+    },
+    DomainConnected {
+        domain: String,
+        at: Timestamp,
+    },
+    DomainReleased {
+        domain: String,
+        at: Timestamp,
+    },
+    DomainCancelled {
+        domain: String,
+        at: Timestamp,
+    },
+    /// "Customer" or "no customer", with the mail or document that says so.
+    Decided {
+        customer: bool,
+        group: Option<u8>,
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
+    /// Service is ended by the customer or partner; notice runs from the receipt of the mail.
+    NoticeGiven {
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
+    NoticeWithdrawn {
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
+    /// Only time has passed.
+    Due,
+}
+
+/// One line of a subscription's history.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    PhaseEntered { phase: Phase, why: String },
+    DatesPromised { dates: Dates, group: u8 },
+    Reminded { key: String },
+    Activated { charged_from: Date, why: String },
+    GroupSet { group: u8 },
+    NoticeRuns { ends: Date },
+    DomainCounted { connected: u32, open: u32 },
+}
+
+/// Something for others to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    Notify {
+        notice: Notice,
+    },
+    /// Appended to the ledger in the same commit.
+    Ledger {
+        entry: EntryDraft,
+    },
+    /// Every connection of the customer begins its release.
+    ReleaseDomains {
+        cause: crate::lifecycle::connection::ReleaseCause,
+    },
+    /// Every releasing connection of the customer stays after all.
+    KeepDomains,
+}
+
+/// Every message that a subscription can cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    TrialStarted,
+    TrialReminder,
+    TrialEnded,
+    DecisionNeeded,
+    /// A week ahead: without a decision the customer is invoiced.
+    WillBeInvoiced,
+    Invoiced,
+    ThankYou,
+    NoticeConfirmed,
+}
+
+/// What `decide` returns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+}

@@ -1,0 +1,87 @@
+//! An order as API, CLI and form take it, and every reason to refuse it. Pure: whether a domain is
+//! held elsewhere or a trial was had before is the store's to know.
+
+use fencepost_checks::DomainName;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Money;
+use crate::lifecycle::subscription::OrderKind;
+
+/// A checked order. Made by [`OrderForm::check`] only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub partner: String,
+    pub customer_name: String,
+    pub business_id: Option<String>,
+    pub billing_address: Option<String>,
+    pub vat_id: Option<String>,
+    /// `customer` or `partner`.
+    pub bill_to: BillTo,
+    pub contacts: Vec<Contact>,
+    pub domains: Vec<DomainName>,
+    pub servers: Vec<MailServer>,
+    /// The own mail is with a platform that cannot be firewalled.
+    pub hosted: bool,
+    /// Local part or whole address that the own server accepts.
+    pub test_mailbox: String,
+    pub mailboxes: u32,
+    pub kind: OrderKind,
+    /// Monthly total.
+    pub price: Money,
+    pub sales_rep: Option<String>,
+    pub invoicing_group: Option<u8>,
+    /// `en` or `fi`.
+    pub language: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillTo {
+    Customer,
+    Partner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    #[default]
+    En,
+    Fi,
+}
+
+/// Somebody to write to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    pub name: String,
+    pub email: String,
+    #[serde(default)]
+    pub role: ContactRole,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactRole {
+    /// At the customer: mail server and firewall.
+    #[default]
+    Technical,
+    /// At the partner: relays the MX change.
+    Partner,
+}
+
+/// An own mail server of the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Host name or address.
+    pub host: String,
+    #[serde(default = "smtp_port")]
+    pub port: u16,
+    /// A standby server only warns.
+    #[serde(default)]
+    pub standby: bool,
+}
+
+fn smtp_port() -> u16 {
+    25
+}

@@ -1,0 +1,96 @@
+//! What the engine and the web ask of a database, as transactions. Only this module contains SQL.
+//!
+//! [`Store`] is the list of use cases; SQLite implements it now, PostgreSQL will implement the same
+//! list. Nothing outside knows which one it talks to. Times are always handed in.
+
+mod types;
+
+use async_trait::async_trait;
+use fencepost_checks::DomainName;
+use jiff::Timestamp;
+
+pub use types::*;
+
+use crate::ledger::EntryDraft;
+
+/// The use cases. Every method is one transaction; a method that fails has changed nothing.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // --- Orders and people ---------------------------------------------------------------------
+
+    /// Stores an order: customer, one subscription, one connection a domain, their first events,
+    /// timers and notices. The idempotency key and the request's hash make a repetition return the
+    /// first answer.
+    async fn place_order(&self, order: NewOrder) -> StoreResult<Placed>;
+
+    async fn create_token(&self, token: NewToken) -> StoreResult<()>;
+    async fn tokens(&self) -> StoreResult<Vec<TokenRow>>;
+    /// `false` when there is no such token.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> StoreResult<bool>;
+    /// Looks a presented token up by the SHA-256 of its secret.
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRow>>;
+
+    // --- Engine --------------------------------------------------------------------------------
+
+    /// Takes due timers: at most one a subject and `limit` in all. Each gets `fence + 1`, the owner,
+    /// and becomes due again at `lease_until` should the owner die.
+    async fn claim(&self, request: ClaimRequest) -> StoreResult<Vec<Claim>>;
+
+    /// When the next timer or outbox item is due.
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+
+    async fn subject(&self, id: &str) -> StoreResult<Option<Subject>>;
+
+    /// The kept observations of a subject.
+    async fn observations(&self, subject_id: &str) -> StoreResult<Vec<Observation>>;
+
+    /// One outcome, all or nothing: timer by fence, subject by version, events, observations,
+    /// outbox, ledger entries, routes, the complete new set of timers.
+    async fn commit(&self, transition: Transition) -> StoreResult<CommitOutcome>;
+
+    /// Gives a claim up without an outcome; due again at `due_at`.
+    async fn abandon(&self, claim: &Claim, due_at: Timestamp, error: &str) -> StoreResult<()>;
+
+    /// Parks a claim: shown, and due no more until retried.
+    async fn park(&self, claim: &Claim, at: Timestamp, error: &str) -> StoreResult<()>;
+
+    async fn route(&self, domain: &DomainName) -> StoreResult<Option<RouteRow>>;
+
+    // --- Outbox --------------------------------------------------------------------------------
+
+    async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>>;
+    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<()>;
+
+    // --- Reading for people --------------------------------------------------------------------
+
+    async fn customer(&self, id: &str, scope: &Scope) -> StoreResult<Option<Customer>>;
+    async fn customers(&self, scope: &Scope, page: &Page) -> StoreResult<Listing<Customer>>;
+    /// The newest connection of a domain.
+    async fn domain(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>>;
+    async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>>;
+    /// Events after `after_seq`, oldest first, at most `limit`.
+    async fn events(&self, subject_id: &str, after_seq: u64, limit: u32) -> StoreResult<Vec<EventRow>>;
+    /// Notices that were or will be sent about a subject, newest last.
+    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>>;
+    async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>>;
+
+    // --- Ledger and invoicing ------------------------------------------------------------------
+
+    /// Appends entries outside a transition (an evidenced, approved change).
+    async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>>;
+    /// Entries in seq order, for one customer or all, after `after_seq`, at most `limit`.
+    async fn entries(&self, customer_id: Option<&str>, after_seq: u64, limit: u32) -> StoreResult<Vec<StoredEntry>>;
+    /// Keeps a document or raw mail by its SHA-256. Idempotent.
+    async fn keep_evidence(&self, sha256: &str, content: &[u8], at: Timestamp) -> StoreResult<()>;
+    async fn evidence(&self, sha256: &str) -> StoreResult<Option<Vec<u8>>>;
+    /// The lines already frozen for a customer, in any run.
+    async fn closed_run(&self, run_date: jiff::civil::Date) -> StoreResult<Option<ClosedRun>>;
+    async fn closed_runs(&self) -> StoreResult<Vec<ClosedRun>>;
+    /// Freezes a run. Refused with [`StoreError::Conflict`] when it is closed already with other bytes.
+    async fn close_run(&self, run: ClosedRun) -> StoreResult<()>;
+    /// Every customer id that the ledger knows, in id order, after `after`.
+    async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>>;
+
+    /// Whether the store answers and its schema is current.
+    async fn ready(&self) -> StoreResult<()>;
+}

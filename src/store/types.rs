@@ -1,0 +1,381 @@
+//! The values that go in and out of a store. Bodies are JSON text made by the layer that owns them.
+
+use fencepost_checks::DomainName;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::EntryDraft;
+use crate::lifecycle::connection::RouteMode;
+use crate::order::{MailServer, Order};
+
+pub type StoreResult<T> = Result<T, StoreError>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else was faster, or the request contradicts what is stored. The text is for people.
+    #[error("{0}")]
+    Conflict(String),
+    /// The same idempotency key came with another request (409).
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    #[error("not found")]
+    NotFound,
+    /// The database has a newer schema than this program.
+    #[error("the database has schema {found}, this program knows up to {known}: run a newer fencepost")]
+    NewerSchema { found: u32, known: u32 },
+    #[error("{what}")]
+    Database {
+        what: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Which rows somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    Partner(String),
+}
+
+/// A piece of a listing: `after` is the last key of the page before, opaque to callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub after: Option<String>,
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    pub rows: Vec<T>,
+    /// Present when there is more.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    Connection,
+    Subscription,
+}
+
+/// A subject as stored. `state` is the JSON of `Connection` or `Subscription`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub id: String,
+    pub kind: SubjectKind,
+    pub partner_id: String,
+    pub customer_id: String,
+    /// Only of connections.
+    pub domain: Option<DomainName>,
+    pub machine_version: u32,
+    pub state: String,
+    pub state_since: Timestamp,
+    pub version: u64,
+    /// Seq of its last event.
+    pub last_seq: u64,
+    /// The order it came from.
+    pub order: Order,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    pub now: Timestamp,
+    pub owner: String,
+    pub lease: SignedDuration,
+    pub limit: u32,
+}
+
+/// A due timer that is ours until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub subject_id: String,
+    /// Text form of the machine's timer kind, or `fact` (see [`TimerSet`]).
+    pub kind: String,
+    pub fence: u64,
+    pub attempt: u32,
+    pub due_at: Timestamp,
+}
+
+/// A timer as it shall be. The set in a [`Transition`] is complete: others of the subject vanish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerSet {
+    pub kind: String,
+    pub due_at: Timestamp,
+}
+
+/// One outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    pub subject_id: String,
+    /// The version it was decided on.
+    pub version: u64,
+    /// The claim whose work this was; `None` for a fact from outside (API, other subject).
+    pub claim: Option<Claim>,
+    pub at: Timestamp,
+    pub phase: String,
+    pub state: String,
+    pub state_since: Timestamp,
+    pub events: Vec<NewEvent>,
+    pub observations: Vec<Observation>,
+    pub outbox: Vec<NewOutbox>,
+    pub entries: Vec<EntryDraft>,
+    pub route: Option<RouteChange>,
+    pub timers: Vec<TimerSet>,
+    /// Makes a repeated request from outside return the first answer.
+    pub inbox: Option<InboxKey>,
+    /// Ids of outbox items (facts for this subject) that this transition consumes.
+    pub consumes: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    Committed {
+        version: u64,
+    },
+    /// The claim belongs to somebody else by now: drop the outcome.
+    FenceLost,
+    /// The subject changed meanwhile, the fence is still held: reload and decide again.
+    VersionConflict,
+    /// The inbox key or the consumed item was seen before: nothing to do.
+    Repeated,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    pub kind: String,
+    /// JSON.
+    pub body: String,
+    /// What caused it: a timer kind, `api:<who>`, `fact:<subject>`.
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub kind: String,
+    pub body: String,
+    pub cause: String,
+}
+
+/// What was last observed of one kind, kept as an interval: `first_at` moves only when `digest`
+/// changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// `mx`, `history`, `firewall`, `smtp`, `gateway`, `lint`, `next_destination`, `findings`.
+    pub kind: String,
+    pub digest: String,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// JSON.
+    pub body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOutbox {
+    /// Unique: a second insertion with the same key is ignored.
+    pub dedupe_key: String,
+    /// `notice`, `fact`.
+    pub kind: String,
+    /// JSON.
+    pub payload: String,
+    pub due_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxItem {
+    pub id: u64,
+    pub subject_id: String,
+    pub dedupe_key: String,
+    pub kind: String,
+    pub payload: String,
+    pub fence: u64,
+    pub attempt: u32,
+    /// When it was put there.
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutboxOutcome {
+    Sent {
+        detail: String,
+    },
+    /// No longer true at the moment of sending (permit gone).
+    Dropped {
+        reason: String,
+    },
+    Retry {
+        due_at: Timestamp,
+        error: String,
+    },
+    Parked {
+        error: String,
+    },
+}
+
+/// An outbox item as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    pub id: u64,
+    pub subject_id: String,
+    pub dedupe_key: String,
+    pub kind: String,
+    pub payload: String,
+    pub created_at: Timestamp,
+    pub due_at: Timestamp,
+    pub attempt: u32,
+    pub sent_at: Option<Timestamp>,
+    /// `pending`, `sent`, `dropped`, `parked`.
+    pub status: String,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedRow {
+    pub what: String,
+    pub subject_id: String,
+    pub since: Timestamp,
+    pub error: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteChange {
+    pub domain: DomainName,
+    pub mode: RouteMode,
+    pub servers: Vec<MailServer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRow {
+    pub domain: DomainName,
+    pub mode: RouteMode,
+    pub servers: Vec<MailServer>,
+    pub generation: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxKey {
+    pub key: String,
+    /// SHA-256 (hex) of method, path and body, with the token's id.
+    pub request_hash: String,
+    /// JSON to give again.
+    pub response: String,
+}
+
+/// An order with everything that comes into being with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    pub order_id: String,
+    pub customer_id: String,
+    pub order: Order,
+    pub at: Timestamp,
+    pub by: String,
+    pub subjects: Vec<NewSubject>,
+    pub entries: Vec<EntryDraft>,
+    pub inbox: Option<InboxKey>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSubject {
+    pub id: String,
+    pub kind: SubjectKind,
+    pub domain: Option<DomainName>,
+    pub phase: String,
+    pub state: String,
+    pub events: Vec<NewEvent>,
+    pub outbox: Vec<NewOutbox>,
+    pub route: Option<RouteChange>,
+    pub timers: Vec<TimerSet>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placed {
+    /// Stored now.
+    New { customer_id: String },
+    /// The same request was answered before; here is that answer.
+    Repeated { response: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    pub id: String,
+    pub order_id: String,
+    pub order: Order,
+    pub ordered_at: Timestamp,
+    pub subscription: Subject,
+    pub connections: Vec<Subject>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainRow {
+    pub connection: Subject,
+    pub customer_id: String,
+    /// Next timer of the connection.
+    pub next_check_at: Option<Timestamp>,
+    /// Another customer holds the domain; shown to the desk alone (`DOMAIN_HELD`).
+    pub held_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DomainFilter {
+    pub phase: Option<String>,
+    /// Part of the domain's beginning.
+    pub prefix: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Desk,
+    Partner,
+    Accounting,
+    Agent,
+    Viewer,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewToken {
+    pub id: String,
+    /// SHA-256 of the secret; the secret itself is shown once and never stored.
+    pub hash: [u8; 32],
+    pub role: Role,
+    /// Only with role `partner` (and `viewer`, where it is limited to one).
+    pub partner: Option<String>,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    pub id: String,
+    pub role: Role,
+    pub partner: Option<String>,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A ledger entry in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    pub seq: u64,
+    pub recorded_at: Timestamp,
+    pub draft: EntryDraft,
+    pub prev_hash: [u8; 32],
+    pub hash: [u8; 32],
+}
+
+/// A frozen invoicing run. `lines` are its canonical bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedRun {
+    pub run_date: jiff::civil::Date,
+    pub closed_at: Timestamp,
+    pub closed_by: String,
+    /// Ledger head it rests on.
+    pub head_seq: u64,
+    pub head_hash: [u8; 32],
+    pub lines: Vec<u8>,
+}

@@ -5,6 +5,7 @@
 //! | `fencepost-checks` (crate) | observation → finding → verdict | sockets, clock, database |
 //! | [`order`] | what an order may contain | I/O |
 //! | [`lifecycle`] | both state machines, permit, calendar | I/O, clock |
+//! | [`status`] | what partners and notices are told about a domain | I/O, clock |
 //! | [`ledger`] | billing entries, hash chain, invoices | I/O, clock |
 //! | [`store`] | everything that is kept; the only SQL | decisions |
 //! | [`engine`] | drives the lifecycle with facts | SQL, sockets of its own |
@@ -23,4 +24,5 @@ pub mod engine;
 pub mod ledger;
 pub mod lifecycle;
 pub mod order;
+pub mod status;
 pub mod store;

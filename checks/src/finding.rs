@@ -1,7 +1,7 @@
 //! A finding: one judged observation, with what to do about it. Findings are made by the judging
 //! modules only; nothing here judges.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Code;
@@ -66,6 +66,9 @@ pub struct Finding {
 pub struct Judgement {
     pub verdict: Verdict,
     pub findings: Vec<Finding>,
+    /// Ask again no earlier than this long after the observation (greylisting, rate limits).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<SignedDuration>,
 }
 
 impl Judgement {

@@ -1,11 +1,19 @@
 //! What the engine needs from the outside world.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
+use crate::ledger::Money;
 use crate::lifecycle::connection::RouteMode;
-use crate::order::MailServer;
+use crate::lifecycle::subscription::{Dates, OrderKind};
+use crate::order::{Language, MailServer};
+use crate::status::DomainStatus;
 
 /// Executes observations. Never judges; never fails: what could not be observed is part of the
 /// observation (`VantageFault`, `TimedOut`, …). Every call is bounded in time by its configuration.
@@ -77,31 +85,55 @@ pub enum GatewayError {
     Failed(String),
 }
 
-/// Sends mail.
+/// Renders a notice and hands it to the next hop.
 #[async_trait]
-pub trait Mailer: Send + Sync {
-    /// Hands one message to the next hop. `message_id` makes a repetition recognisable.
+pub trait Notifier: Send + Sync {
+    /// Delivers one letter; the text returned is kept with the outbox item (next hop's reply).
+    /// The Message-ID derives from `letter.dedupe_key`, so that a repetition is recognisable.
     ///
     /// # Errors
-    /// [`MailError::Permanent`] must not be tried again; [`MailError::Transient`] may.
-    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+    /// [`NotifyError::Permanent`] must not be tried again; [`NotifyError::Transient`] may.
+    async fn deliver(&self, letter: &Letter) -> Result<String, NotifyError>;
 }
 
-/// A rendered message.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Mail {
-    /// Without angle brackets.
-    pub message_id: String,
+/// Everything that a notice may speak of. Made by the engine at the moment of sending, so that a
+/// letter never says what has ceased to be true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Snake-case name of the notice, for example `mx_change_may_be_relayed`.
+    pub notice: String,
+    pub dedupe_key: String,
+    pub language: Language,
+    /// Addresses, already chosen for this notice.
     pub to: Vec<String>,
-    pub subject: String,
-    pub text: String,
-    pub html: String,
-    /// Threads the messages of one domain.
-    pub in_reply_to: Option<String>,
+    pub at: Timestamp,
+    pub customer_name: String,
+    pub partner: String,
+    /// Of the connection that it is about, where it is about one.
+    pub status: Option<DomainStatus>,
+    /// Gateway egress addresses, for firewall instructions.
+    pub egress: Vec<IpAddr>,
+    pub servers: Vec<MailServer>,
+    pub hosted: bool,
+    pub commerce: Option<CommerceFacts>,
+}
+
+/// What commercial notices speak of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommerceFacts {
+    pub customer_id: String,
+    pub domains: Vec<String>,
+    pub price: Money,
+    pub mailboxes: u32,
+    pub kind: OrderKind,
+    pub group: Option<u8>,
+    pub dates: Option<Dates>,
+    pub charged_from: Option<Date>,
+    pub notice_ends: Option<Date>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum MailError {
+pub enum NotifyError {
     #[error("{0}")]
     Transient(String),
     #[error("{0}")]

@@ -1,0 +1,98 @@
+//! What a partner is told about a domain: one answer, its reason, who has to act, and the evidence.
+//! API, pages and notices all show this one value. Pure: a projection of the connection, its kept
+//! observations and the configuration at an instant.
+
+use fencepost_checks::mx::MxVerdict;
+use fencepost_checks::{Actor, DomainName, Finding};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::connection::Phase;
+
+/// What to do now. The words are interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerKind {
+    Wait,
+    ChangeNow,
+    Stop,
+    RollBack,
+    Done,
+    MoveAway,
+}
+
+/// Somebody of whom something is expected.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Waiting {
+    pub who: Actor,
+    pub what: String,
+    pub since: Timestamp,
+}
+
+/// The answer of the lifecycle, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Answer {
+    pub answer: AnswerKind,
+    /// One sentence.
+    pub reason: String,
+    pub waiting_for: Vec<Waiting>,
+}
+
+/// The status answer that a partner relies on. Field names are interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainStatus {
+    pub domain: DomainName,
+    pub connection_id: String,
+    pub as_of: Timestamp,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+    pub answer: AnswerKind,
+    pub reason: String,
+    /// `answer == change_now`, and never when the permit is not valid.
+    pub mx_change_permitted: bool,
+    pub permit: Option<PermitStatus>,
+    pub waiting_for: Vec<Waiting>,
+    pub next_check_at: Option<Timestamp>,
+    pub records_to_set: Vec<RecordLine>,
+    pub records_to_remove: Vec<RecordLine>,
+    pub current_mx: Vec<RecordLine>,
+    /// The last set that did not name the gateway: what to go back to.
+    pub previous_mx: Vec<RecordLine>,
+    pub mx_verdict: Option<MxVerdict>,
+    /// Advice only: when a change would be fast, the TTL having been lowered and waited out.
+    pub fastest_change_after: Option<Timestamp>,
+    pub all_senders_switched_by: Option<Timestamp>,
+    pub old_path_needed_until: Option<Timestamp>,
+    pub findings: Vec<Finding>,
+    pub window: Option<WindowStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermitStatus {
+    /// `<connection id>/<number>`.
+    pub id: String,
+    pub issued_at: Timestamp,
+    pub valid_until: Timestamp,
+    pub evidence: Vec<String>,
+}
+
+/// One MX record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordLine {
+    /// With trailing dot.
+    pub name: String,
+    /// Seconds; `None` where it was not seen.
+    pub ttl: Option<u32>,
+    pub preference: u16,
+    /// With trailing dot.
+    pub exchange: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowStatus {
+    pub opened_at: Timestamp,
+    pub clean_rounds: u32,
+    pub earliest_close: Timestamp,
+    pub escalates_at: Timestamp,
+    pub broken_by: Option<String>,
+}

@@ -18,6 +18,7 @@
 //! | [`demo`] | a laboratory on loopback that runs this very engine | shortcuts |
 //! | [`cli`] | one file a command; wires everything | |
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -26,3 +27,4 @@ pub mod lifecycle;
 pub mod order;
 pub mod status;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,111 @@
+//! The command line: one file a command. Commands parse, wire and print; they never decide.
+//!
+//! Every command ends in an [`Exit`], so that scripts can rely on the status.
+
+mod completions;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::telemetry;
+
+/// Takes a customer of an e-mail filtering service from order to invoice.
+#[derive(Debug, Parser)]
+#[command(name = "fencepost", version, about, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = "config/fencepost.yaml")]
+    pub config: PathBuf,
+    /// Log as JSON lines (on standard error)
+    #[arg(long, global = true)]
+    pub log_json: bool,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `fencepost=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = "FENCEPOST_LOG", default_value = "warn")]
+    pub log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// The exit status of a command. The numbers are interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Pass,
+    /// 1: a check failed, or the thing asked about is not ready.
+    Fail,
+    /// 2: usage or configuration.
+    Usage,
+    /// 3: it could not be found out.
+    Inconclusive,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Pass => 0,
+            Exit::Fail => 1,
+            Exit::Usage => 2,
+            Exit::Inconclusive => 3,
+        })
+    }
+}
+
+/// Parses the command line and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = telemetry::start(&cli.global.log, cli.global.log_json) {
+        return complain(&error).into();
+    }
+    // TLS needs one provider for the whole process; a second installation is harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)).into(),
+        Err(error) => complain(&error).into(),
+    }
+}
+
+#[expect(clippy::unused_async, reason = "the commands are async")]
+async fn run(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Says on standard error what went wrong, with the chain of causes.
+pub fn complain(error: &dyn std::error::Error) -> Exit {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    eprintln!("fencepost: {text}");
+    Exit::Usage
+}

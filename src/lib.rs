@@ -25,6 +25,7 @@ pub mod engine;
 pub mod ledger;
 pub mod lifecycle;
 pub mod order;
+pub mod probe;
 pub mod status;
 pub mod store;
 pub mod telemetry;

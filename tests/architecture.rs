@@ -1,0 +1,193 @@
+//! Holds the structure that ARCHITECTURE.md describes: which module may know which, where SQL, time
+//! and the environment may be read, and that every file says what it is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module → modules of this crate that it may use. What is not listed is forbidden.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("telemetry", &[]),
+    ("config", &[]),
+    ("ledger", &[]),
+    ("order", &["ledger", "lifecycle"]),
+    ("lifecycle", &["config", "ledger", "order", "status"]),
+    ("status", &["config", "lifecycle", "ledger", "order", "store"]),
+    ("store", &["config", "ledger", "lifecycle", "order"]),
+    ("engine", &["clock", "config", "ledger", "lifecycle", "order", "status", "store"]),
+    ("probe", &["clock", "config", "engine", "order"]),
+    ("gateway", &["config", "engine", "lifecycle", "order"]),
+    ("notify", &["config", "engine", "ledger", "lifecycle", "order", "status"]),
+    ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store"]),
+];
+
+/// Ports' implementations know the port, not the machinery behind it.
+const ONLY_THE_PORTS: &[&str] = &["probe", "gateway", "notify"];
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for file in rust_files(Path::new("src")) {
+        let module = top_module(&file);
+        // The wiring (`cli`, `demo`, `main`, `lib`) may know everything.
+        let Some(permitted) = allowed.get(module.as_str()) else { continue };
+        for used in used_modules(&production_code(&file)) {
+            if used != module && !permitted.contains(&used.as_str()) {
+                wrong.push(format!("{}: `{module}` must not use `{used}`", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn adapters_know_the_port_and_nothing_behind_it() {
+    let mut wrong = Vec::new();
+    for file in rust_files(Path::new("src")).into_iter().filter(|f| ONLY_THE_PORTS.contains(&top_module(f).as_str())) {
+        let code = production_code(&file);
+        for (at, _) in code.match_indices("crate::engine::") {
+            let rest = &code[at + "crate::engine::".len()..];
+            if !rest.starts_with("ports") {
+                wrong.push(format!("{}: uses crate::engine::{}", file.display(), first_word(rest)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_is_known_to_the_rules() {
+    let known: BTreeSet<&str> = MAY_USE.iter().map(|(m, _)| *m).chain(["cli", "demo", "main", "lib"]).collect();
+    let found: BTreeSet<String> = rust_files(Path::new("src")).iter().map(|f| top_module(f)).collect();
+    let unknown: Vec<_> = found.iter().filter(|m| !known.contains(m.as_str())).collect();
+    assert!(unknown.is_empty(), "modules without a rule in this test: {unknown:?}");
+}
+
+#[test]
+fn the_pure_crate_stays_pure() {
+    let manifest = fs::read_to_string("checks/Cargo.toml").unwrap();
+    let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("[dev-dependencies]").next().unwrap();
+    for banned in ["tokio", "reqwest", "rusqlite", "sqlx", "socket2", "hickory", "async"] {
+        assert!(!dependencies.contains(banned), "checks must not depend on {banned}");
+    }
+    for file in rust_files(Path::new("checks/src")) {
+        let code = production_code(&file);
+        for banned in ["std::fs", "std::env", "std::process", "std::thread", "TcpStream", "UdpSocket", "::now()"] {
+            assert!(!code.contains(banned), "{}: {banned} has no place in checks", file.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_store_contains_sql() {
+    for file in rust_files(Path::new("src")).into_iter().filter(|f| top_module(f) != "store") {
+        let code = production_code(&file);
+        for sql in ["rusqlite", "SELECT ", "INSERT INTO", "UPDATE subject", "DELETE FROM"] {
+            assert!(!code.contains(sql), "{}: `{sql}` belongs in store", file.display());
+        }
+    }
+}
+
+#[test]
+fn pure_modules_do_no_io() {
+    for file in rust_files(Path::new("src")) {
+        if !["lifecycle", "ledger", "order", "status"].contains(&top_module(&file).as_str()) {
+            continue;
+        }
+        let code = production_code(&file);
+        for banned in ["tokio", "std::fs", "std::net::Tcp", "async fn", "std::env", "reqwest", "::now()"] {
+            assert!(!code.contains(banned), "{}: {banned} in a pure module", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is_for() {
+    for file in rust_files(Path::new("src")).into_iter().chain(rust_files(Path::new("checks/src"))) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//!"), "{}: the first line must say what the file is for", file.display());
+    }
+}
+
+fn rust_files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no sources below {}", root.display());
+    found
+}
+
+/// `src/store/sqlite/mod.rs` → `store`; `src/order.rs` → `order`.
+fn top_module(file: &Path) -> String {
+    let first = file.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The text without comments and without its unit tests (which may use anything).
+fn production_code(file: &Path) -> String {
+    if file.file_name().is_some_and(|n| n == "tests.rs" || n == "model.rs")
+        || file.components().any(|c| c.as_os_str() == "tests")
+    {
+        return String::new();
+    }
+    let text = fs::read_to_string(file).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Modules named as `crate::module`, also inside `use crate::{a, b::c}`.
+fn used_modules(code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        if let Some(list) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            let mut at_start = true;
+            for c in list.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        used.insert(std::mem::take(&mut word));
+                        at_start = true;
+                    }
+                    c if at_start && (c.is_alphanumeric() || c == '_') => word.push(c),
+                    c if c.is_whitespace() => {}
+                    _ => at_start = false,
+                }
+            }
+            used.insert(word);
+        } else {
+            used.insert(first_word(rest));
+        }
+    }
+    used.remove("");
+    used
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn the_rules_can_fail() {
+    let used = used_modules("use crate::{store::Store, http};\nfn f() { crate::engine::run(); fencepost_crate::x(); }");
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), ["engine", "http", "store"]);
+}

@@ -1,0 +1,128 @@
+//! From the state of a connection and its kept observations to the status that people rely on.
+//! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
+
+use fencepost_checks::Finding;
+use fencepost_checks::observation::DnsRound;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Answer, AnswerKind, DomainStatus, PermitStatus, RecordLine, WindowStatus, records};
+use crate::config::GatewayConfig;
+use crate::lifecycle::connection::{Connection, Phase};
+use crate::store::Observation;
+
+/// Queues and misbehaving senders use the old path this long after T* (CHECKS.md §1).
+const OLD_PATH: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// Everything that a status is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct ProjectInput<'a> {
+    pub connection: &'a Connection,
+    pub connection_id: &'a str,
+    /// `mx` (a `DnsRound`), `history`, and `findings:<gate>`; others are left alone.
+    pub observations: &'a [Observation],
+    pub gateway: &'a GatewayConfig,
+    pub now: Timestamp,
+    pub next_check_at: Option<Timestamp>,
+}
+
+/// The status of a domain at `now`. An observation that cannot be read counts as not made.
+#[must_use]
+pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
+    let ProjectInput { connection, now, .. } = *input;
+    let Answer { answer, reason, waiting_for } = super::answer(connection, now);
+    let round: Option<DnsRound> = body(input.observations, "mx");
+    let current_mx = round.as_ref().map_or_else(Vec::new, |round| records::published(&connection.domain, round));
+    let previous_mx = previous(input, &current_mx);
+    let (records_to_set, records_to_remove) = instructions(input, answer, &current_mx, &previous_mx);
+    let changed = connection.window.is_some() || connection.observed.mx.as_ref().is_some_and(|mx| mx.ours_published);
+    let t_star = connection.observed.mx.as_ref().and_then(|mx| mx.t_star).filter(|_| changed);
+    let permit = permit(input);
+    DomainStatus {
+        domain: connection.domain.clone(),
+        connection_id: input.connection_id.to_owned(),
+        as_of: now,
+        phase: connection.phase,
+        phase_since: connection.phase_since,
+        answer,
+        reason,
+        mx_change_permitted: answer == AnswerKind::ChangeNow && permit.is_some(),
+        permit,
+        waiting_for,
+        next_check_at: input.next_check_at,
+        records_to_set,
+        records_to_remove,
+        current_mx,
+        previous_mx,
+        mx_verdict: connection.observed.mx.as_ref().map(|mx| mx.verdict),
+        fastest_change_after: None,
+        all_senders_switched_by: t_star,
+        old_path_needed_until: t_star.and_then(|t| t.checked_add(OLD_PATH).ok()),
+        findings: findings(input.observations),
+        window: window(input),
+    }
+}
+
+fn permit(input: &ProjectInput<'_>) -> Option<PermitStatus> {
+    let permit = input.connection.permit.as_ref()?;
+    (input.now < permit.valid_until).then(|| PermitStatus {
+        id: format!("{}/{}", input.connection_id, permit.number),
+        issued_at: permit.issued_at,
+        valid_until: permit.valid_until,
+        evidence: permit.evidence.clone(),
+    })
+}
+
+fn window(input: &ProjectInput<'_>) -> Option<WindowStatus> {
+    let connection = input.connection;
+    let window = connection.window.as_ref()?;
+    let mx = connection.observed.mx.as_ref();
+    let day = window.opened_at.checked_add(SignedDuration::from_hours(24)).ok()?;
+    Some(WindowStatus {
+        opened_at: window.opened_at,
+        clean_rounds: mx.map_or(0, |mx| mx.clean_rounds),
+        earliest_close: mx.and_then(|mx| mx.t_star).map_or(day, |t_star| t_star.max(day)),
+        escalates_at: window.first_change_at.checked_add(SignedDuration::from_hours(72)).ok()?,
+        broken_by: window.broken_by.clone(),
+    })
+}
+
+/// The last set that did not name the gateway.
+fn previous(input: &ProjectInput<'_>, current: &[RecordLine]) -> Vec<RecordLine> {
+    if current.iter().any(|line| records::is_ours(line, input.gateway)) { Vec::new() } else { current.to_vec() }
+}
+
+/// What to set and what to remove, for the present answer.
+fn instructions(
+    input: &ProjectInput<'_>,
+    answer: AnswerKind,
+    current: &[RecordLine],
+    previous: &[RecordLine],
+) -> (Vec<RecordLine>, Vec<RecordLine>) {
+    let ours = |line: &&RecordLine| records::is_ours(line, input.gateway);
+    let leaving = matches!(input.connection.phase, Phase::Releasing | Phase::Released | Phase::Cancelled);
+    match answer {
+        AnswerKind::RollBack => (previous.to_vec(), current.iter().filter(ours).cloned().collect()),
+        AnswerKind::MoveAway => (Vec::new(), current.iter().filter(ours).cloned().collect()),
+        _ if leaving => (Vec::new(), Vec::new()),
+        AnswerKind::Wait | AnswerKind::ChangeNow | AnswerKind::Stop | AnswerKind::Done => (
+            records::wanted(&input.connection.domain, input.gateway),
+            current.iter().filter(|line| !ours(line)).cloned().collect(),
+        ),
+    }
+}
+
+/// Findings of every gate, gravest first.
+fn findings(observations: &[Observation]) -> Vec<Finding> {
+    let mut all: Vec<Finding> = observations
+        .iter()
+        .filter(|o| o.kind.starts_with("findings:"))
+        .filter_map(|o| serde_json::from_str::<Vec<Finding>>(&o.body).ok())
+        .flatten()
+        .collect();
+    all.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
+    all
+}
+
+fn body<T: serde::de::DeserializeOwned>(observations: &[Observation], kind: &str) -> Option<T> {
+    observations.iter().find(|o| o.kind == kind).and_then(|o| serde_json::from_str(&o.body).ok())
+}

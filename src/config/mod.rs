@@ -4,6 +4,7 @@
 mod commerce;
 mod gateway;
 mod http;
+mod load;
 mod notify;
 mod probe;
 mod store;
@@ -11,6 +12,7 @@ mod store;
 pub use commerce::{CommerceConfig, OnNoDecision};
 pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
 pub use http::HttpConfig;
+pub use load::{ConfigError, load};
 pub use notify::NotifyConfig;
 pub use probe::ProbeConfig;
 pub use store::{EngineConfig, StoreConfig};

@@ -1,0 +1,34 @@
+//! Provisioning adapters: make the filtering gateway do what a [`RouteDesire`] says, and tell what
+//! it has. Implements the port [`Gateway`] that the engine owns; decides nothing and remembers
+//! nothing but the generation of each route, so that a late writer cannot undo a newer desire.
+//!
+//! | adapter | routes live in |
+//! | --- | --- |
+//! | [`ManualGateway`] | somebody else's hands: nothing is written, nothing can be observed |
+
+mod manual;
+
+use std::sync::Arc;
+
+use crate::config::{AdapterConfig, GatewayConfig};
+use crate::engine::ports::Gateway;
+
+pub use manual::ManualGateway;
+
+/// The adapter that the configuration names.
+///
+/// # Errors
+/// [`GatewaySetupError`] when it cannot work as configured: no token, a broken URL, no folder.
+pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, GatewaySetupError> {
+    match &config.adapter {
+        AdapterConfig::Manual => Ok(Arc::new(ManualGateway)),
+        AdapterConfig::Postfix { .. } | AdapterConfig::Http { .. } => {
+            Err(GatewaySetupError("gateway.adapter.kind: only `manual` is built in so far".to_owned()))
+        }
+    }
+}
+
+/// Why an adapter cannot be set up. The text names the configuration key and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct GatewaySetupError(pub(crate) String);

@@ -4,4 +4,65 @@
 //! The ports are owned here; `probe`, `gateway` and `notify` implement them and never import each
 //! other.
 
+mod desk;
+mod hold;
 pub mod ports;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use desk::{
+    Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection,
+};
+pub use hold::{Hold, Holds};
+
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::store::Store;
+use ports::{Gateway, Notifier, Observer};
+
+/// Everything an engine works with.
+pub struct EngineParts {
+    pub store: Arc<dyn Store>,
+    pub observer: Arc<dyn Observer>,
+    pub gateway: Arc<dyn Gateway>,
+    pub notifier: Arc<dyn Notifier>,
+    pub clock: SharedClock,
+    pub config: Arc<Config>,
+}
+
+/// One engine. Several may work on one store: claims keep them apart. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Arc<EngineParts>,
+    wake: Arc<Notify>,
+    holds: Holds,
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        Self { parts: Arc::new(parts), wake: Arc::new(Notify::new()), holds: Holds::default() }
+    }
+
+    /// The use cases for people, waking this engine when they commit something.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        let parts = &self.parts;
+        Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone()).waking(self.wake.clone())
+    }
+
+    /// Keeps a stepping clock from moving ahead until the guard is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        self.holds.take(&self.wake)
+    }
+
+    /// Works until `shutdown` is cancelled, then finishes what it has claimed and returns.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let _ = (&self.parts.observer, &self.parts.gateway, &self.parts.notifier);
+        shutdown.cancelled().await;
+    }
+}

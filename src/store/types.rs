@@ -68,6 +68,8 @@ pub struct Subject {
     pub customer_id: String,
     /// Only of connections.
     pub domain: Option<DomainName>,
+    /// Customer id whose living connection holds the domain: this one waits, unprobed, in `ordered`.
+    pub held_by: Option<String>,
     pub machine_version: u32,
     pub state: String,
     pub state_since: Timestamp,

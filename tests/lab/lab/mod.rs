@@ -1,0 +1,85 @@
+//! Real daemons for tests: each starts with a private folder on loopback addresses of its own and is
+//! stopped, by its pid, when the value is dropped.
+
+#![allow(dead_code, reason = "each test binary uses a part of the laboratory")]
+
+pub mod knot;
+pub mod postfix;
+pub mod unbound;
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A child process that does not outlive the test.
+pub struct Daemon {
+    child: Child,
+    name: String,
+}
+
+impl Daemon {
+    /// Starts `command` with its output in `log`.
+    pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
+        let out = std::fs::File::create(log).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name} does not start: {e} (tests/install-daemons.sh installs it)"));
+        Self { child, name: name.to_owned() }
+    }
+
+    /// Waits until the daemon takes TCP connections at `address`.
+    pub fn wait_for(&mut self, address: SocketAddr, log: &Path) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{} is not up at {address} ({ended:?}):\n{}",
+                self.name,
+                std::fs::read_to_string(log).unwrap_or_default()
+            );
+            pause();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // SIGTERM first, so that a daemon takes its own children along.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            pause();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Between two looks at a condition that another process brings about.
+#[expect(clippy::disallowed_methods, reason = "another process gives no signal to wait for; the condition decides")]
+pub fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// Why the real daemons cannot run here, `None` where they can. Ports 25 and 53 need root.
+pub fn obstacle() -> Option<String> {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    if !root {
+        return Some("ports 25 and 53 need root".to_owned());
+    }
+    ["/usr/sbin/knotd", "/usr/sbin/unbound", "/usr/sbin/postfix"]
+        .iter()
+        .find(|binary| !Path::new(binary).exists())
+        .map(|binary| format!("{binary} is missing; run tests/install-daemons.sh"))
+}

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Code;
+use crate::{Code, escape};
 
 /// The outcome of a gate. `Inconclusive` is a real answer: a time-out, a 4xx or a fault of our own
 /// never makes a `Fail` by itself.
@@ -59,6 +59,47 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vantages: Vec<String>,
     pub observed_at: Timestamp,
+}
+
+impl Finding {
+    /// A finding about `subject`. Every text passes [`escape::clean`], so that nothing from outside
+    /// reaches a terminal, a log or a page as it came.
+    #[must_use]
+    pub fn new(code: Code, severity: Severity, subject: &str, observed_at: Timestamp) -> Self {
+        Self {
+            code,
+            severity,
+            subject: escape::clean(subject, escape::SUBJECT),
+            detail: String::new(),
+            remedy: String::new(),
+            who: Actor::Nobody,
+            vantages: Vec::new(),
+            observed_at,
+        }
+    }
+
+    /// What was observed.
+    #[must_use]
+    pub fn detail(mut self, text: &str) -> Self {
+        self.detail = escape::clean(text, escape::DETAIL);
+        self
+    }
+
+    /// Who has to do what about it.
+    #[must_use]
+    pub fn remedy(mut self, who: Actor, text: &str) -> Self {
+        self.who = who;
+        self.remedy = escape::clean(text, escape::DETAIL);
+        self
+    }
+
+    /// Ids of the vantages that saw it.
+    #[must_use]
+    pub fn seen_by<'a>(mut self, vantages: impl IntoIterator<Item = &'a str>) -> Self {
+        self.vantages = vantages.into_iter().take(32).map(|id| escape::clean(id, 100)).collect();
+        self.vantages.dedup();
+        self
+    }
 }
 
 /// What a gate's judgement returns: the verdict and the findings that explain it.

@@ -8,14 +8,25 @@
 //! | [`observation`] | what was seen, word for word, before anybody judged it |
 //! | [`finding`] | what a judgement looks like: code, severity, remedy, who must act |
 //! | [`code`] | the catalogue of codes, each with its explanation |
+//! | [`mx`] | how the MX stands, and when the last copy of the old one has expired |
+//! | [`firewall`] | whether the gateway's addresses, and nobody else's, reach the own server |
+//! | [`smtp`] | whether the own server takes mail for the domain |
+//! | [`gateway`] | whether the gateway itself is ready for the domain |
+//! | [`lint`] | what else would lose mail once the MX has moved |
+//! | [`escape`] | text from outside, made harmless for terminals, logs and pages |
 //! | [`name`] | domain names compared as names, never as strings |
 //! | [`target`] | which addresses a probe may never connect to |
 
 pub mod code;
+pub mod escape;
 pub mod finding;
+pub mod firewall;
+pub mod gateway;
+pub mod lint;
 pub mod mx;
 pub mod name;
 pub mod observation;
+pub mod smtp;
 pub mod target;
 
 pub use code::Code;

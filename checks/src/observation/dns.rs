@@ -34,6 +34,9 @@ pub struct DnsRound {
     /// Addresses of each exchange named in any MX set seen, through the first resolver that answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchanges: Vec<ExchangeAddresses>,
+    /// The largest TTL of the NS sets that led here, parent's and child's, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_ttl: Option<u32>,
     /// Why no authoritative server could even be found, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegation_error: Option<String>,

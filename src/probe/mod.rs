@@ -61,6 +61,7 @@ impl Observer for Prober {
             servers_without_address: Vec::new(),
             resolvers: Vec::new(),
             exchanges: Vec::new(),
+            ns_ttl: None,
             delegation_error: Some("not asked".to_owned()),
         }
     }

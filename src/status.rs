@@ -97,7 +97,8 @@ pub struct RecordLine {
 pub struct WindowStatus {
     pub opened_at: Timestamp,
     pub clean_rounds: u32,
-    pub earliest_close: Timestamp,
+    /// `None` while nothing is counted, because an old answer was seen.
+    pub earliest_close: Option<Timestamp>,
     pub escalates_at: Timestamp,
     pub broken_by: Option<String>,
 }

@@ -10,3 +10,4 @@ pub mod calendar;
 pub mod connection;
 pub mod permit;
 pub mod subscription;
+pub mod table;

@@ -1,7 +1,7 @@
 //! What a decision consists of: events (history), effects (to be done by others).
 
 use fencepost_checks::Code;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::state::{AcceptedMx, Connection, Gate, Health, Observed, Phase, ReleaseCause, RouteMode};
@@ -53,6 +53,10 @@ pub enum Event {
     WindowBroken {
         by: String,
     },
+    /// Nobody looked for longer than a window allows; that time does not count.
+    WindowExtended {
+        by: SignedDuration,
+    },
     /// The observed MX set changed.
     MxChanged {
         verdict: String,
@@ -76,6 +80,11 @@ pub enum Event {
         health: Health,
     },
     ToldOverdue,
+    /// How long queues and misbehaving senders need the old path.
+    OldPathNeeded {
+        until: Timestamp,
+    },
+    ToldMayClose,
     ReleaseStarted {
         cause: ReleaseCause,
     },
@@ -84,7 +93,10 @@ pub enum Event {
     Departed {
         route_needed_until: Timestamp,
     },
-    Returned,
+    /// The MX names the gateway again; `published`: by an authoritative server, not a resolver alone.
+    Returned {
+        published: bool,
+    },
 }
 
 /// Something for others to do. Carried out after the commit, at least once, with a dedupe key.

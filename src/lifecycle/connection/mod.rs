@@ -3,13 +3,26 @@
 //! [`decide`] is the heart. It never acts: what has to be done is returned as effects, what has
 //! happened as events, and the moments to look again come from [`timers`].
 
+mod answer;
+mod decide;
 mod event;
+mod evolve;
 mod fact;
 mod state;
+mod timers;
+mod transitions;
 
+pub use answer::{answer, earliest_close, escalates_at, mx_change_permitted, permit_valid_until};
+pub use decide::{decide, open};
 pub use event::{Decision, Effect, Event, Notice};
+pub use evolve::{apply, evolve};
 pub use fact::{Fact, GateFact, MxFact};
 pub use state::{
     AcceptedMx, Connection, Gate, GateSeen, Health, MxSeen, Observed, Phase, Release, ReleaseCause, RouteMode,
     TimerKind, Window,
 };
+pub use timers::timers;
+pub use transitions::table;
+
+/// Grows whenever an event or a rule changes its meaning; stored with every subject.
+pub const MACHINE_VERSION: u32 = 1;

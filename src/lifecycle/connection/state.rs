@@ -3,7 +3,7 @@
 
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::permit::Permit;
@@ -44,8 +44,15 @@ pub struct Connection {
     pub accepted_mx: Option<AcceptedMx>,
     pub release: Option<Release>,
     pub health: Health,
-    /// What the gateway is asked to do with the domain's mail.
+    /// What the gateway is asked to do with the domain's mail, and since when: a confirmation that is
+    /// older than the wish confirms nothing.
     pub route: RouteMode,
+    pub route_since: Timestamp,
+    /// A live route has existed, so somebody may act on an old go-ahead: no plain cancellation any more.
+    pub was_provisioned: bool,
+    /// Until then queues and misbehaving senders still use the old path; set when connected.
+    pub old_path_needed_until: Option<Timestamp>,
+    pub told_may_close: bool,
     /// Notices that were given once and must not be given again in this stay, e.g. 72 h overdue.
     pub told_overdue: bool,
     pub observed: Observed,
@@ -81,8 +88,12 @@ pub enum Gate {
 pub struct Window {
     /// When the first new answer was seen; the 72 h count from here and are never reset.
     pub first_change_at: Timestamp,
-    /// Start of the present unbroken stretch.
+    /// Start of the present unbroken stretch; of the last one while `running` is false.
     pub opened_at: Timestamp,
+    /// Whether a stretch is being counted. False from an old answer until the next clean round.
+    pub running: bool,
+    /// Gaps in the polling of this stretch, which do not count.
+    pub extended_by: SignedDuration,
     /// What broke the last stretch, for people.
     pub broken_by: Option<String>,
 }
@@ -100,6 +111,8 @@ pub struct AcceptedMx {
 pub struct Release {
     pub cause: ReleaseCause,
     pub since: Timestamp,
+    /// What the route did when the release began: so it stays until it may be removed.
+    pub serving: RouteMode,
     /// The next destination accepts mail from outsiders: only then is the customer told to move.
     pub told_to_move: bool,
     /// When observers first agreed that nothing names the gateway any more.
@@ -137,8 +150,10 @@ pub struct Observed {
     pub mx: Option<MxSeen>,
     /// The gateway confirmed this mode last.
     pub route_confirmed: Option<RouteMode>,
+    pub route_confirmed_at: Option<Timestamp>,
     /// While releasing: whether the next destination accepts mail from outsiders.
     pub next_destination_ok: Option<bool>,
+    pub next_destination_at: Option<Timestamp>,
 }
 
 /// One gate as last seen.
@@ -164,6 +179,8 @@ pub struct GateSeen {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MxSeen {
     pub verdict: MxVerdict,
+    /// The MX names of the last round.
+    pub names: Vec<String>,
     /// Some authoritative answer names a gateway MX host.
     pub ours_published: bool,
     /// Some authoritative answer lacks what is accepted.
@@ -180,6 +197,10 @@ pub struct MxSeen {
     pub bad_since: Option<Timestamp>,
     /// The instant after which every TTL-honouring sender uses the new MX, as of the last round.
     pub t_star: Option<Timestamp>,
+    /// A resolver still gives the old set.
+    pub resolvers_stale: bool,
+    /// Somebody, authoritative or recursive, named the gateway in the last round that could tell.
+    pub names_us: bool,
     /// No observer, authoritative or recursive, names the gateway.
     pub gone: bool,
     pub gone_since: Option<Timestamp>,

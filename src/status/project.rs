@@ -80,7 +80,7 @@ fn window(input: &ProjectInput<'_>) -> Option<WindowStatus> {
     Some(WindowStatus {
         opened_at: window.opened_at,
         clean_rounds: mx.map_or(0, |mx| mx.clean_rounds),
-        earliest_close: mx.and_then(|mx| mx.t_star).map_or(day, |t_star| t_star.max(day)),
+        earliest_close: window.running.then(|| mx.and_then(|mx| mx.t_star).map_or(day, |t_star| t_star.max(day))),
         escalates_at: window.first_change_at.checked_add(SignedDuration::from_hours(72)).ok()?,
         broken_by: window.broken_by.clone(),
     })

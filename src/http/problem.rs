@@ -1,0 +1,171 @@
+//! Every error that the API answers with: problem details (RFC 9457). The slug at the end of `type`
+//! is interface; titles and details are for people. Internal causes are logged, never answered.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// What went wrong, ready to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<FieldError>,
+}
+
+/// A refusal at its place in the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct FieldError {
+    /// Path such as `contacts[0].email`.
+    pub field: String,
+    pub message: String,
+}
+
+/// The kinds of problems; each is one `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    BadRequest,
+    NoToken,
+    NotAllowed,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    KeyReused,
+    TooLarge,
+    MediaType,
+    Invalid,
+    Internal,
+    Busy,
+    Timeout,
+    NotReady,
+}
+
+impl Kind {
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "no-valid-token", "A valid token is needed"),
+            Self::NotAllowed => (StatusCode::FORBIDDEN, "not-allowed", "This token may not do that"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take that method")
+            }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "The request contradicts what is stored"),
+            Self::KeyReused => (
+                StatusCode::CONFLICT,
+                "idempotency-key-reused",
+                "The Idempotency-Key was used for another request",
+            ),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
+            Self::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be application/json")
+            }
+            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request was refused"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at the same time"),
+            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long"),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready"),
+        }
+    }
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// 422 with the reason at each field.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let count = errors.len();
+        let detail = match count {
+            1 => "One field must be changed.".to_owned(),
+            _ => format!("{count} fields must be changed."),
+        };
+        Self { kind: Kind::Invalid, detail, errors }
+    }
+
+    /// 422 at one field.
+    #[must_use]
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { field: field.to_owned(), message: message.into() }])
+    }
+
+    /// The one answer for what does not exist and for what the caller may not know to exist.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "There is nothing at this address for you.")
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.parts().0
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(text) => Self::new(Kind::Conflict, text),
+            StoreError::KeyReused => {
+                Self::new(Kind::KeyReused, "Use a new key for a new request, or repeat the first request unchanged.")
+            }
+            StoreError::NotFound => Self::not_found(),
+            StoreError::NewerSchema { .. } => Self::new(Kind::NotReady, error.to_string()),
+            StoreError::Database { what, source } => {
+                tracing::error!(what, error = %source, "the store failed");
+                Self::new(Kind::Internal, "The store could not be used. The log of the service says why.")
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, slug, title) = self.kind.parts();
+        let body = Body {
+            r#type: format!("urn:fencepost:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.kind {
+            Kind::NoToken => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::Busy | Kind::NotReady => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,4 +1,4 @@
-//! Who is calling: a bearer token, turned into a [`Caller`] with a role and a scope. Handlers ask
+//! Who is calling: a bearer token, turned into a [`Identity`] with a role and a scope. Handlers ask
 //! the caller what it may do; nothing else decides that.
 
 use axum::extract::FromRequestParts;
@@ -13,7 +13,7 @@ use crate::store::{Role, Scope};
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct Identity {
     pub token_id: String,
     pub label: String,
     pub role: Role,
@@ -21,7 +21,7 @@ pub struct Caller {
     pub partner: Option<String>,
 }
 
-impl Caller {
+impl Identity {
     /// How histories and the ledger name the caller.
     #[must_use]
     pub fn who(&self) -> String {
@@ -49,7 +49,8 @@ impl Caller {
             return Ok(());
         }
         let names: Vec<&str> = roles.iter().copied().map(role_name).collect();
-        let detail = format!("This needs a token with the role {}; this one has {}.", names.join(" or "), self.role_name());
+        let detail =
+            format!("This needs a token with the role {}; this one has {}.", names.join(" or "), self.role_name());
         Err(Problem::new(Kind::NotAllowed, detail))
     }
 
@@ -71,7 +72,7 @@ pub const fn role_name(role: Role) -> &'static str {
     }
 }
 
-impl FromRequestParts<HttpState> for Caller {
+impl FromRequestParts<HttpState> for Identity {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
@@ -82,7 +83,8 @@ impl FromRequestParts<HttpState> for Caller {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
-        let refused = || Problem::new(Kind::NoToken, "Send the header `Authorization: Bearer fp_…` with a token in force.");
+        let refused =
+            || Problem::new(Kind::NoToken, "Send the header `Authorization: Bearer fp_…` with a token in force.");
         authenticate(state, presented.ok_or_else(refused)?).await?.ok_or_else(refused)
     }
 }
@@ -92,7 +94,7 @@ impl FromRequestParts<HttpState> for Caller {
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub async fn authenticate(state: &HttpState, presented: &str) -> Result<Option<Caller>, Problem> {
+pub async fn authenticate(state: &HttpState, presented: &str) -> Result<Option<Identity>, Problem> {
     let Some(token) = Token::parse(presented) else { return Ok(None) };
     // The look-up is by hash: its timing says something about the hash at most, never the secret.
     let Some(row) = state.store.token_by_hash(&token.hash()).await? else { return Ok(None) };
@@ -101,7 +103,7 @@ pub async fn authenticate(state: &HttpState, presented: &str) -> Result<Option<C
     let in_force = row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end);
     // A partner's token without a partner would see everything: it is no token at all.
     let scoped = row.role != Role::Partner || row.partner.is_some();
-    Ok((same && in_force && scoped).then_some(Caller {
+    Ok((same && in_force && scoped).then_some(Identity {
         token_id: row.id,
         label: row.label,
         role: row.role,

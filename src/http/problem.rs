@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::engine::DeskError;
 use crate::store::StoreError;
 
 /// What went wrong, ready to be answered.
@@ -54,15 +55,11 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take that method")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The request contradicts what is stored"),
-            Self::KeyReused => (
-                StatusCode::CONFLICT,
-                "idempotency-key-reused",
-                "The Idempotency-Key was used for another request",
-            ),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
-            Self::MediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be application/json")
+            Self::KeyReused => {
+                (StatusCode::CONFLICT, "idempotency-key-reused", "The Idempotency-Key was used for another request")
             }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be application/json"),
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request was refused"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at the same time"),
@@ -130,6 +127,18 @@ impl From<StoreError> for Problem {
                 tracing::error!(what, error = %source, "the store failed");
                 Self::new(Kind::Internal, "The store could not be used. The log of the service says why.")
             }
+        }
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NotFound => Self::not_found(),
+            DeskError::Conflict(text) => Self::new(Kind::Conflict, text),
+            DeskError::KeyReused => StoreError::KeyReused.into(),
+            DeskError::Busy => Self::new(Kind::Busy, "The record is being changed by others, try again."),
+            DeskError::Store(error) => error.into(),
         }
     }
 }

@@ -1,0 +1,197 @@
+//! Domains: the status that a partner relies on, the question by status code alone, and what people
+//! may ask for about a connection.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use fencepost_checks::DomainName;
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use super::customers::Empty;
+use super::paging::{Items, Params, page};
+use crate::http::auth::Identity;
+use crate::http::body::JsonBody;
+use crate::http::problem::{Kind, Problem};
+use crate::http::{HttpState, view};
+use crate::lifecycle::connection::{Phase, ReleaseCause};
+use crate::status::{AnswerKind, DomainStatus};
+use crate::store::{DomainFilter, Role};
+
+const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
+const MAX_REASON: usize = 1_000;
+const MAX_NAMES: usize = 32;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+    phase: Option<Phase>,
+    /// Beginning of the domain.
+    prefix: Option<String>,
+}
+
+pub(super) async fn list(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Params(query): Params<ListQuery>,
+) -> Answer {
+    identity.require(READERS)?;
+    let phase = query.phase.map(phase_word);
+    let filter = DomainFilter { phase, prefix: query.prefix.map(|prefix| prefix.to_ascii_lowercase()) };
+    let listing = state.store.domains(&identity.scope(), &filter, &page(query.after, query.limit)?).await?;
+    let now = state.clock.now();
+    let for_desk = identity.role == Role::Desk;
+    let items = listing
+        .rows
+        .iter()
+        .map(|row| view::domain_line(row, &state.config.gateway, now, for_desk))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(Items { items, next: listing.next }).into_response())
+}
+
+pub(super) async fn status(State(state): State<HttpState>, identity: Identity, Path(domain): Path<String>) -> Answer {
+    Ok(Json(load_status(&state, &identity, &domain).await?).into_response())
+}
+
+/// What scripts ask before they write to the DNS provider.
+#[derive(Debug, Serialize)]
+struct MxChange {
+    domain: DomainName,
+    mx_change_permitted: bool,
+    answer: AnswerKind,
+    reason: String,
+    permit_id: Option<String>,
+    valid_until: Option<jiff::Timestamp>,
+}
+
+pub(super) async fn mx_change(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+) -> Answer {
+    let status = load_status(&state, &identity, &domain).await?;
+    let code = if status.mx_change_permitted { StatusCode::OK } else { StatusCode::CONFLICT };
+    let body = MxChange {
+        domain: status.domain,
+        mx_change_permitted: status.mx_change_permitted,
+        answer: status.answer,
+        reason: status.reason,
+        valid_until: status.permit.as_ref().map(|permit| permit.valid_until),
+        permit_id: status.permit.map(|permit| permit.id),
+    };
+    Ok((code, Json(body)).into_response())
+}
+
+pub(super) async fn recheck(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<Empty>,
+) -> Answer {
+    identity.require(&[Role::Desk, Role::Partner])?;
+    Ok(Json(state.desk.recheck(&name(&domain)?, &body.caller(&identity)).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AcceptBody {
+    names: Vec<String>,
+    reason: String,
+}
+
+pub(super) async fn accept_mx(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<AcceptBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    if body.value.names.is_empty() || body.value.names.len() > MAX_NAMES {
+        return Err(Problem::field("names", format!("1 to {MAX_NAMES} host names, as the MX shall name them")));
+    }
+    let mut names = Vec::new();
+    for (index, text) in body.value.names.iter().enumerate() {
+        let name = DomainName::parse(text).map_err(|e| Problem::field(&format!("names[{index}]"), e.to_string()))?;
+        names.push(name);
+    }
+    let reason = reason(body.value.reason)?;
+    Ok(Json(state.desk.accept_mx(&name(&domain)?, names, reason, &caller).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelBody {
+    reason: String,
+}
+
+pub(super) async fn cancel(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<CancelBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    let reason = reason(body.value.reason)?;
+    Ok(Json(state.desk.cancel(&name(&domain)?, reason, &caller).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleaseBody {
+    cause: ReleaseCause,
+    /// The domain stays after all: takes a release back.
+    #[serde(default)]
+    withdrawn: bool,
+}
+
+pub(super) async fn release(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<ReleaseBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    let domain = name(&domain)?;
+    let outcome = if body.value.withdrawn {
+        state.desk.keep(&domain, &caller).await?
+    } else {
+        state.desk.release(&domain, body.value.cause, &caller).await?
+    };
+    Ok(Json(outcome).into_response())
+}
+
+/// The status of a domain that the caller may see.
+pub(in crate::http) async fn load_status(
+    state: &HttpState,
+    identity: &Identity,
+    domain: &str,
+) -> Result<DomainStatus, Problem> {
+    identity.require(READERS)?;
+    let row = state.store.domain(&name(domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
+    let observations = state.store.observations(&row.connection.id).await?;
+    view::status(&row, &observations, &state.config.gateway, state.clock.now())
+}
+
+/// A domain in an address. Its syntax says nothing about who has it.
+pub(in crate::http) fn name(text: &str) -> Result<DomainName, Problem> {
+    DomainName::parse(text).map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))
+}
+
+fn reason(text: String) -> Result<String, Problem> {
+    let legal = !text.trim().is_empty() && text.len() <= MAX_REASON && !text.chars().any(char::is_control);
+    if legal {
+        return Ok(text);
+    }
+    Err(Problem::field("reason", format!("say why, in one line of at most {MAX_REASON} bytes")))
+}
+
+/// The word for a phase, as it is stored and shown.
+pub(in crate::http) fn phase_word(phase: Phase) -> String {
+    serde_json::to_value(phase).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,57 @@
+//! The JSON API, one file a subject. Every route needs a bearer token, except those that say
+//! whether the service lives.
+
+mod customers;
+mod domains;
+mod events;
+mod health;
+// mod invoicing;
+mod ledger;
+// mod orders;
+mod paging;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::HttpState;
+use super::problem::{Kind, Problem};
+
+type Answer = Result<Response, Problem>;
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        //        .route("/v1/orders", post(orders::place))
+        .route("/v1/customers", get(customers::list))
+        .route("/v1/customers/{id}", get(customers::show))
+        .route("/v1/customers/{id}/register", post(customers::register))
+        .route("/v1/customers/{id}/decide", post(customers::decide))
+        .route("/v1/customers/{id}/notice", post(customers::notice))
+        .route("/v1/domains", get(domains::list))
+        .route("/v1/domains/{domain}/status", get(domains::status))
+        .route("/v1/domains/{domain}/mx-change", get(domains::mx_change))
+        .route("/v1/domains/{domain}/events", get(events::list))
+        .route("/v1/domains/{domain}/recheck", post(domains::recheck))
+        .route("/v1/domains/{domain}/accept-mx", post(domains::accept_mx))
+        .route("/v1/domains/{domain}/cancel", post(domains::cancel))
+        .route("/v1/domains/{domain}/release", post(domains::release))
+        .route("/v1/ledger/entries", get(ledger::entries))
+        //        .route("/v1/ledger/verify", get(ledger::verify))
+        //        .route("/v1/invoicing", get(invoicing::list))
+        //        .route("/v1/invoicing/{date}", get(invoicing::show))
+        //        .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
+        //        .route("/v1/invoicing/{date}/close", post(invoicing::close))
+        .route("/v1/parked", get(health::parked))
+}
+
+pub(super) fn health_routes() -> Router<HttpState> {
+    Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready))
+}
+
+pub(super) async fn no_such_address() -> Response {
+    Problem::not_found().into_response()
+}
+
+pub(super) async fn no_such_method() -> Response {
+    Problem::new(Kind::MethodNotAllowed, "Use another method at this address.").into_response()
+}

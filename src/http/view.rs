@@ -1,0 +1,201 @@
+//! How stored rows look in JSON. Field names are interface; the lifecycle's states are turned into
+//! the few things that people ask about.
+
+use fencepost_checks::DomainName;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::config::GatewayConfig;
+use crate::http::problem::{Kind, Problem};
+use crate::ledger::{EntryDraft, Money};
+use crate::lifecycle::connection::{Connection, Phase};
+use crate::lifecycle::subscription::{self, OrderKind, Subscription};
+use crate::order::{Contact, MailServer};
+use crate::status::{AnswerKind, DomainStatus, ProjectInput, Waiting, project};
+use crate::store::{Customer, DomainRow, EventRow, Observation, StoredEntry, Subject};
+
+/// A customer with its subscription and domains.
+#[derive(Debug, Serialize)]
+pub(super) struct CustomerView {
+    pub id: String,
+    pub order_id: String,
+    pub name: String,
+    pub partner: String,
+    pub ordered_at: Timestamp,
+    pub kind: OrderKind,
+    /// Monthly total as ordered.
+    pub price: Money,
+    pub mailboxes: u32,
+    pub sales_rep: Option<String>,
+    pub contacts: Vec<Contact>,
+    pub servers: Vec<MailServer>,
+    pub hosted: bool,
+    pub phase: subscription::Phase,
+    pub phase_since: Timestamp,
+    pub invoicing_group: Option<u8>,
+    pub connected_on: Option<Date>,
+    pub trial_ends: Option<Date>,
+    pub negotiation_ends: Option<Date>,
+    /// First charged day.
+    pub charged_from: Option<Date>,
+    pub notice_ends: Option<Date>,
+    pub domains: Vec<CustomerDomain>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CustomerDomain {
+    pub domain: DomainName,
+    pub connection_id: String,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+}
+
+/// One line of the list of domains: the status without its evidence.
+#[derive(Debug, Serialize)]
+pub(super) struct DomainLine {
+    pub domain: DomainName,
+    pub connection_id: String,
+    pub customer_id: String,
+    pub customer: String,
+    pub partner: String,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+    pub answer: AnswerKind,
+    pub reason: String,
+    pub mx_change_permitted: bool,
+    pub waiting_for: Vec<Waiting>,
+    pub next_check_at: Option<Timestamp>,
+    /// For the service desk alone: who holds the domain (`DOMAIN_HELD`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct EventView<'a> {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub kind: &'a str,
+    /// As the lifecycle wrote it.
+    pub body: Box<RawValue>,
+    pub cause: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct EntryView {
+    pub seq: u64,
+    pub recorded_at: Timestamp,
+    #[serde(flatten)]
+    pub entry: EntryDraft,
+    pub prev_hash: String,
+    pub hash: String,
+}
+
+pub(super) fn customer(row: &Customer) -> Result<CustomerView, Problem> {
+    let subscription: Subscription = state(&row.subscription)?;
+    let domains = row
+        .connections
+        .iter()
+        .map(|subject| {
+            let connection: Connection = state(subject)?;
+            Ok(CustomerDomain {
+                domain: connection.domain,
+                connection_id: subject.id.clone(),
+                phase: connection.phase,
+                phase_since: connection.phase_since,
+            })
+        })
+        .collect::<Result<_, Problem>>()?;
+    let order = &row.order;
+    Ok(CustomerView {
+        id: row.id.clone(),
+        order_id: row.order_id.clone(),
+        name: order.customer_name.clone(),
+        partner: order.partner.clone(),
+        ordered_at: row.ordered_at,
+        kind: order.kind,
+        price: order.price,
+        mailboxes: order.mailboxes,
+        sales_rep: order.sales_rep.clone(),
+        contacts: order.contacts.clone(),
+        servers: order.servers.clone(),
+        hosted: order.hosted,
+        phase: subscription.phase,
+        phase_since: subscription.phase_since,
+        invoicing_group: subscription.group.or(subscription.preferred_group),
+        connected_on: subscription.dates.as_ref().map(|dates| dates.connected),
+        trial_ends: subscription.dates.as_ref().map(|dates| dates.trial_end),
+        negotiation_ends: subscription.dates.as_ref().map(|dates| dates.negotiation_end),
+        charged_from: subscription.charged_from,
+        notice_ends: subscription.notice_ends,
+        domains,
+    })
+}
+
+/// The status of a stored connection, with whatever observations are at hand.
+pub(super) fn status(
+    row: &DomainRow,
+    observations: &[Observation],
+    gateway: &GatewayConfig,
+    now: Timestamp,
+) -> Result<DomainStatus, Problem> {
+    let connection: Connection = state(&row.connection)?;
+    Ok(project(&ProjectInput {
+        connection: &connection,
+        connection_id: &row.connection.id,
+        observations,
+        gateway,
+        now,
+        next_check_at: row.next_check_at,
+    }))
+}
+
+pub(super) fn domain_line(
+    row: &DomainRow,
+    gateway: &GatewayConfig,
+    now: Timestamp,
+    for_desk: bool,
+) -> Result<DomainLine, Problem> {
+    let status = status(row, &[], gateway, now)?;
+    Ok(DomainLine {
+        domain: status.domain,
+        connection_id: status.connection_id,
+        customer_id: row.customer_id.clone(),
+        customer: row.connection.order.customer_name.clone(),
+        partner: row.connection.order.partner.clone(),
+        phase: status.phase,
+        phase_since: status.phase_since,
+        answer: status.answer,
+        reason: status.reason,
+        mx_change_permitted: status.mx_change_permitted,
+        waiting_for: status.waiting_for,
+        next_check_at: status.next_check_at,
+        held_by: row.held_by.clone().filter(|_| for_desk),
+    })
+}
+
+pub(super) fn event(row: &EventRow) -> Result<EventView<'_>, Problem> {
+    let body = RawValue::from_string(row.body.clone()).map_err(|error| unreadable("an event", &error))?;
+    Ok(EventView { seq: row.seq, at: row.at, kind: &row.kind, body, cause: &row.cause })
+}
+
+pub(super) fn entry(row: StoredEntry) -> EntryView {
+    EntryView {
+        seq: row.seq,
+        recorded_at: row.recorded_at,
+        entry: row.draft,
+        prev_hash: hex::encode(row.prev_hash),
+        hash: hex::encode(row.hash),
+    }
+}
+
+fn state<T: serde::de::DeserializeOwned>(subject: &Subject) -> Result<T, Problem> {
+    serde_json::from_str(&subject.state).map_err(|error| unreadable(&subject.id, &error))
+}
+
+/// A stored value that this program cannot read is a fault on our side.
+fn unreadable(what: &str, error: &serde_json::Error) -> Problem {
+    tracing::error!(what, %error, "a stored value cannot be read");
+    Problem::new(Kind::Internal, "A stored record cannot be read. The log of the service says which.")
+}

@@ -1,6 +1,12 @@
 //! An order as API, CLI and form take it, and every reason to refuse it. Pure: whether a domain is
 //! held elsewhere or a trial was had before is the store's to know.
 
+mod field;
+mod form;
+
+pub use field::FieldError;
+pub use form::{ContactForm, OrderForm, OrderRules, ServerForm};
+
 use fencepost_checks::DomainName;
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +40,31 @@ pub struct Order {
     pub language: Language,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+impl Order {
+    /// The whole address to ask a server of `domain` for: the test mailbox where it lies in that
+    /// domain or names no domain, otherwise postmaster, whom every mail domain must accept
+    /// (RFC 5321 §4.5.1).
+    #[must_use]
+    pub fn test_address(&self, domain: &DomainName) -> String {
+        match self.test_mailbox.rsplit_once('@') {
+            None => format!("{}@{domain}", self.test_mailbox),
+            Some((_, at)) if DomainName::parse(at).is_ok_and(|d| d == *domain) => self.test_mailbox.clone(),
+            Some(_) => format!("postmaster@{domain}"),
+        }
+    }
+
+    /// The bytes that evidence "the order itself": JSON with fields in declared order. The ledger
+    /// carries their SHA-256.
+    #[must_use]
+    pub fn evidence_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BillTo {
+    #[default]
     Customer,
     Partner,
 }

@@ -2,6 +2,7 @@
 //! keeps what is made here, and nothing else makes billing entries.
 
 mod money;
+pub mod period;
 
 pub use money::{Currency, Money, MoneyError};
 
@@ -22,6 +23,22 @@ pub struct EntryDraft {
     /// Seq of the entry that this one replaces.
     pub supersedes: Option<u64>,
 }
+
+/// An entry in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StoredEntry {
+    /// Dense, from 1, over the whole ledger.
+    pub seq: u64,
+    /// Strictly increasing, in microseconds.
+    pub recorded_at: Timestamp,
+    pub draft: EntryDraft,
+    pub prev_hash: Hash,
+    /// SHA-256 over the canonical bytes, which contain `prev_hash`.
+    pub hash: Hash,
+}
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
 
 /// What an entry says. The names are interface.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

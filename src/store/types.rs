@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::EntryDraft;
+pub use crate::ledger::StoredEntry;
 use crate::lifecycle::connection::RouteMode;
 use crate::order::{MailServer, Order};
 
@@ -358,16 +359,6 @@ pub struct TokenRow {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
-}
-
-/// A ledger entry in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEntry {
-    pub seq: u64,
-    pub recorded_at: Timestamp,
-    pub draft: EntryDraft,
-    pub prev_hash: [u8; 32],
-    pub hash: [u8; 32],
 }
 
 /// A frozen invoicing run. `lines` are its canonical bytes.

@@ -1,0 +1,25 @@
+//! The outside world of the demonstration, on 127.0.0.0/8 and unprivileged ports: name servers,
+//! resolvers, mail servers, the gateway and a mailbox. Real sockets, real protocols; only the
+//! waiting is virtual, because everything that honours a time takes it from the shared clock.
+
+pub mod address;
+mod authority;
+mod certificates;
+mod error;
+mod firewall;
+mod mail_server;
+mod resolver;
+pub mod smtp;
+mod stub;
+mod task;
+mod zones;
+
+pub use authority::NameServer;
+pub use certificates::CertificateAuthority;
+pub use error::{LabError, LabResult};
+pub use firewall::Firewall;
+pub use mail_server::{MailServer, Received};
+pub use resolver::Resolver;
+pub use stub::ask;
+pub use task::Task;
+pub use zones::{Zone, ZoneSet};

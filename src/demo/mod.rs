@@ -1,0 +1,7 @@
+//! The whole of fencepost on one machine: a laboratory on loopback addresses, people who only act
+//! upon what real people would see, and the very engine that serves real customers.
+//!
+//! Nothing in here is a short cut: the engine is not told anything that it could not observe, and
+//! the people read mails and pages, never the database.
+
+pub mod lab;

@@ -102,16 +102,3 @@ pub struct WindowStatus {
     pub escalates_at: Timestamp,
     pub broken_by: Option<String>,
 }
-
-/// Until the lifecycle gives its own answer: what follows from the phase alone.
-fn answer(connection: &crate::lifecycle::connection::Connection, now: Timestamp) -> Answer {
-    let valid = connection.permit.as_ref().is_some_and(|permit| now < permit.valid_until);
-    let answer = match connection.phase {
-        Phase::Ready if valid => AnswerKind::ChangeNow,
-        Phase::Connected | Phase::Released => AnswerKind::Done,
-        Phase::Releasing => AnswerKind::MoveAway,
-        Phase::Cancelled => AnswerKind::Stop,
-        _ => AnswerKind::Wait,
-    };
-    Answer { answer, reason: String::new(), waiting_for: Vec::new() }
-}

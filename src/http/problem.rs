@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::engine::DeskError;
+use crate::order::FieldError;
 use crate::store::StoreError;
 
 /// What went wrong, ready to be answered.
@@ -15,14 +16,6 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
-}
-
-/// A refusal at its place in the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct FieldError {
-    /// Path such as `contacts[0].email`.
-    pub field: String,
-    pub message: String,
 }
 
 /// The kinds of problems; each is one `type`.

@@ -1,13 +1,14 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
-use fencepost_checks::Finding;
+use fencepost_checks::mx::history::RrsetHistory;
 use fencepost_checks::observation::DnsRound;
+use fencepost_checks::{DomainName, Finding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Answer, AnswerKind, DomainStatus, PermitStatus, RecordLine, WindowStatus, records};
 use crate::config::GatewayConfig;
-use crate::lifecycle::connection::{Connection, Phase};
+use crate::lifecycle::connection::{self, Connection, Phase};
 use crate::store::Observation;
 
 /// Queues and misbehaving senders use the old path this long after T* (CHECKS.md §1).
@@ -29,10 +30,11 @@ pub struct ProjectInput<'a> {
 #[must_use]
 pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
     let ProjectInput { connection, now, .. } = *input;
-    let Answer { answer, reason, waiting_for } = super::answer(connection, now);
+    let Answer { answer, reason, waiting_for } = connection::answer(connection, now);
     let round: Option<DnsRound> = body(input.observations, "mx");
     let current_mx = round.as_ref().map_or_else(Vec::new, |round| records::published(&connection.domain, round));
-    let previous_mx = previous(input, &current_mx);
+    let history: Option<RrsetHistory> = body(input.observations, "history");
+    let previous_mx = previous(input, history.as_ref(), &current_mx);
     let (records_to_set, records_to_remove) = instructions(input, answer, &current_mx, &previous_mx);
     let changed = connection.window.is_some() || connection.observed.mx.as_ref().is_some_and(|mx| mx.ours_published);
     let t_star = connection.observed.mx.as_ref().and_then(|mx| mx.t_star).filter(|_| changed);
@@ -54,41 +56,57 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
         current_mx,
         previous_mx,
         mx_verdict: connection.observed.mx.as_ref().map(|mx| mx.verdict),
-        fastest_change_after: None,
+        fastest_change_after: history
+            .as_ref()
+            .filter(|_| !changed && before_change(connection.phase))
+            .and_then(RrsetHistory::fastest_change_after)
+            .map(|advice| advice.at),
         all_senders_switched_by: t_star,
-        old_path_needed_until: t_star.and_then(|t| t.checked_add(OLD_PATH).ok()),
+        old_path_needed_until: connection
+            .old_path_needed_until
+            .or_else(|| t_star.and_then(|t| t.checked_add(OLD_PATH).ok())),
         findings: findings(input.observations),
         window: window(input),
     }
 }
 
+/// The permit, while it is valid: what has expired or was revoked is not shown as one.
 fn permit(input: &ProjectInput<'_>) -> Option<PermitStatus> {
     let permit = input.connection.permit.as_ref()?;
-    (input.now < permit.valid_until).then(|| PermitStatus {
+    let valid_until = connection::permit_valid_until(input.connection)?;
+    connection::mx_change_permitted(input.connection, input.now).then(|| PermitStatus {
         id: format!("{}/{}", input.connection_id, permit.number),
         issued_at: permit.issued_at,
-        valid_until: permit.valid_until,
+        valid_until,
         evidence: permit.evidence.clone(),
     })
 }
 
 fn window(input: &ProjectInput<'_>) -> Option<WindowStatus> {
-    let connection = input.connection;
-    let window = connection.window.as_ref()?;
-    let mx = connection.observed.mx.as_ref();
-    let day = window.opened_at.checked_add(SignedDuration::from_hours(24)).ok()?;
+    let window = input.connection.window.as_ref()?;
     Some(WindowStatus {
         opened_at: window.opened_at,
-        clean_rounds: mx.map_or(0, |mx| mx.clean_rounds),
-        earliest_close: window.running.then(|| mx.and_then(|mx| mx.t_star).map_or(day, |t_star| t_star.max(day))),
-        escalates_at: window.first_change_at.checked_add(SignedDuration::from_hours(72)).ok()?,
+        clean_rounds: input.connection.observed.mx.as_ref().map_or(0, |mx| mx.clean_rounds),
+        earliest_close: connection::earliest_close(input.connection),
+        escalates_at: connection::escalates_at(input.connection)?,
         broken_by: window.broken_by.clone(),
     })
 }
 
-/// The last set that did not name the gateway.
-fn previous(input: &ProjectInput<'_>, current: &[RecordLine]) -> Vec<RecordLine> {
-    if current.iter().any(|line| records::is_ours(line, input.gateway)) { Vec::new() } else { current.to_vec() }
+/// Advice about the TTL is of use only before the change.
+const fn before_change(phase: Phase) -> bool {
+    matches!(phase, Phase::Ordered | Phase::Allowlisting | Phase::Probing | Phase::Provisioning | Phase::Ready)
+}
+
+/// The last set that did not name the gateway: what is published now, or what the history kept.
+fn previous(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, current: &[RecordLine]) -> Vec<RecordLine> {
+    if !current.is_empty() && !current.iter().any(|line| records::is_ours(line, input.gateway)) {
+        return current.to_vec();
+    }
+    let hosts: Vec<DomainName> = input.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
+    let Some(kept) = history.and_then(|history| history.previous_mx(&hosts)) else { return Vec::new() };
+    let domain = &input.connection.domain;
+    kept.records.iter().map(|mx| records::line(domain, Some(kept.ttl), mx.preference, &mx.exchange)).collect()
 }
 
 /// What to set and what to remove, for the present answer.

@@ -7,7 +7,7 @@ mod events;
 mod health;
 // mod invoicing;
 mod ledger;
-// mod orders;
+mod orders;
 mod paging;
 
 use axum::Router;
@@ -21,7 +21,7 @@ type Answer = Result<Response, Problem>;
 
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
-        //        .route("/v1/orders", post(orders::place))
+        .route("/v1/orders", post(orders::place))
         .route("/v1/customers", get(customers::list))
         .route("/v1/customers/{id}", get(customers::show))
         .route("/v1/customers/{id}/register", post(customers::register))

@@ -57,6 +57,9 @@ pub trait Store: Send + Sync {
 
     async fn route(&self, domain: &DomainName) -> StoreResult<Option<RouteRow>>;
 
+    /// The first answer to a request with this idempotency key.
+    async fn answered(&self, key: &str) -> StoreResult<Option<InboxKey>>;
+
     // --- Outbox --------------------------------------------------------------------------------
 
     async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>>;

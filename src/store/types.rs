@@ -9,6 +9,10 @@ pub use crate::ledger::StoredEntry;
 use crate::lifecycle::connection::RouteMode;
 use crate::order::{MailServer, Order};
 
+/// Version of the machines whose states this program writes. A subject with a higher one was
+/// written by a newer program and is left to it.
+pub const MACHINE_VERSION: u32 = 1;
+
 pub type StoreResult<T> = Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]

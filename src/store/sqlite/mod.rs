@@ -1,25 +1,44 @@
 //! The store on SQLite: one file, one writer thread, a few readers. Nothing in here decides; a
 //! method either stores one outcome or has changed nothing.
 
+mod claims;
+mod columns;
+mod commit;
+mod ledger;
+mod migrate;
+mod orders;
+mod outbox;
+mod readers;
+mod reading;
+mod tokens;
+mod writer;
+
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rusqlite::Connection;
 
 use super::{
-    Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow, Listing, NewOrder,
-    NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RouteRow, Scope, Store,
-    StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing,
+    NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RouteRow, Scope,
+    Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::ledger::EntryDraft;
+use readers::Readers;
+use writer::Writer;
+
+/// How long to wait for another process that writes the same file.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// A store in one SQLite file.
 #[derive(Debug)]
-pub struct SqliteStore {}
-
-fn pending<T>() -> StoreResult<T> {
-    Err(StoreError::Conflict("this part of the store is being built".to_owned()))
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
 }
 
 impl SqliteStore {
@@ -27,104 +46,195 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] for a file of a newer program, [`StoreError::Database`] otherwise.
-    pub fn open(_config: &StoreConfig) -> StoreResult<Self> {
-        Ok(Self {})
+    pub fn open(config: &StoreConfig) -> StoreResult<Self> {
+        if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Database {
+                what: "the folder of the database cannot be created",
+                source: Box::new(source),
+            })?;
+        }
+        let mut connection = Connection::open(&config.path)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", "on")?;
+        connection.set_prepared_statement_cache_capacity(128);
+        migrate::up_to_date(&mut connection)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(&config.path) })
+    }
+
+    async fn read<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.readers.read(work).await
+    }
+
+    async fn write<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.writer.write(None, work).await
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Database { what: "the database failed", source: Box::new(source) }
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn place_order(&self, _order: NewOrder) -> StoreResult<Placed> {
-        pending()
+    async fn place_order(&self, order: NewOrder) -> StoreResult<Placed> {
+        self.write(move |db| orders::place(db, &order)).await
     }
-    async fn create_token(&self, _token: NewToken) -> StoreResult<()> {
-        pending()
+
+    async fn create_token(&self, token: NewToken) -> StoreResult<()> {
+        self.write(move |db| tokens::create(db, &token)).await
     }
+
     async fn tokens(&self) -> StoreResult<Vec<TokenRow>> {
-        pending()
+        self.read(tokens::list).await
     }
-    async fn revoke_token(&self, _id: &str, _at: Timestamp) -> StoreResult<bool> {
-        pending()
+
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> StoreResult<bool> {
+        let id = id.to_owned();
+        self.write(move |db| tokens::revoke(db, &id, at)).await
     }
-    async fn token_by_hash(&self, _hash: &[u8; 32]) -> StoreResult<Option<TokenRow>> {
-        pending()
+
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRow>> {
+        let hash = *hash;
+        self.read(move |db| tokens::by_hash(db, &hash)).await
     }
-    async fn claim(&self, _request: ClaimRequest) -> StoreResult<Vec<Claim>> {
-        pending()
+
+    async fn claim(&self, request: ClaimRequest) -> StoreResult<Vec<Claim>> {
+        self.write(move |db| claims::claim(db, &request)).await
     }
+
     async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
-        pending()
+        self.read(claims::next_due).await
     }
-    async fn subject(&self, _id: &str) -> StoreResult<Option<Subject>> {
-        pending()
+
+    async fn subject(&self, id: &str) -> StoreResult<Option<Subject>> {
+        let id = id.to_owned();
+        self.read(move |db| reading::subject_by_id(db, &id)).await
     }
-    async fn observations(&self, _subject_id: &str) -> StoreResult<Vec<Observation>> {
-        pending()
+
+    async fn observations(&self, subject_id: &str) -> StoreResult<Vec<Observation>> {
+        let id = subject_id.to_owned();
+        self.read(move |db| reading::observations(db, &id)).await
     }
-    async fn commit(&self, _transition: Transition) -> StoreResult<CommitOutcome> {
-        pending()
+
+    async fn commit(&self, transition: Transition) -> StoreResult<CommitOutcome> {
+        let subject = transition.subject_id.clone();
+        self.writer.write(Some(&subject), move |db| commit::transition(db, &transition)).await
     }
-    async fn abandon(&self, _claim: &Claim, _due_at: Timestamp, _error: &str) -> StoreResult<()> {
-        pending()
+
+    async fn abandon(&self, claim: &Claim, due_at: Timestamp, error: &str) -> StoreResult<()> {
+        let (claim, error) = (claim.clone(), error.to_owned());
+        self.write(move |db| claims::abandon(db, &claim, due_at, &error)).await
     }
-    async fn park(&self, _claim: &Claim, _at: Timestamp, _error: &str) -> StoreResult<()> {
-        pending()
+
+    async fn park(&self, claim: &Claim, at: Timestamp, error: &str) -> StoreResult<()> {
+        let (claim, error) = (claim.clone(), error.to_owned());
+        self.write(move |db| claims::park(db, &claim, at, &error)).await
     }
-    async fn route(&self, _domain: &DomainName) -> StoreResult<Option<RouteRow>> {
-        pending()
+
+    async fn route(&self, domain: &DomainName) -> StoreResult<Option<RouteRow>> {
+        let domain = domain.clone();
+        self.read(move |db| reading::route(db, domain.as_str())).await
     }
-    async fn claim_outbox(&self, _request: ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
-        pending()
+
+    async fn answered(&self, key: &str) -> StoreResult<Option<InboxKey>> {
+        let key = key.to_owned();
+        self.read(move |db| reading::answered(db, &key)).await
     }
-    async fn outbox_done(&self, _item: &OutboxItem, _at: Timestamp, _outcome: OutboxOutcome) -> StoreResult<()> {
-        pending()
+
+    async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
+        self.write(move |db| outbox::claim(db, &request)).await
     }
-    async fn customer(&self, _id: &str, _scope: &Scope) -> StoreResult<Option<Customer>> {
-        pending()
+
+    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<()> {
+        let item = item.clone();
+        self.write(move |db| outbox::done(db, &item, at, &outcome)).await
     }
-    async fn customers(&self, _scope: &Scope, _page: &Page) -> StoreResult<Listing<Customer>> {
-        pending()
+
+    async fn customer(&self, id: &str, scope: &Scope) -> StoreResult<Option<Customer>> {
+        let (id, scope) = (id.to_owned(), scope.clone());
+        self.read(move |db| reading::customer(db, &id, &scope)).await
     }
-    async fn domain(&self, _domain: &DomainName, _scope: &Scope) -> StoreResult<Option<DomainRow>> {
-        pending()
+
+    async fn customers(&self, scope: &Scope, page: &Page) -> StoreResult<Listing<Customer>> {
+        let (scope, page) = (scope.clone(), page.clone());
+        self.read(move |db| reading::customers(db, &scope, &page)).await
     }
-    async fn domains(&self, _scope: &Scope, _filter: &DomainFilter, _page: &Page) -> StoreResult<Listing<DomainRow>> {
-        pending()
+
+    async fn domain(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>> {
+        let (domain, scope) = (domain.clone(), scope.clone());
+        self.read(move |db| reading::domain(db, &domain, &scope)).await
     }
-    async fn events(&self, _subject_id: &str, _after_seq: u64, _limit: u32) -> StoreResult<Vec<EventRow>> {
-        pending()
+
+    async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>> {
+        let (scope, filter, page) = (scope.clone(), filter.clone(), page.clone());
+        self.read(move |db| reading::domains(db, &scope, &filter, &page)).await
     }
-    async fn notices(&self, _subject_id: &str, _limit: u32) -> StoreResult<Vec<OutboxRow>> {
-        pending()
+
+    async fn events(&self, subject_id: &str, after_seq: u64, limit: u32) -> StoreResult<Vec<EventRow>> {
+        let id = subject_id.to_owned();
+        self.read(move |db| reading::events(db, &id, after_seq, limit)).await
     }
-    async fn parked(&self, _page: &Page) -> StoreResult<Listing<ParkedRow>> {
-        pending()
+
+    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+        let id = subject_id.to_owned();
+        self.read(move |db| outbox::notices(db, &id, limit)).await
     }
-    async fn append_entries(&self, _entries: Vec<EntryDraft>, _at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
-        pending()
+
+    async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>> {
+        let page = page.clone();
+        self.read(move |db| reading::parked(db, &page)).await
     }
-    async fn entries(&self, _customer_id: Option<&str>, _after_seq: u64, _limit: u32) -> StoreResult<Vec<StoredEntry>> {
-        pending()
+
+    async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
+        self.write(move |db| ledger::append(db, &entries, at)).await
     }
-    async fn keep_evidence(&self, _sha256: &str, _content: &[u8], _at: Timestamp) -> StoreResult<()> {
-        pending()
+
+    async fn entries(&self, customer_id: Option<&str>, after_seq: u64, limit: u32) -> StoreResult<Vec<StoredEntry>> {
+        let customer = customer_id.map(str::to_owned);
+        self.read(move |db| ledger::entries(db, customer.as_deref(), after_seq, limit)).await
     }
-    async fn evidence(&self, _sha256: &str) -> StoreResult<Option<Vec<u8>>> {
-        pending()
+
+    async fn keep_evidence(&self, sha256: &str, content: &[u8], at: Timestamp) -> StoreResult<()> {
+        let (sha256, content) = (sha256.to_owned(), content.to_vec());
+        self.write(move |db| ledger::keep_evidence(db, &sha256, &content, at)).await
     }
-    async fn closed_run(&self, _run_date: Date) -> StoreResult<Option<ClosedRun>> {
-        pending()
+
+    async fn evidence(&self, sha256: &str) -> StoreResult<Option<Vec<u8>>> {
+        let sha256 = sha256.to_owned();
+        self.read(move |db| ledger::evidence(db, &sha256)).await
     }
+
+    async fn closed_run(&self, run_date: Date) -> StoreResult<Option<ClosedRun>> {
+        self.read(move |db| ledger::closed_run(db, run_date)).await
+    }
+
     async fn closed_runs(&self) -> StoreResult<Vec<ClosedRun>> {
-        pending()
+        self.read(ledger::closed_runs).await
     }
-    async fn close_run(&self, _run: ClosedRun) -> StoreResult<()> {
-        pending()
+
+    async fn close_run(&self, run: ClosedRun) -> StoreResult<()> {
+        self.write(move |db| ledger::close_run(db, &run)).await
     }
-    async fn ledger_customers(&self, _after: &str, _limit: u32) -> StoreResult<Vec<String>> {
-        pending()
+
+    async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>> {
+        let after = after.to_owned();
+        self.read(move |db| ledger::customers(db, &after, limit)).await
     }
+
     async fn ready(&self) -> StoreResult<()> {
-        pending()
+        let found = self.read(migrate::version).await?;
+        if found == migrate::SCHEMA { Ok(()) } else { Err(StoreError::NewerSchema { found, known: migrate::SCHEMA }) }
     }
 }

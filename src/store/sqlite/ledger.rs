@@ -1,0 +1,181 @@
+//! Billing entries, their head, evidence and frozen runs. Entries get their place in the chain under
+//! the head's row, inside the transaction that appends them; they are only ever inserted.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::{Connection, Row};
+
+use super::columns::{all, first, from_json, hash, instant, int, json, number, run, unreadable, us};
+use crate::ledger::EntryDraft;
+use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
+
+struct Head {
+    seq: u64,
+    recorded_at: Option<i64>,
+    hash: [u8; 32],
+}
+
+/// Appends entries in the order given.
+pub(super) fn append(connection: &Connection, drafts: &[EntryDraft], at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut head = head(connection)?;
+    let mut stored = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        // Knowledge is ordered by seq; the instants must never contradict it.
+        let recorded_us = head.recorded_at.map_or(us(at), |previous| us(at).max(previous + 1));
+        let recorded_at = instant(recorded_us)?;
+        let seq = head.seq + 1;
+        let sealed = seal(&head.hash, seq, recorded_at, draft)?;
+        let entry = StoredEntry { seq, recorded_at, draft: draft.clone(), prev_hash: head.hash, hash: sealed };
+        insert(connection, &entry)?;
+        head = Head { seq, recorded_at: Some(recorded_us), hash: sealed };
+        stored.push(entry);
+    }
+    run(
+        connection,
+        "INSERT INTO ledger_head (one, seq, recorded_at, hash) VALUES (1, ?1, ?2, ?3) \
+         ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, recorded_at = excluded.recorded_at, hash = excluded.hash",
+        (int(head.seq), head.recorded_at, &head.hash[..]),
+    )?;
+    Ok(stored)
+}
+
+fn seal(prev_hash: &[u8; 32], seq: u64, recorded_at: Timestamp, draft: &EntryDraft) -> StoreResult<[u8; 32]> {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    hasher.update(prev_hash);
+    hasher.update(seq.to_be_bytes());
+    hasher.update(us(recorded_at).to_be_bytes());
+    hasher.update(json(draft)?);
+    Ok(hasher.finalize().into())
+}
+
+fn head(connection: &Connection) -> StoreResult<Head> {
+    let stored = first(connection, "SELECT seq, recorded_at, hash FROM ledger_head WHERE one = 1", [], |row| {
+        Ok(Head { seq: number(row.get(0)?)?, recorded_at: Some(row.get(1)?), hash: hash(&row.get::<_, Vec<u8>>(2)?)? })
+    })?;
+    Ok(stored.unwrap_or(Head { seq: 0, recorded_at: None, hash: [0; 32] }))
+}
+
+fn insert(connection: &Connection, entry: &StoredEntry) -> StoreResult<()> {
+    let kind = serde_json::to_value(&entry.draft.kind).ok();
+    let kind = kind.as_ref().and_then(|v| v.get("kind")).and_then(|v| v.as_str()).unwrap_or_default();
+    run(
+        connection,
+        "INSERT INTO billing_entry (seq, customer_id, kind, valid_from, recorded_at, body, prev_hash, hash) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            int(entry.seq),
+            &entry.draft.customer_id,
+            kind,
+            entry.draft.valid_from.to_string(),
+            us(entry.recorded_at),
+            json(&entry.draft)?,
+            &entry.prev_hash[..],
+            &entry.hash[..],
+        ),
+    )?;
+    Ok(())
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    customer_id: Option<&str>,
+    after_seq: u64,
+    limit: u32,
+) -> StoreResult<Vec<StoredEntry>> {
+    const COLUMNS: &str = "SELECT seq, recorded_at, body, prev_hash, hash FROM billing_entry WHERE seq > ?1";
+    match customer_id {
+        Some(customer) => all(
+            connection,
+            &format!("{COLUMNS} AND customer_id = ?3 ORDER BY seq LIMIT ?2"),
+            (int(after_seq), limit, customer),
+            entry,
+        ),
+        None => all(connection, &format!("{COLUMNS} ORDER BY seq LIMIT ?2"), (int(after_seq), limit), entry),
+    }
+}
+
+fn entry(row: &Row<'_>) -> StoreResult<StoredEntry> {
+    Ok(StoredEntry {
+        seq: number(row.get(0)?)?,
+        recorded_at: instant(row.get(1)?)?,
+        draft: from_json(&row.get::<_, String>(2)?)?,
+        prev_hash: hash(&row.get::<_, Vec<u8>>(3)?)?,
+        hash: hash(&row.get::<_, Vec<u8>>(4)?)?,
+    })
+}
+
+pub(super) fn customers(connection: &Connection, after: &str, limit: u32) -> StoreResult<Vec<String>> {
+    all(
+        connection,
+        "SELECT DISTINCT customer_id FROM billing_entry WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2",
+        (after, limit),
+        |row| Ok(row.get(0)?),
+    )
+}
+
+pub(super) fn keep_evidence(connection: &Connection, sha256: &str, content: &[u8], at: Timestamp) -> StoreResult<()> {
+    use sha2::{Digest, Sha256};
+    if hex::encode(Sha256::digest(content)) != sha256 {
+        return Err(StoreError::Conflict("the evidence does not have the SHA-256 it came with".to_owned()));
+    }
+    run(
+        connection,
+        "INSERT INTO evidence (sha256, content, kept_at) VALUES (?1, ?2, ?3) ON CONFLICT (sha256) DO NOTHING",
+        (sha256, content, us(at)),
+    )?;
+    Ok(())
+}
+
+pub(super) fn evidence(connection: &Connection, sha256: &str) -> StoreResult<Option<Vec<u8>>> {
+    first(connection, "SELECT content FROM evidence WHERE sha256 = ?1", [sha256], |row| Ok(row.get(0)?))
+}
+
+const RUN: &str = "SELECT run_date, closed_at, closed_by, head_seq, head_hash, lines FROM invoicing_run";
+
+pub(super) fn closed_run(connection: &Connection, date: Date) -> StoreResult<Option<ClosedRun>> {
+    first(connection, &format!("{RUN} WHERE run_date = ?1"), [date.to_string()], closed)
+}
+
+pub(super) fn closed_runs(connection: &Connection) -> StoreResult<Vec<ClosedRun>> {
+    all(connection, &format!("{RUN} ORDER BY run_date"), [], closed)
+}
+
+pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult<()> {
+    if let Some(old) = closed_run(connection, new.run_date)? {
+        return if old.lines == new.lines {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(format!("the run of {} was closed with other lines", new.run_date)))
+        };
+    }
+    run(
+        connection,
+        "INSERT INTO invoicing_run (run_date, closed_at, closed_by, head_seq, head_hash, lines) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (
+            new.run_date.to_string(),
+            us(new.closed_at),
+            &new.closed_by,
+            int(new.head_seq),
+            &new.head_hash[..],
+            &new.lines,
+        ),
+    )?;
+    Ok(())
+}
+
+fn closed(row: &Row<'_>) -> StoreResult<ClosedRun> {
+    let date: String = row.get(0)?;
+    Ok(ClosedRun {
+        run_date: date.parse::<Date>().map_err(unreadable)?,
+        closed_at: instant(row.get(1)?)?,
+        closed_by: row.get(2)?,
+        head_seq: number(row.get(3)?)?,
+        head_hash: hash(&row.get::<_, Vec<u8>>(4)?)?,
+        lines: row.get(5)?,
+    })
+}

@@ -1,0 +1,52 @@
+//! Brings a file's schema up to date. Forward only; `user_version` is the number of the last
+//! migration that was applied, and a file from a newer program is refused untouched.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::{StoreError, StoreResult};
+
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/sqlite/0001_first.sql")];
+
+/// The schema that this program works with.
+pub(super) const SCHEMA: u32 = 1;
+
+pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
+    // Two processes may open a new file at the same time: the second one waits and finds it done.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    if found > SCHEMA {
+        return Err(StoreError::NewerSchema { found, known: SCHEMA });
+    }
+    for (number, sql) in (1..).zip(MIGRATIONS) {
+        if number > found {
+            transaction.execute_batch(sql)?;
+            transaction.pragma_update(None, "user_version", number)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(super) fn version(connection: &Connection) -> StoreResult<u32> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_number_is_that_of_the_last_migration() {
+        assert_eq!(MIGRATIONS.len(), SCHEMA as usize);
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_untouched() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+        let refused = up_to_date(&mut connection);
+        assert!(matches!(refused, Err(StoreError::NewerSchema { found, .. }) if found == SCHEMA + 1));
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).unwrap();
+        assert_eq!(tables, 0);
+    }
+}

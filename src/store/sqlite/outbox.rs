@@ -1,0 +1,93 @@
+//! Effects that wait to be carried out, at least once, each under its own dedupe key.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::columns::{all, instant, int, number, run, small, us};
+use crate::store::{ClaimRequest, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
+
+/// Due items, at most one a subject, so that what concerns one subject goes out in its order.
+pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
+    let items = all(
+        connection,
+        "SELECT o.id, o.subject_id, o.dedupe_key, o.kind, o.payload, o.fence, o.attempt, o.created_at FROM outbox o \
+         WHERE o.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.subject_id = o.subject_id \
+             AND p.due_at IS NOT NULL AND (p.lease_until > ?1 OR (p.id < o.id AND p.due_at <= ?1))) \
+         ORDER BY o.due_at, o.id LIMIT ?2",
+        (us(request.now), request.limit),
+        |row| {
+            Ok(OutboxItem {
+                id: number(row.get(0)?)?,
+                subject_id: row.get(1)?,
+                dedupe_key: row.get(2)?,
+                kind: row.get(3)?,
+                payload: row.get(4)?,
+                fence: number(row.get(5)?)? + 1,
+                attempt: small(row.get(6)?)? + 1,
+                created_at: instant(row.get(7)?)?,
+            })
+        },
+    )?;
+    let lease_until = us(request.now + request.lease);
+    for item in &items {
+        run(
+            connection,
+            "UPDATE outbox SET fence = fence + 1, attempt = attempt + 1, lease_owner = ?2, lease_until = ?3, due_at = ?3 \
+             WHERE id = ?1",
+            (int(item.id), &request.owner, lease_until),
+        )?;
+    }
+    Ok(items)
+}
+
+/// Settles an item. Nothing happens when it belongs to somebody else by now.
+pub(super) fn done(
+    connection: &Connection,
+    item: &OutboxItem,
+    at: Timestamp,
+    outcome: &OutboxOutcome,
+) -> StoreResult<()> {
+    let (status, due_at, sent_at, detail) = match outcome {
+        OutboxOutcome::Sent { detail } => ("sent", None, Some(us(at)), detail),
+        OutboxOutcome::Dropped { reason } => ("dropped", None, None, reason),
+        OutboxOutcome::Retry { due_at, error } => ("pending", Some(us(*due_at)), None, error),
+        OutboxOutcome::Parked { error } => ("parked", None, None, error),
+    };
+    run(
+        connection,
+        "UPDATE outbox SET status = ?3, due_at = ?4, sent_at = ?5, detail = ?6, lease_owner = NULL, lease_until = NULL \
+         WHERE id = ?1 AND fence = ?2",
+        (int(item.id), int(item.fence), status, due_at, sent_at, detail),
+    )?;
+    Ok(())
+}
+
+/// The newest `limit` notices of a subject, newest last.
+pub(super) fn notices(connection: &Connection, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+    let mut rows = all(
+        connection,
+        "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail \
+         FROM outbox WHERE subject_id = ?1 AND kind = 'notice' ORDER BY id DESC LIMIT ?2",
+        (subject_id, limit),
+        |row| {
+            let created_at = instant(row.get(5)?)?;
+            let due_at: Option<i64> = row.get(6)?;
+            let sent_at: Option<i64> = row.get(8)?;
+            Ok(OutboxRow {
+                id: number(row.get(0)?)?,
+                subject_id: row.get(1)?,
+                dedupe_key: row.get(2)?,
+                kind: row.get(3)?,
+                payload: row.get(4)?,
+                created_at,
+                due_at: due_at.map_or(Ok(created_at), instant)?,
+                attempt: small(row.get(7)?)?,
+                sent_at: sent_at.map(instant).transpose()?,
+                status: row.get(9)?,
+                detail: row.get(10)?,
+            })
+        },
+    )?;
+    rows.reverse();
+    Ok(rows)
+}

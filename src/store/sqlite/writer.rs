@@ -1,0 +1,153 @@
+//! The one thread that writes. Whatever waits is gathered into one transaction, so that a group
+//! costs one flush to disk; within it every piece of work has a savepoint of its own, so that a
+//! refused one leaves no trace and hinders nobody.
+
+use std::collections::HashSet;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{StoreError, StoreResult};
+
+/// Work that may wait in the queue; more waits at the caller.
+const QUEUE: usize = 1024;
+/// Work in one transaction.
+const GROUP: usize = 256;
+
+/// Told whether the group reached the disk.
+type Deliver = Box<dyn FnOnce(bool) + Send>;
+
+/// The flag says whether what was written shall stay.
+type Work = Box<dyn FnOnce(&Connection) -> (bool, Deliver) + Send>;
+
+struct Job {
+    /// At most one job of a subject is in a group.
+    subject: Option<String>,
+    work: Work,
+}
+
+/// The handle to the thread. The thread ends when the last handle is dropped and the queue is empty.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> StoreResult<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || run(&connection, jobs))
+            .map_err(|source| StoreError::Database { what: "the writer cannot start", source: Box::new(source) })?;
+        Ok(Self { queue })
+    }
+
+    /// Runs `work` inside a transaction; returns once it is on disk. An error leaves no trace.
+    pub(super) async fn write<T, F>(&self, subject: Option<&str>, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let work = Box::new(move |connection: &Connection| {
+            let result = work(connection);
+            let keep = result.is_ok();
+            let deliver: Deliver = Box::new(move |on_disk| {
+                let result = if on_disk || !keep { result } else { Err(not_written()) };
+                // The caller may have gone away; what is stored stays stored.
+                let _ = answer.send(result);
+            });
+            (keep, deliver)
+        });
+        let job = Job { subject: subject.map(str::to_owned), work };
+        self.queue.send(job).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
+    let mut waiting: Vec<Job> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match jobs.blocking_recv() {
+                Some(job) => waiting.push(job),
+                None => return,
+            }
+        }
+        while waiting.len() < GROUP {
+            match jobs.try_recv() {
+                Ok(job) => waiting.push(job),
+                Err(_) => break,
+            }
+        }
+        let (group, rest) = one_a_subject(std::mem::take(&mut waiting));
+        waiting = rest;
+        write_group(connection, group);
+    }
+}
+
+/// Splits into a group with at most one job a subject, in id order (neighbours share pages), and
+/// the jobs that have to wait for the next group, in the order they came.
+fn one_a_subject(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut seen = HashSet::new();
+    let (mut group, rest): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().partition(|job| job.subject.as_ref().is_none_or(|subject| seen.insert(subject.clone())));
+    group.sort_by(|a, b| a.subject.cmp(&b.subject));
+    (group, rest)
+}
+
+fn write_group(connection: &Connection, group: Vec<Job>) {
+    let mut deliveries = Vec::with_capacity(group.len());
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    if let Err(error) = &begun {
+        tracing::error!(%error, "the database cannot be written");
+    }
+    let mut sound = begun.is_ok();
+    for job in group {
+        if !sound {
+            // Without its transaction the work must not run at all; dropping it tells the caller.
+            drop(job);
+            continue;
+        }
+        match in_savepoint(connection, job) {
+            Ok(deliver) => deliveries.push(deliver),
+            Err(error) => {
+                tracing::error!(%error, "a group of outcomes is lost");
+                sound = false;
+            }
+        }
+    }
+    if sound && let Err(error) = connection.execute_batch("COMMIT") {
+        tracing::error!(%error, "a group of outcomes could not be committed");
+        sound = false;
+    }
+    if !sound && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for deliver in deliveries {
+        deliver(sound);
+    }
+}
+
+fn in_savepoint(connection: &Connection, job: Job) -> rusqlite::Result<Deliver> {
+    let exec = |sql| connection.prepare_cached(sql)?.execute([]);
+    exec("SAVEPOINT work")?;
+    let (keep, deliver) = (job.work)(connection);
+    if !keep {
+        exec("ROLLBACK TO work")?;
+    }
+    exec("RELEASE work")?;
+    Ok(deliver)
+}
+
+fn stopped() -> StoreError {
+    failed("the database writer is gone or could not write")
+}
+
+fn not_written() -> StoreError {
+    failed("the outcome did not reach the disk")
+}
+
+fn failed(what: &'static str) -> StoreError {
+    StoreError::Database { what, source: what.into() }
+}

@@ -9,10 +9,6 @@ pub use crate::ledger::StoredEntry;
 use crate::lifecycle::connection::RouteMode;
 use crate::order::{MailServer, Order};
 
-/// Version of the machines whose states this program writes. A subject with a higher one was
-/// written by a newer program and is left to it.
-pub const MACHINE_VERSION: u32 = 1;
-
 pub type StoreResult<T> = Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +116,8 @@ pub struct Transition {
     /// The claim whose work this was; `None` for a fact from outside (API, other subject).
     pub claim: Option<Claim>,
     pub at: Timestamp,
+    /// Of the machine that wrote `state`.
+    pub machine_version: u32,
     pub phase: String,
     pub state: String,
     pub state_since: Timestamp,
@@ -288,6 +286,8 @@ pub struct NewSubject {
     pub id: String,
     pub kind: SubjectKind,
     pub domain: Option<DomainName>,
+    /// Of the machine that wrote `state`.
+    pub machine_version: u32,
     pub phase: String,
     pub state: String,
     pub events: Vec<NewEvent>,

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::columns::{first, int, json, number, run, us, word};
 use super::ledger;
 use crate::store::{
-    CommitOutcome, InboxKey, MACHINE_VERSION, NewEvent, NewOutbox, Observation, RouteChange, StoreError, StoreResult,
-    TimerSet, Transition,
+    CommitOutcome, InboxKey, NewEvent, NewOutbox, Observation, RouteChange, StoreError, StoreResult, TimerSet,
+    Transition,
 };
 
 /// Phases that a connection never leaves; the schema's `holder_of_domain` names the same ones.
@@ -47,7 +47,7 @@ pub(super) fn transition(connection: &Connection, transition: &Transition) -> St
             id,
             int(version),
             int(last_seq),
-            MACHINE_VERSION,
+            transition.machine_version,
             &transition.phase,
             &transition.state,
             us(transition.state_since),

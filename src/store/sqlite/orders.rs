@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::columns::{first, int, json, run, us, word};
 use super::commit::{answered_before, append_events, desire, holder, inherit_history, put_out, rearm, remember};
 use super::ledger;
-use crate::store::{MACHINE_VERSION, NewOrder, NewSubject, Placed, StoreError, StoreResult};
+use crate::store::{NewOrder, NewSubject, Placed, StoreError, StoreResult};
 
 pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Placed> {
     if answered_before(connection, new.inbox.as_ref())? {
@@ -52,7 +52,7 @@ fn begin(connection: &Connection, new: &NewOrder, subject: &NewSubject) -> Store
             &new.customer_id,
             domain,
             &held_by,
-            MACHINE_VERSION,
+            subject.machine_version,
             &subject.phase,
             &subject.state,
             us(new.at),

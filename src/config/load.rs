@@ -1,30 +1,136 @@
-//! Reading the configuration file: bounded, strict, and with a message for every mistake.
+//! Reading the configuration file: bounded and strict, with file, line, column, the line itself and
+//! the way out for every mistake. All mistakes that can be seen at once are told at once.
 
+use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::known::{KnownKeys, shown};
+use super::place::{Place, Places};
+use super::{Config, Problem, parse};
 
 /// A configuration file is never larger than this.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("cannot read the configuration {path}: {source}; name another file with --config FILE")]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("the configuration {path} has {bytes} bytes; at most {MAX_FILE_BYTES} are read")]
-    TooLarge { path: PathBuf, bytes: u64 },
-    #[error("{path}: {message}")]
-    Yaml { path: PathBuf, message: String },
-}
 
 /// Loads and checks a configuration file.
 ///
 /// # Errors
 /// [`ConfigError`], whose text names file, line and column of each mistake and what was expected.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-    serde_yaml::from_str(&text)
-        .map_err(|error| ConfigError::Yaml { path: path.to_path_buf(), message: error.to_string() })
+    let text = read_bounded(path)?;
+    from_text(&text).map_err(|mistakes| ConfigError::Mistakes { path: path.to_path_buf(), mistakes })
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration `{path}`; name another file with --config FILE")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the configuration `{path}` has more than {MAX_FILE_BYTES} bytes; is it the right file?")]
+    TooLarge { path: PathBuf },
+    #[error("the configuration `{path}` is not UTF-8 text; save it as UTF-8")]
+    NotText { path: PathBuf },
+    #[error("{}", listed(path, mistakes))]
+    Mistakes { path: PathBuf, mistakes: Vec<Mistake> },
+}
+
+impl ConfigError {
+    /// Whether there simply is no such file, which a command that can do without may forgive.
+    #[must_use]
+    pub fn is_missing_file(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+/// One mistake in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where; `None` where the file as a whole is meant.
+    pub place: Option<Place>,
+    pub message: String,
+    /// The line of the file, bounded and without control characters.
+    line: String,
+}
+
+/// Parses and checks a text.
+///
+/// # Errors
+/// Every mistake found, in the order of the text.
+pub fn from_text(text: &str) -> Result<Config, Vec<Mistake>> {
+    let places = Places::read(text, parse::options());
+    let known = KnownKeys::with_adapter(places.scalar("gateway.adapter.kind"));
+    let mut mistakes: Vec<Mistake> = places
+        .keys()
+        .filter_map(|key| known.complaint(key).map(|message| Mistake::new(text, Some(key.place), message)))
+        .collect();
+    let parsed = parse::parse(text);
+    match &parsed {
+        Ok(config) => mistakes.extend(
+            config
+                .validate()
+                .into_iter()
+                .map(|Problem { key, message }| Mistake::new(text, places.find(&key), format!("{key}: {message}"))),
+        ),
+        // The walk over the keys tells all unknown ones, with better places.
+        Err(error) if error.is_unknown_key() && !mistakes.is_empty() => {}
+        Err(error) => {
+            let place = error.place();
+            let message = match place.and_then(|place| places.path_at(place)) {
+                Some(path) => format!("{path}: {}", error.message()),
+                None => error.message(),
+            };
+            mistakes.push(Mistake::new(text, place, message));
+        }
+    }
+    mistakes.sort_by_key(|mistake| mistake.place);
+    match parsed {
+        Ok(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(mistakes),
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_path_buf(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_path_buf() });
+    }
+    String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_path_buf() })
+}
+
+impl Mistake {
+    fn new(text: &str, place: Option<Place>, message: String) -> Self {
+        let line = place
+            .and_then(|place| usize::try_from(place.line).ok()?.checked_sub(1))
+            .and_then(|index| text.lines().nth(index))
+            .map(|line| shown(&line.replace('\t', " ")))
+            .unwrap_or_default();
+        Self { place, message, line }
+    }
+
+    fn write(&self, path: &Path, f: &mut impl fmt::Write) -> fmt::Result {
+        let Some(Place { line, column }) = self.place else {
+            return write!(f, "{}: {}", path.display(), self.message);
+        };
+        write!(f, "{}:{line}:{column}: {}", path.display(), self.message)?;
+        let caret = usize::try_from(column).unwrap_or(1);
+        if !self.line.is_empty() && caret <= self.line.chars().count() {
+            write!(f, "\n{line:>5} | {}\n      | {:>caret$}", self.line, "^")?;
+        }
+        Ok(())
+    }
+}
+
+fn listed(path: &Path, mistakes: &[Mistake]) -> String {
+    let mut text = String::new();
+    for (index, mistake) in mistakes.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        // Writing to a string cannot fail.
+        let _ = mistake.write(path, &mut text);
+    }
+    text
 }

@@ -4,18 +4,27 @@
 mod commerce;
 mod gateway;
 mod http;
+mod known;
 mod load;
 mod notify;
+mod parse;
+mod place;
 mod probe;
 mod store;
+mod validate;
 
 pub use commerce::{CommerceConfig, OnNoDecision};
 pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
 pub use http::HttpConfig;
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
+pub use place::Place;
 pub use probe::ProbeConfig;
 pub use store::{EngineConfig, StoreConfig};
+pub use validate::Problem;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

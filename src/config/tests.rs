@@ -1,0 +1,201 @@
+use super::known::KnownKeys;
+use super::{Config, ConfigError, EgressAddress, MxHost, from_text, load};
+
+const ANNOTATED: &str = include_str!("../../config/fencepost.yaml");
+
+/// What `config check` would print for a text.
+fn complaints(text: &str) -> String {
+    match from_text(text) {
+        Ok(_) => "(accepted)".to_owned(),
+        Err(mistakes) => ConfigError::Mistakes { path: "fencepost.yaml".into(), mistakes }.to_string(),
+    }
+}
+
+#[test]
+fn the_annotated_file_is_the_default_and_an_example_gateway() {
+    let mut expected = Config::default();
+    let name = |text: &str| text.parse().unwrap();
+    expected.gateway.mx_hosts = vec![
+        MxHost { name: name("mx1.gateway.example"), preference: 10 },
+        MxHost { name: name("mx2.gateway.example"), preference: 20 },
+    ];
+    let egress =
+        |last, label: &str| EgressAddress { address: [192, 0, 2, last].into(), label: label.to_owned(), local: true };
+    expected.gateway.egress = vec![egress(10, "site-1"), egress(11, "site-2")];
+    let annotated = from_text(ANNOTATED).unwrap();
+    assert_eq!(annotated, expected);
+    assert_eq!(annotated.missing_for_serving(), []);
+}
+
+#[test]
+fn the_annotated_file_mentions_every_key() {
+    for kind in [None, Some("postfix"), Some("http")] {
+        for (parent, key) in KnownKeys::with_adapter(kind).paths() {
+            let written = ANNOTATED.lines().any(|line| {
+                let line = line.trim_start_matches(['#', ' ', '-']);
+                line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))
+            });
+            assert!(written, "config/fencepost.yaml does not mention `{parent}.{key}`");
+        }
+    }
+}
+
+#[test]
+fn each_commented_adapter_works_when_uncommented() {
+    for (kind, marker) in [("postfix", "  #   kind: postfix"), ("http", "  #   kind: http")] {
+        let lines: Vec<&str> = ANNOTATED.lines().collect();
+        let start = lines.iter().position(|line| *line == marker).unwrap() - 1;
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            let line = if index >= start && line.starts_with("  # ") && index < start + 5 {
+                line.replacen("# ", "", 1)
+            } else if line.trim() == "kind: manual" || (line.trim() == "adapter:" && index < start) {
+                continue;
+            } else {
+                (*line).to_owned()
+            };
+            text += &line;
+            text.push('\n');
+            if line.trim().is_empty() && index > start {
+                break;
+            }
+        }
+        let config = from_text(&text).unwrap_or_else(|mistakes| panic!("{kind}: {mistakes:?}\n{text}"));
+        let shown = serde_json::to_value(&config.gateway.adapter).unwrap();
+        assert_eq!(shown["kind"], kind);
+    }
+}
+
+#[test]
+fn nothing_at_all_is_the_default() {
+    for text in ["", "# only a comment\n", "---\n", "{}\n", "store:\n  path: data/fencepost.db\n"] {
+        assert_eq!(from_text(text).unwrap(), Config::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_shape_name_line_column_and_way_out() {
+    insta::assert_snapshot!("unknown_key", complaints("notify:\n  smarthots: smtp://127.0.0.1:25\n"));
+    insta::assert_snapshot!(
+        "several_unknown_keys",
+        complaints(
+            "stroe:\n  path: x\nhttp:\n  mx_ttl: 5\n  colour: red\ngateway:\n  mx_hosts:\n    - name: mx.gateway.example\n      \
+             prefrence: 10\n"
+        )
+    );
+    insta::assert_snapshot!("duplicate_key", complaints("http:\n  max_concurrent: 1\n  max_concurrent: 2\n"));
+    insta::assert_snapshot!("duplicate_section", complaints("http: {}\nnotify: {}\nhttp: {}\n"));
+    insta::assert_snapshot!("wrong_type_number", complaints("engine:\n  concurrency: many\n"));
+    insta::assert_snapshot!("wrong_type_negative", complaints("engine:\n  concurrency: -1\n"));
+    insta::assert_snapshot!("wrong_type_port", complaints("gateway:\n  smtp_port: 70000\n"));
+    insta::assert_snapshot!("wrong_type_bool", complaints("engine:\n  auto_register: yes\n"));
+    insta::assert_snapshot!("wrong_type_list", complaints("probe:\n  resolvers: 192.0.2.1:53\n"));
+    insta::assert_snapshot!("wrong_type_mapping", complaints("probe: fast\n"));
+    insta::assert_snapshot!("bad_socket", complaints("probe:\n  resolvers:\n    - 192.0.2.1\n"));
+    insta::assert_snapshot!("bad_name", complaints("gateway:\n  ehlo_name: probe..example\n"));
+    insta::assert_snapshot!("bad_variant", complaints("commerce:\n  on_no_decision: ignore\n"));
+    insta::assert_snapshot!("missing_key", complaints("gateway:\n  mx_hosts:\n    - name: mx.gateway.example\n"));
+    insta::assert_snapshot!("adapter_kind", complaints("gateway:\n  adapter:\n    kind: exim\n"));
+    insta::assert_snapshot!(
+        "adapter_unknown_key",
+        complaints("gateway:\n  adapter:\n    kind: http\n    uri: https://a.example\n")
+    );
+    insta::assert_snapshot!(
+        "adapter_missing",
+        complaints("gateway:\n  adapter:\n    kind: postfix\n    transport: /x\n")
+    );
+    insta::assert_snapshot!("no_yaml", complaints("http:\n  listen: [127.0.0.1:80\nnotify: {}\n"));
+    insta::assert_snapshot!("tab", complaints("http:\n\tlisten: 127.0.0.1:80\n"));
+    insta::assert_snapshot!("alias", complaints("store: &a\n  path: x\nhttp: *a\n"));
+    insta::assert_snapshot!("two_documents", complaints("http: {}\n---\nhttp: {}\n"));
+}
+
+#[test]
+fn values_that_cannot_be_meant_are_refused_with_their_place() {
+    insta::assert_snapshot!(
+        "values",
+        complaints(
+            "\
+store:
+  path: ''
+engine:
+  lease_seconds: 60
+  concurrency: 0
+http:
+  public_url: onboarding.example
+gateway:
+  mx_hosts:
+    - {name: mx1.gateway.example, preference: 10}
+    - {name: MX1.gateway.example., preference: 20}
+    - {name: mx.not-served-here.example, preference: 20}
+  egress:
+    - address: 192.0.2.10
+    - address: 0.0.0.0
+  adapter:
+    kind: http
+    url: http://gateway.example/api
+    token_file: /run/token
+probe:
+  connect_timeout_ms: 200000
+  outsiders: [192.0.2.10]
+  allow_targets:
+    - 10.0.0.0/8
+    - 10.0.0.0/33
+notify:
+  from: onboarding
+  smarthost: mail.example
+  username: fencepost
+  message_id_domain: 192.0.2.1
+commerce:
+  time_zone: Europe/Helsingfors
+  group_15_until_day: 31
+"
+        )
+    );
+}
+
+#[test]
+fn what_serving_needs_and_what_may_surprise() {
+    let text = |problems: Vec<super::Problem>| {
+        problems.into_iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect::<String>()
+    };
+    let config = from_text("http:\n  listen: 0.0.0.0:8080\n").unwrap();
+    insta::assert_snapshot!("missing_for_serving", text(config.missing_for_serving()));
+    insta::assert_snapshot!("notes", text(config.notes()));
+}
+
+#[test]
+fn files_are_read_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fencepost.yaml");
+    let missing = load(&path).unwrap_err();
+    assert!(missing.is_missing_file() && missing.to_string().contains("--config"), "{missing}");
+
+    std::fs::write(&path, "# ".repeat(1 << 19) + "\n").unwrap();
+    assert!(matches!(load(&path).unwrap_err(), ConfigError::TooLarge { .. }));
+
+    std::fs::write(&path, b"store:\n  path: \xff\n").unwrap();
+    assert!(matches!(load(&path).unwrap_err(), ConfigError::NotText { .. }));
+
+    std::fs::write(&path, ANNOTATED).unwrap();
+    load(&path).unwrap();
+}
+
+#[test]
+fn deep_and_long_texts_end_soon() {
+    assert!(from_text(&"[".repeat(100_000)).is_err());
+    assert!(from_text(&"a: {".repeat(100_000)).is_err());
+    assert!(from_text(&format!("probe:\n  allow_targets: [{}]\n", "x,".repeat(100_000))).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let _ = complaints(&text);
+    }
+
+    #[test]
+    fn no_yaml_makes_it_panic(text in "([a-z_]{1,8}|  |\n|: |- |\\[|\\]|\\{|\\}|gateway|adapter|kind|mx_hosts|\"|'|&a|\\*a|<<|!t|\\||>|#|,|[0-9]{1,3}){0,60}") {
+        let _ = complaints(&text);
+    }
+}

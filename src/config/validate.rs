@@ -1,0 +1,269 @@
+//! What a well-formed configuration may still get wrong: ranges, addresses that are none, settings
+//! that contradict each other. Every problem names its key; nothing here reads a file or the network.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use fencepost_checks::DomainName;
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use url::{Host, Url};
+
+use super::{
+    AdapterConfig, CommerceConfig, Config, EngineConfig, GatewayConfig, HttpConfig, NotifyConfig, ProbeConfig,
+};
+
+/// Something wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the key: `probe.allow_targets[1]`.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Config {
+    /// Every problem that makes this configuration unusable, for any command.
+    #[must_use]
+    pub fn validate(&self) -> Vec<Problem> {
+        let mut found = Problems::default();
+        if self.store.path.as_os_str().is_empty() {
+            found.add("store.path", "is empty; write a file name such as data/fencepost.db");
+        }
+        engine(&self.engine, &self.probe, &mut found);
+        http(&self.http, &mut found);
+        gateway(&self.gateway, &mut found);
+        adapter(&self.gateway.adapter, &mut found);
+        probe(&self.probe, &self.gateway, &mut found);
+        notify(&self.notify, &mut found);
+        commerce(&self.commerce, &mut found);
+        found.0
+    }
+
+    /// What `serve` needs beyond [`Config::validate`]; a one-off `check` does without.
+    #[must_use]
+    pub fn missing_for_serving(&self) -> Vec<Problem> {
+        let mut found = Problems::default();
+        if self.gateway.mx_hosts.is_empty() {
+            found.add("gateway.mx_hosts", "is empty; name the gateway's MX hosts, customers' MX must point at them");
+        }
+        if self.gateway.egress.is_empty() {
+            found.add("gateway.egress", "is empty; list the addresses from which the gateway delivers to customers");
+        }
+        found.0
+    }
+
+    /// What works but may surprise: shown by `config check` and logged by `serve`.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Problem> {
+        let mut found = Problems::default();
+        if self.notify.smarthost.is_empty() {
+            found.add("notify.smarthost", "is empty: notices are not sent, they stay in the outbox");
+        }
+        let loopback_url = Url::parse(&self.http.public_url).is_ok_and(|url| is_loopback(&url));
+        if loopback_url && !self.http.listen.ip().is_loopback() {
+            found.add("http.public_url", "names this machine alone, so links in mails lead nowhere for others");
+        }
+        if self.gateway.adapter == AdapterConfig::Manual {
+            found.add("gateway.adapter", "is `manual`: routes are shown, somebody has to set them");
+        }
+        if self.probe.outsiders.is_empty() {
+            found.add("probe.outsiders", "is empty: a closed firewall cannot be told from a server that is down");
+        }
+        found.0
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.0.push(Problem { key: key.to_owned(), message: message.into() });
+    }
+
+    fn range<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+        if !allowed.contains(&value) {
+            self.add(key, format!("is {value}; write a number from {} to {}", allowed.start(), allowed.end()));
+        }
+    }
+
+    fn unique<T: Ord + Display>(&mut self, key: &str, values: impl Iterator<Item = T>) {
+        let mut seen = BTreeSet::new();
+        for (index, value) in values.enumerate() {
+            if let Some(value) = seen.replace(value) {
+                self.add(&format!("{key}[{index}]"), format!("{value} is listed twice; keep one"));
+            }
+        }
+    }
+
+    fn socket(&mut self, key: &str, address: SocketAddr) {
+        if address.port() == 0 {
+            self.add(key, "has port 0; DNS servers listen on 53");
+        }
+    }
+
+    fn mailbox(&mut self, key: &str, text: &str) {
+        if text.parse::<Mailbox>().is_err() {
+            self.add(key, "is no mail address; write name@example.com or Name <name@example.com>");
+        }
+    }
+}
+
+fn engine(engine: &EngineConfig, probe: &ProbeConfig, found: &mut Problems) {
+    found.range("engine.concurrency", engine.concurrency, 1..=4096);
+    found.range("engine.lease_seconds", engine.lease_seconds, 1..=86_400);
+    found.range("engine.poll_ms", engine.poll_ms, 10..=60_000);
+    found.range("engine.max_attempts", engine.max_attempts, 1..=1000);
+    if u64::from(engine.lease_seconds).saturating_mul(1000) <= probe.total_timeout_ms {
+        let needed = probe.total_timeout_ms / 1000 + 1;
+        found.add(
+            "engine.lease_seconds",
+            format!(
+                "is {}, not longer than a probe may take (probe.total_timeout_ms is {}): work would be claimed twice; \
+                 write at least {needed}",
+                engine.lease_seconds, probe.total_timeout_ms
+            ),
+        );
+    }
+}
+
+fn http(http: &HttpConfig, found: &mut Problems) {
+    found.range("http.max_body_bytes", http.max_body_bytes, 1024..=16 << 20);
+    found.range("http.max_concurrent", http.max_concurrent, 1..=65_536);
+    if let Err(why) = web_url(&http.public_url) {
+        found.add("http.public_url", why);
+    }
+}
+
+fn gateway(gateway: &GatewayConfig, found: &mut Problems) {
+    found.range("gateway.smtp_port", gateway.smtp_port, 1..=u16::MAX);
+    // RFC 2181 §8: a TTL has 31 bits. Longer than a week makes no change ever fast.
+    found.range("gateway.mx_ttl", gateway.mx_ttl, 1..=604_800);
+    found.unique("gateway.mx_hosts", gateway.mx_hosts.iter().map(|host| &host.name));
+    found.unique("gateway.egress", gateway.egress.iter().map(|egress| egress.address));
+    for (index, egress) in gateway.egress.iter().enumerate() {
+        if egress.address.is_unspecified() || egress.address.is_multicast() {
+            found.add(&format!("gateway.egress[{index}].address"), "is no address that mail can come from");
+        }
+    }
+    for (index, host) in gateway.mx_hosts.iter().enumerate() {
+        if host.name.is_at_or_below(&gateway.foreign_domain) {
+            let key = format!("gateway.mx_hosts[{index}].name");
+            found.add(&key, "lies in gateway.foreign_domain, which the gateway must not serve");
+        }
+    }
+}
+
+fn adapter(adapter: &AdapterConfig, found: &mut Problems) {
+    match adapter {
+        AdapterConfig::Manual => {}
+        AdapterConfig::Postfix { relay_domains, transport, reload } => {
+            if relay_domains == transport {
+                found.add("gateway.adapter.transport", "is the same file as relay_domains; each map needs its own");
+            }
+            for (key, path) in [("relay_domains", relay_domains), ("transport", transport)] {
+                if path.file_name().is_none() {
+                    found.add(&format!("gateway.adapter.{key}"), "names no file");
+                }
+            }
+            if reload.first().is_some_and(String::is_empty) {
+                found.add("gateway.adapter.reload", "has an empty command; write a list such as [postfix, reload]");
+            }
+        }
+        AdapterConfig::Http { url, token_file } => match web_url(url) {
+            Err(why) => found.add("gateway.adapter.url", why),
+            Ok(url) if url.scheme() == "http" && token_file.is_some() && !is_loopback(&url) => {
+                found.add("gateway.adapter.url", "would carry the token unencrypted; write an https URL");
+            }
+            Ok(_) => {}
+        },
+    }
+}
+
+fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
+    found.range("probe.dns_port", probe.dns_port, 1..=u16::MAX);
+    found.range("probe.https_port", probe.https_port, 1..=u16::MAX);
+    found.range("probe.dns_timeout_ms", probe.dns_timeout_ms, 1..=60_000);
+    found.range("probe.dns_attempts", probe.dns_attempts, 1..=10);
+    found.range("probe.dns_concurrency", probe.dns_concurrency, 1..=1024);
+    found.range("probe.total_timeout_ms", probe.total_timeout_ms, 1..=3_600_000);
+    found.range("probe.connect_timeout_ms", probe.connect_timeout_ms, 1..=probe.total_timeout_ms);
+    found.range("probe.banner_timeout_ms", probe.banner_timeout_ms, 1..=probe.total_timeout_ms);
+    found.range("probe.stage_timeout_ms", probe.stage_timeout_ms, 1..=probe.total_timeout_ms);
+    found.range("probe.pause_ms", probe.pause_ms, 0..=600_000);
+    for (index, resolver) in probe.resolvers.iter().enumerate() {
+        found.socket(&format!("probe.resolvers[{index}]"), *resolver);
+    }
+    for (index, root) in probe.roots.iter().enumerate() {
+        found.socket(&format!("probe.roots[{index}]"), *root);
+    }
+    found.unique("probe.resolvers", probe.resolvers.iter());
+    found.unique("probe.outsiders", probe.outsiders.iter());
+    for (index, outsider) in probe.outsiders.iter().enumerate() {
+        if gateway.egress.iter().any(|egress| egress.address == *outsider) {
+            let key = format!("probe.outsiders[{index}]");
+            found.add(&key, format!("{outsider} is a gateway address (gateway.egress), so it is no control"));
+        }
+    }
+    for (index, target) in probe.allow_targets.iter().enumerate() {
+        if target.parse::<IpNet>().is_err() && target.parse::<IpAddr>().is_err() {
+            let key = format!("probe.allow_targets[{index}]");
+            found.add(&key, "is no network; write CIDR such as 10.1.0.0/16 or fd00::/8");
+        }
+    }
+}
+
+fn notify(notify: &NotifyConfig, found: &mut Problems) {
+    if !notify.smarthost.is_empty()
+        && let Err(why) = crate::notify::check_smarthost(&notify.smarthost)
+    {
+        found.add("notify.smarthost", why);
+    }
+    match (&notify.username, &notify.password_file) {
+        (Some(_), None) => found.add("notify.username", "is given without password_file; a log-in needs both"),
+        (None, Some(_)) => found.add("notify.password_file", "is given without username; a log-in needs both"),
+        _ => {}
+    }
+    found.mailbox("notify.from", &notify.from);
+    found.mailbox("notify.desk", &notify.desk);
+    found.mailbox("notify.accounting", &notify.accounting);
+    if let Err(error) = DomainName::parse(&notify.message_id_domain) {
+        found.add("notify.message_id_domain", error.to_string());
+    }
+    if notify.service_name.trim().is_empty() || notify.service_name.chars().any(char::is_control) {
+        found.add("notify.service_name", "must be one line of text: the name under which customers know the service");
+    }
+}
+
+fn commerce(commerce: &CommerceConfig, found: &mut Problems) {
+    if jiff::tz::TimeZone::get(&commerce.time_zone).is_err() {
+        found.add("commerce.time_zone", "is not known; write an IANA name such as Europe/Helsinki");
+    }
+    found.range("commerce.trial_days", commerce.trial_days, 1..=366);
+    found.range("commerce.negotiation_months", commerce.negotiation_months, 0..=24);
+    found.range("commerce.group_15_until_day", commerce.group_15_until_day, 1..=30);
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    let url =
+        Url::parse(text).map_err(|error| format!("is no URL ({error}); write it like https://onboarding.example"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("must begin with https:// or http:// and a host".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a user, a `?` or a `#`: paths are added to its end".to_owned());
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}

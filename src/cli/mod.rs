@@ -3,6 +3,8 @@
 //! Every command ends in an [`Exit`], so that scripts can rely on the status.
 
 mod completions;
+mod config;
+mod healthcheck;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +39,10 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at the configuration
+    Config(config::Args),
+    /// Ask a running server whether it is well
+    Healthcheck(healthcheck::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -90,9 +96,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::unused_async, reason = "the commands are async")]
 async fn run(cli: Cli) -> Exit {
     match cli.command {
+        Command::Config(args) => config::run(&args, &cli.global),
+        Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Completions(args) => completions::run(&args),
     }
 }

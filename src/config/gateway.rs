@@ -70,6 +70,18 @@ pub enum AdapterConfig {
     },
 }
 
+impl AdapterConfig {
+    /// The word that the file has for it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Postfix { .. } => "postfix",
+            Self::Http { .. } => "http",
+        }
+    }
+}
+
 impl Default for GatewayConfig {
     fn default() -> Self {
         let name = |text: &str| DomainName::parse(text).expect("a literal that is a valid name");

@@ -85,17 +85,19 @@ impl Problems {
     }
 
     fn range<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
-        if !allowed.contains(&value) {
-            self.add(key, format!("is {value}; write a number from {} to {}", allowed.start(), allowed.end()));
+        let (low, high) = allowed.into_inner();
+        if value < low || value > high {
+            self.add(key, format!("is {value}; write a number from {low} to {high}"));
         }
     }
 
     fn unique<T: Ord + Display>(&mut self, key: &str, values: impl Iterator<Item = T>) {
         let mut seen = BTreeSet::new();
         for (index, value) in values.enumerate() {
-            if let Some(value) = seen.replace(value) {
+            if let Some(value) = seen.get(&value) {
                 self.add(&format!("{key}[{index}]"), format!("{value} is listed twice; keep one"));
             }
+            seen.insert(value);
         }
     }
 

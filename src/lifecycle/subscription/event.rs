@@ -26,7 +26,8 @@ pub enum Fact {
         domain: String,
         at: Timestamp,
     },
-    /// "Customer" or "no customer", with the mail or document that says so.
+    /// "Customer" or "no customer", with the mail or document that says so. `evidence` is the SHA-256
+    /// (hex) of the kept document, optionally followed by a blank and its name.
     Decided {
         customer: bool,
         group: Option<u8>,
@@ -53,13 +54,44 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    PhaseEntered { phase: Phase, why: String },
-    DatesPromised { dates: Dates, group: u8 },
-    Reminded { key: String },
-    Activated { charged_from: Date, why: String },
-    GroupSet { group: u8 },
-    NoticeRuns { ends: Date },
-    DomainCounted { connected: u32, open: u32 },
+    PhaseEntered {
+        phase: Phase,
+        why: String,
+    },
+    DatesPromised {
+        dates: Dates,
+        group: u8,
+    },
+    Reminded {
+        key: String,
+    },
+    /// The customer's word: "customer", "no customer", or a notice (also `false`) or its withdrawal.
+    Decided {
+        customer: bool,
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
+    Activated {
+        charged_from: Date,
+        why: String,
+    },
+    /// An activation was taken back: nothing is charged.
+    Deactivated {
+        why: String,
+    },
+    GroupSet {
+        group: u8,
+    },
+    NoticeRuns {
+        ends: Date,
+    },
+    NoticeWithdrawn,
+    DomainCounted {
+        domain: String,
+        connected: bool,
+        at: Timestamp,
+    },
 }
 
 /// Something for others to do.

@@ -1,10 +1,24 @@
 //! The subscription of one customer: trial, negotiation, decision, charge, notice, end.
 //!
-//! Same shape as [`super::connection`]: [`decide`], `apply`, `timers` are plain functions; entries
-//! for the ledger are *asked for* as effects, the ledger itself makes them.
+//! Same shape as [`super::connection`]: [`decide`], [`evolve`] and [`timers`] are plain functions;
+//! entries for the ledger are *asked for* as effects, the ledger itself makes them.
 
+mod advance;
+mod decide;
+mod entries;
 mod event;
+mod evolve;
 mod state;
+mod timers;
+mod transitions;
 
+pub use decide::{Terms, decide, open};
+pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};
-pub use state::{Dates, OrderKind, Phase, Subscription, TimerKind};
+pub use evolve::{apply, evolve};
+pub use state::{Dates, DomainSeen, OrderKind, Phase, Subscription, TimerKind};
+pub use timers::{timers, waiting_for};
+pub use transitions::table;
+
+/// Grows whenever an event or a rule changes its meaning; stored with every subject.
+pub const MACHINE_VERSION: u32 = 1;

@@ -1,5 +1,7 @@
 //! What is known of a subscription: a fold of its events.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -53,11 +55,65 @@ pub struct Subscription {
     pub charged_from: Option<Date>,
     /// When a notice ends: the first day without service.
     pub notice_ends: Option<Date>,
+    /// The last word of the customer on whether it stays.
+    pub decided: Option<bool>,
+    /// When the mail of the last word was received: an older one that comes late changes nothing.
+    pub last_word: Option<Timestamp>,
+    /// Evidence that was acted upon, newest last: the same mail delivered again changes nothing.
+    pub acted_on: Vec<String>,
     /// Which reminders went out, by key: each only once.
     pub reminded: Vec<String>,
-    /// Domains connected now, and those still under way.
-    pub domains_connected: u32,
-    pub domains_open: u32,
+    /// When the customer was told that it will be invoiced; nobody is charged by rule without it.
+    pub warned_at: Option<Timestamp>,
+    /// How many domains were ordered.
+    pub domains_ordered: u32,
+    /// Those that were heard of, by name.
+    pub domains: BTreeMap<String, DomainSeen>,
+}
+
+/// What was last heard of a domain, and of when that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DomainSeen {
+    pub connected: bool,
+    pub at: Timestamp,
+}
+
+impl Phase {
+    /// The name in interfaces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Onboarding => "onboarding",
+            Self::Trial => "trial",
+            Self::Negotiation => "negotiation",
+            Self::Active => "active",
+            Self::Declined => "declined",
+            Self::Notice => "notice",
+            Self::Ended => "ended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Nothing follows.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Ended | Self::Cancelled)
+    }
+}
+
+impl Subscription {
+    /// Domains connected now.
+    #[must_use]
+    pub fn domains_connected(&self) -> u32 {
+        u32::try_from(self.domains.values().filter(|d| d.connected).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Domains still under way.
+    #[must_use]
+    pub fn domains_open(&self) -> u32 {
+        self.domains_ordered.saturating_sub(u32::try_from(self.domains.len()).unwrap_or(u32::MAX))
+    }
 }
 
 /// One timer of a kind a subscription.

@@ -1,0 +1,59 @@
+//! Folding events into the state.
+
+use jiff::Timestamp;
+
+use super::event::{Decision, Event};
+use super::state::{DomainSeen, Phase, Subscription};
+use crate::lifecycle::calendar::WARNING_KEY;
+
+/// How many pieces of evidence are remembered. An older one is stale by its time of receipt anyway.
+const REMEMBERED: usize = 32;
+
+/// The state after a decision.
+#[must_use]
+pub fn evolve(s: &Subscription, decision: &Decision, now: Timestamp) -> Subscription {
+    let mut next = s.clone();
+    for event in &decision.events {
+        apply(&mut next, event, now);
+    }
+    next
+}
+
+/// Folds one event that was recorded at `at`.
+pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
+    match event {
+        Event::PhaseEntered { phase, .. } => {
+            s.phase = *phase;
+            s.phase_since = at;
+            if *phase != Phase::Notice && *phase != Phase::Ended {
+                s.notice_ends = None;
+            }
+        }
+        Event::DatesPromised { dates, group } => {
+            s.dates = Some(dates.clone());
+            s.group = Some(*group);
+        }
+        Event::Reminded { key } => {
+            if key == WARNING_KEY {
+                s.warned_at = Some(at);
+            }
+            s.reminded.push(key.clone());
+        }
+        Event::Decided { customer, received, evidence, .. } => {
+            s.decided = Some(*customer);
+            s.last_word = Some(s.last_word.map_or(*received, |w| w.max(*received)));
+            if s.acted_on.len() >= REMEMBERED {
+                s.acted_on.remove(0);
+            }
+            s.acted_on.push(evidence.clone());
+        }
+        Event::Activated { charged_from, .. } => s.charged_from = Some(*charged_from),
+        Event::Deactivated { .. } => s.charged_from = None,
+        Event::GroupSet { group } => s.group = Some(*group),
+        Event::NoticeRuns { ends } => s.notice_ends = Some(*ends),
+        Event::NoticeWithdrawn => s.notice_ends = None,
+        Event::DomainCounted { domain, connected, at: since } => {
+            s.domains.insert(domain.clone(), DomainSeen { connected: *connected, at: *since });
+        }
+    }
+}

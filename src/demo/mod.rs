@@ -4,4 +4,7 @@
 //! Nothing in here is a short cut: the engine is not told anything that it could not observe, and
 //! the people read mails and pages, never the database.
 
+mod agenda;
 pub mod lab;
+
+pub use agenda::{Agenda, Busy};

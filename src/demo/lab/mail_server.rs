@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::error::{LabResult, While};
@@ -32,7 +33,8 @@ pub struct MailServer {
 
 struct Listening {
     listener: Arc<TcpListener>,
-    _task: Task,
+    task: Task,
+    ended: JoinHandle<()>,
 }
 
 struct Inner {
@@ -93,14 +95,19 @@ impl MailServer {
         let listener = Arc::new(socket.listen(BACKLOG).during(&what)?);
         self.inner.habits().firewall.apply(&listener).during(&what)?;
         let host: Arc<dyn MailHost> = Arc::<Inner>::clone(&self.inner);
-        let task = Task::spawn(serve(Arc::clone(&listener), host, self.tls.clone()));
-        *listening = Some(Listening { listener, _task: task });
+        let (task, ended) = Task::spawn_joined(serve(Arc::clone(&listener), host, self.tls.clone()));
+        *listening = Some(Listening { listener, task, ended });
         Ok(())
     }
 
-    /// Goes down: the port refuses connections, and sessions are cut off.
-    pub fn stop(&self) {
-        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Goes down: from the return on the port refuses connections; sessions are cut off.
+    pub async fn stop(&self) {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Listening { listener, task, ended }) = listening {
+            drop((listener, task));
+            // Ends with an error because it was aborted; then its socket is closed.
+            let _ = ended.await;
+        }
     }
 
     /// Changes the firewall in front of the server.

@@ -14,6 +14,9 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// Requests handled at the same time; more wait, then get 503.
     pub max_concurrent: usize,
+    /// Demonstration only: whoever reaches the pages may read all of them without a token. Holds only
+    /// while `listen` is a loopback address.
+    pub open_pages_on_loopback: bool,
 }
 
 impl Default for HttpConfig {
@@ -23,6 +26,7 @@ impl Default for HttpConfig {
             public_url: "http://127.0.0.1:8080".to_owned(),
             max_body_bytes: 1 << 20,
             max_concurrent: 256,
+            open_pages_on_loopback: false,
         }
     }
 }

@@ -8,17 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Answer;
 use super::paging::{Items, Paging, Params, page};
+use super::{Answer, READERS};
 use crate::engine::EvidenceFile;
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
 use crate::http::{HttpState, view};
-use crate::store::Role;
 
 const MAX_NAME: usize = 200;
-const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
 
 pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Params(query): Params<Paging>) -> Answer {
     identity.require(READERS)?;

@@ -8,9 +8,9 @@ use axum::response::IntoResponse;
 use fencepost_checks::DomainName;
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
 use super::customers::Empty;
 use super::paging::{Items, Params, page};
+use super::{Answer, READERS};
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
@@ -19,7 +19,6 @@ use crate::lifecycle::connection::{Phase, ReleaseCause};
 use crate::status::{AnswerKind, DomainStatus};
 use crate::store::{DomainFilter, Role};
 
-const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
 const MAX_REASON: usize = 1_000;
 const MAX_NAMES: usize = 32;
 

@@ -15,15 +15,14 @@ use futures_util::Stream;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Answer;
 use super::domains::name;
 use super::paging::{Items, Params, page};
+use super::{Answer, READERS};
 use crate::http::auth::Identity;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
-use crate::store::{EventRow, Role, Store};
+use crate::store::{EventRow, Store};
 
-const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
 /// Between looks for new events.
 const POLL: Duration = Duration::from_millis(500);
 /// Looks before a stream ends: ten minutes. Then the token is checked anew by the next request.

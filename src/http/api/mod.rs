@@ -16,6 +16,13 @@ use axum::routing::{get, post};
 
 use super::HttpState;
 use super::problem::{Kind, Problem};
+use crate::store::Role;
+
+pub(super) use domains::{name, phase_word};
+pub(super) use paging::page;
+
+/// Who may read customers and domains, each within its scope.
+pub(super) const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
 
 type Answer = Result<Response, Problem>;
 

@@ -22,7 +22,7 @@ pub(super) struct Items<T> {
 }
 
 /// Checks the paging part of a query string.
-pub(super) fn page(after: Option<String>, limit: Option<u32>) -> Result<Page, Problem> {
+pub(in crate::http) fn page(after: Option<String>, limit: Option<u32>) -> Result<Page, Problem> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if limit == 0 || limit > MAX_LIMIT {
         return Err(Problem::new(Kind::BadRequest, format!("`limit` must be 1 to {MAX_LIMIT}.")));

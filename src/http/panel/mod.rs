@@ -1,9 +1,37 @@
-//! The plain pages.
+//! The plain pages: a desk list and a status page for each domain. They read, and change nothing;
+//! the only form is the sign-in. They work without JavaScript.
+
+mod desk;
+mod domain;
+mod page;
+mod session;
+mod story;
+mod words;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 
 use super::HttpState;
 
+const STYLE: &str = include_str!("style.css");
+const ICON: &str = include_str!("icon.svg");
+
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
+        .route("/", get(desk::show))
+        .route("/domains/{domain}", get(domain::show))
+        .route("/sign-in", get(session::form).post(session::sign_in))
+        .route("/sign-out", post(session::sign_out))
+        .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+async fn icon() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], ICON).into_response()
 }

@@ -1,0 +1,240 @@
+//! `/domains/{domain}`: what to do now, who has to act, and the evidence below it.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use fencepost_checks::{Finding, Severity};
+
+use super::page::{Page, html};
+use super::session::Reader;
+use super::story::{self, Line};
+use super::words::{self, Times, When};
+use crate::http::HttpState;
+use crate::http::api::{READERS, name};
+use crate::http::problem::Problem;
+use crate::http::view;
+use crate::lifecycle::connection::Phase;
+use crate::status::{DomainStatus, RecordLine, Waiting};
+use crate::store::{OutboxRow, Role};
+
+/// Newest events and notices on the page.
+const EVENTS: u64 = 200;
+const NOTICES: u32 = 100;
+
+/// The straight way from order to connection.
+const STEPS: [Phase; 7] = [
+    Phase::Ordered,
+    Phase::Allowlisting,
+    Phase::Probing,
+    Phase::Provisioning,
+    Phase::Ready,
+    Phase::Confirming,
+    Phase::Connected,
+];
+
+struct Step {
+    title: &'static str,
+    /// `past`, `here` or `ahead`.
+    place: &'static str,
+}
+
+struct WaitLine {
+    who: &'static str,
+    what: String,
+    since: When,
+}
+
+struct FindingLine {
+    tone: &'static str,
+    code: &'static str,
+    about: &'static str,
+    subject: String,
+    detail: String,
+    remedy: String,
+    who: &'static str,
+    vantages: String,
+    observed: When,
+}
+
+struct NoticeLine {
+    at: When,
+    what: String,
+    status: String,
+    detail: String,
+}
+
+struct Records {
+    title: &'static str,
+    note: &'static str,
+    tone: &'static str,
+    lines: Vec<RecordLine>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/domain.html")]
+struct DomainPage {
+    domain: String,
+    connection_id: String,
+    customer: String,
+    partner: String,
+    phase: &'static str,
+    phase_about: &'static str,
+    phase_since: When,
+    as_of: When,
+    tone: &'static str,
+    headline: &'static str,
+    reason: String,
+    steps: Vec<Step>,
+    waits: Vec<WaitLine>,
+    permit: Option<(String, When, When)>,
+    window: Option<Window>,
+    facts: Vec<(&'static str, When)>,
+    mx_verdict: Option<String>,
+    records: Vec<Records>,
+    findings: Vec<FindingLine>,
+    remarks: Vec<FindingLine>,
+    timeline: Vec<Line>,
+    notices: Vec<NoticeLine>,
+    held: Option<String>,
+    signed_in: bool,
+    refresh: Option<u32>,
+}
+
+struct Window {
+    opened: When,
+    rounds: u32,
+    closes: Option<When>,
+    escalates: When,
+    broken_by: Option<String>,
+}
+
+pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(domain): Path<String>) -> Page {
+    let identity = &reader.identity;
+    identity.require(READERS)?;
+    let row = state.store.domain(&name(&domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
+    let id = &row.connection.id;
+    let observations = state.store.observations(id).await?;
+    let now = state.clock.now();
+    let times = Times::new(&state.config.commerce.time_zone, now);
+    let status = view::status(&row, &observations, &state.config.gateway, now)?;
+    let first = row.connection.last_seq.saturating_sub(EVENTS);
+    let events = state.store.events(id, first, u32::try_from(EVENTS).unwrap_or(u32::MAX)).await?;
+    let notices = state.store.notices(id, NOTICES).await?;
+    let order = &row.connection.order;
+    let (findings, remarks) = findings(&status, &times);
+    let done = matches!(status.phase, Phase::Released | Phase::Cancelled);
+    html(&DomainPage {
+        customer: order.customer_name.clone(),
+        partner: order.partner.clone(),
+        phase: words::phase(status.phase),
+        phase_about: words::phase_about(status.phase),
+        phase_since: times.show(status.phase_since),
+        as_of: times.show(now),
+        tone: words::tone(status.answer),
+        headline: words::answer(status.answer),
+        steps: steps(status.phase),
+        waits: status.waiting_for.iter().map(|wait| wait_line(wait, &times)).collect(),
+        permit: status
+            .permit
+            .as_ref()
+            .map(|permit| (permit.id.clone(), times.show(permit.issued_at), times.show(permit.valid_until))),
+        window: status.window.as_ref().map(|window| Window {
+            opened: times.show(window.opened_at),
+            rounds: window.clean_rounds,
+            closes: window.earliest_close.map(|at| times.show(at)),
+            escalates: times.show(window.escalates_at),
+            broken_by: window.broken_by.clone(),
+        }),
+        facts: facts(&status, &times),
+        mx_verdict: status.mx_verdict.map(|verdict| {
+            serde_json::to_value(verdict)
+                .ok()
+                .and_then(|value| value.as_str().map(|word| word.replace('_', " ")))
+                .unwrap_or_default()
+        }),
+        findings,
+        remarks,
+        timeline: story::timeline(&events, &times),
+        notices: notices.iter().rev().map(|row| notice_line(row, &times)).collect(),
+        held: row.held_by.clone().filter(|_| identity.role == Role::Desk),
+        signed_in: reader.signed_in,
+        refresh: (!done).then_some(30),
+        domain: status.domain.to_string(),
+        connection_id: status.connection_id.clone(),
+        reason: status.reason.clone(),
+        records: records(status),
+    })
+}
+
+fn steps(phase: Phase) -> Vec<Step> {
+    let Some(here) = STEPS.iter().position(|step| *step == phase) else { return Vec::new() };
+    let place = |index: usize| match index.cmp(&here) {
+        std::cmp::Ordering::Less => "past",
+        std::cmp::Ordering::Equal => "here",
+        std::cmp::Ordering::Greater => "ahead",
+    };
+    STEPS.iter().enumerate().map(|(index, step)| Step { title: words::phase(*step), place: place(index) }).collect()
+}
+
+fn wait_line(wait: &Waiting, times: &Times) -> WaitLine {
+    WaitLine { who: words::actor(wait.who), what: wait.what.clone(), since: times.show(wait.since) }
+}
+
+fn facts(status: &DomainStatus, times: &Times) -> Vec<(&'static str, When)> {
+    [
+        ("Next check", status.next_check_at),
+        ("A change is fast after", status.fastest_change_after),
+        ("Every sender uses the new MX by", status.all_senders_switched_by),
+        ("The old path is needed until", status.old_path_needed_until),
+    ]
+    .into_iter()
+    .filter_map(|(what, at)| at.map(|at| (what, times.show(at))))
+    .collect()
+}
+
+fn records(status: DomainStatus) -> Vec<Records> {
+    let all = [
+        Records { title: "Set", note: "the MX as it shall be", tone: "set", lines: status.records_to_set },
+        Records { title: "Remove", note: "in the same change", tone: "remove", lines: status.records_to_remove },
+        Records { title: "Published now", note: "as last seen", tone: "now", lines: status.current_mx },
+        Records {
+            title: "To go back to",
+            note: "the last MX before the gateway",
+            tone: "back",
+            lines: status.previous_mx,
+        },
+    ];
+    all.into_iter().filter(|records| !records.lines.is_empty()).collect()
+}
+
+/// What has to be done, and what is only worth knowing.
+fn findings(status: &DomainStatus, times: &Times) -> (Vec<FindingLine>, Vec<FindingLine>) {
+    let (info, grave): (Vec<&Finding>, Vec<&Finding>) =
+        status.findings.iter().partition(|finding| finding.severity == Severity::Info);
+    let lines = |findings: Vec<&Finding>| findings.into_iter().map(|finding| finding_line(finding, times)).collect();
+    (lines(grave), lines(info))
+}
+
+fn finding_line(finding: &Finding, times: &Times) -> FindingLine {
+    FindingLine {
+        tone: words::severity(finding.severity),
+        code: finding.code.as_str(),
+        about: finding.code.about(),
+        subject: finding.subject.clone(),
+        detail: finding.detail.clone(),
+        remedy: finding.remedy.clone(),
+        who: words::actor(finding.who),
+        vantages: finding.vantages.join(", "),
+        observed: times.show(finding.observed_at),
+    }
+}
+
+fn notice_line(row: &OutboxRow, times: &Times) -> NoticeLine {
+    let payload: Option<serde_json::Value> = serde_json::from_str(&row.payload).ok();
+    let notice = payload.as_ref().and_then(|value| value.get("notice")).and_then(serde_json::Value::as_str);
+    NoticeLine {
+        at: times.show(row.sent_at.unwrap_or(row.created_at)),
+        what: notice.unwrap_or(&row.dedupe_key).replace('_', " "),
+        status: row.status.clone(),
+        detail: row.detail.clone(),
+    }
+}

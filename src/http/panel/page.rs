@@ -1,0 +1,60 @@
+//! Rendering, and errors as pages. What cannot be shown is said in the words of the API's problem.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::http::problem::{Kind, Problem};
+
+/// What a page handler returns.
+pub(super) type Page = Result<Response, PageError>;
+
+/// A problem, shown as a page.
+#[derive(Debug)]
+pub(super) enum PageError {
+    Problem(Problem),
+    /// Nobody is signed in.
+    SignIn {
+        next: String,
+    },
+}
+
+impl<E: Into<Problem>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/error.html")]
+struct ErrorPage<'a> {
+    title: &'a str,
+    detail: &'a str,
+    signed_in: bool,
+    refresh: Option<u32>,
+}
+
+/// Renders a page.
+pub(super) fn html(template: &impl Template) -> Page {
+    let text = template.render().map_err(|error| {
+        tracing::error!(%error, "a page cannot be rendered");
+        Problem::new(Kind::Internal, "The page could not be made. The log of the service says why.")
+    })?;
+    Ok(Html(text).into_response())
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let problem = match self {
+            Self::SignIn { next } => return super::session::to_sign_in(&next),
+            Self::Problem(problem) => problem,
+        };
+        let title = match problem.kind() {
+            Kind::NotFound => "Nothing here",
+            Kind::NotAllowed => "Not for this token",
+            _ => "That did not work",
+        };
+        let page = ErrorPage { title, detail: problem.detail(), signed_in: false, refresh: None };
+        let body = page.render().unwrap_or_else(|_| title.to_owned());
+        (problem.status(), Html(body)).into_response()
+    }
+}

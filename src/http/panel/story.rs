@@ -1,0 +1,118 @@
+//! The timeline: each event of a connection as one sentence. An event that this program does not
+//! know is shown by its name, never hidden.
+
+use crate::http::panel::words::{self, Times, When};
+use crate::lifecycle::connection::{Event, Gate, Health, ReleaseCause, RouteMode};
+use crate::store::EventRow;
+
+/// One line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub at: When,
+    pub text: String,
+    /// Further words, or empty.
+    pub detail: String,
+    /// `good`, `bad` or `plain`.
+    pub tone: &'static str,
+    pub cause: String,
+}
+
+/// Newest first.
+pub(super) fn timeline(rows: &[EventRow], times: &Times) -> Vec<Line> {
+    rows.iter().rev().map(|row| line(row, times)).collect()
+}
+
+fn line(row: &EventRow, times: &Times) -> Line {
+    let (text, detail, tone) = match serde_json::from_str::<Event>(&row.body) {
+        Ok(event) => sentence(event, times),
+        Err(_) => (row.kind.replace('_', " "), String::new(), "plain"),
+    };
+    Line { at: times.show(row.at), text, detail, tone, cause: row.cause.clone() }
+}
+
+fn sentence(event: Event, times: &Times) -> (String, String, &'static str) {
+    let plain = |text: &str| (text.to_owned(), String::new(), "plain");
+    let good = |text: String| (text, String::new(), "good");
+    let bad = |text: String, detail: String| (text, detail, "bad");
+    match event {
+        Event::PhaseEntered { phase, why } => (format!("Now {}", words::phase(phase).to_lowercase()), why, "plain"),
+        Event::PermitIssued { number, valid_until, .. } => {
+            good(format!("Permit {number} issued, valid until {}", times.show(valid_until).full))
+        }
+        Event::PermitRevoked { number, why } => bad(format!("Permit {number} revoked"), why),
+        Event::PermitExpired { number } => bad(format!("Permit {number} expired"), String::new()),
+        Event::EarlyCutover { names } => {
+            bad("The MX was changed before it may be; the gateway defers the mail".to_owned(), names.join(", "))
+        }
+        Event::EarlyCutoverEnded => plain("The early MX change is over"),
+        Event::WindowOpened => good("The new MX is published; the confirmation window is open".to_owned()),
+        Event::WindowBroken { by } => bad("The confirmation window was broken".to_owned(), by),
+        Event::WindowExtended { by } => {
+            (format!("The confirmation window is longer by {} min", by.as_mins()), String::new(), "plain")
+        }
+        Event::MxChanged { verdict, names } => {
+            let names = if names.is_empty() { "no MX".to_owned() } else { names.join(", ") };
+            (format!("The MX is now {names}"), verdict.replace('_', " "), "plain")
+        }
+        Event::GateChanged { gate, verdict, blocking } => {
+            let tone = match verdict.as_str() {
+                "pass" => "good",
+                "fail" => "bad",
+                _ => "plain",
+            };
+            let codes: Vec<&str> = blocking.iter().map(|code| code.as_str()).collect();
+            (format!("{}: {verdict}", gate_word(gate)), codes.join(", "), tone)
+        }
+        Event::RouteDesired { mode } => (format!("The gateway shall {}", route_word(mode)), String::new(), "plain"),
+        Event::RouteConfirmed { mode } => {
+            (format!("The gateway confirmed: it will {}", route_word(mode)), String::new(), "plain")
+        }
+        Event::MxAccepted { accepted } => {
+            let names: Vec<&str> = accepted.names.iter().map(|name| name.as_str()).collect();
+            (format!("{} accepted this MX: {}", accepted.by, names.join(", ")), accepted.reason, "plain")
+        }
+        Event::HealthChanged { health: Health::Good } => good("The customer's server takes mail again".to_owned()),
+        Event::HealthChanged { health: Health::DeliveryFailing } => {
+            bad("The customer's server does not take mail".to_owned(), String::new())
+        }
+        Event::ToldOverdue => bad("The MX change has taken longer than 72 hours".to_owned(), String::new()),
+        Event::OldPathNeeded { until } => {
+            (format!("The old path is needed until {}", times.show(until).full), String::new(), "plain")
+        }
+        Event::ToldMayClose => good("The customer was told that the old path may be closed".to_owned()),
+        Event::ReleaseStarted { cause } => (format!("Release begun: {}", cause_word(cause)), String::new(), "plain"),
+        Event::ReleaseWithdrawn => good("The release was withdrawn: the domain stays".to_owned()),
+        Event::ToldToMove => plain("The customer was told to move the MX away"),
+        Event::Departed { route_needed_until } => {
+            let until = times.show(route_needed_until).full;
+            (format!("Nothing names the gateway any more; the route stays until {until}"), String::new(), "plain")
+        }
+        Event::Returned { .. } => bad("The MX names the gateway again".to_owned(), String::new()),
+    }
+}
+
+const fn gate_word(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Allowlist => "Firewall",
+        Gate::Probe => "Mail server",
+        Gate::Gateway => "Gateway",
+        Gate::Lint => "Hazards of the change",
+    }
+}
+
+const fn route_word(mode: RouteMode) -> &'static str {
+    match mode {
+        RouteMode::Defer => "defer mail for the domain (451)",
+        RouteMode::Deliver => "filter and deliver mail for the domain",
+        RouteMode::Reject => "reject mail for the domain",
+        RouteMode::Absent => "forget the domain",
+    }
+}
+
+const fn cause_word(cause: ReleaseCause) -> &'static str {
+    match cause {
+        ReleaseCause::Declined => "the trial ended with no customer",
+        ReleaseCause::Terminated => "the notice period ended",
+        ReleaseCause::Withdrawn => "the order was withdrawn",
+    }
+}

@@ -1,37 +1,229 @@
-//! What people are told, as a function of the state and the time.
+//! What people are told: one answer, one sentence why, and who has to do what. A function of the
+//! state and the time; it never changes anything.
 
+use fencepost_checks::{Actor, Code, Verdict};
 use jiff::Timestamp;
 
-use super::state::Connection;
-use crate::status::{Answer, AnswerKind};
+use super::gates::{fails, needed, passed};
+use super::observe::names_us;
+use super::permission::mx_change_permitted;
+use super::state::{Connection, Gate, Health, Phase};
+use super::window::{decision_due_at, earliest_close, path_proven};
+use crate::status::{Answer, AnswerKind, Waiting};
 
-/// The one answer, its reason, and who has to act.
+/// The one answer. `ChangeNow` exactly when [`mx_change_permitted`].
 #[must_use]
 pub fn answer(c: &Connection, now: Timestamp) -> Answer {
-    let _ = (c, now);
-    Answer { answer: AnswerKind::Wait, reason: String::new(), waiting_for: Vec::new() }
+    match c.phase {
+        _ if c.early_cutover_since.is_some() => early(c),
+        Phase::Ordered | Phase::Allowlisting | Phase::Probing | Phase::Provisioning => before_ready(c),
+        Phase::Ready => ready(c, now),
+        Phase::Confirming => confirming(c, now),
+        Phase::Connected => connected(c),
+        Phase::Drifted => drifted(c),
+        Phase::Releasing => releasing(c),
+        Phase::Released => say(AnswerKind::Done, "The service has ended and the route is removed."),
+        Phase::Cancelled => say(AnswerKind::Stop, "The order was withdrawn. Do not change the MX."),
+    }
 }
 
-/// Whether the MX change may be relayed at this instant.
-#[must_use]
-pub fn mx_change_permitted(c: &Connection, now: Timestamp) -> bool {
-    permit_valid_until(c).is_some_and(|until| now < until)
+fn say(answer: AnswerKind, reason: &str) -> Answer {
+    Answer { answer, reason: reason.to_owned(), waiting_for: Vec::new() }
 }
 
-/// Until when the permit is valid, where there is one.
-#[must_use]
-pub fn permit_valid_until(c: &Connection) -> Option<Timestamp> {
-    c.permit.as_ref().map(|p| p.valid_until)
+impl Answer {
+    fn waits(mut self, who: Actor, what: impl Into<String>, since: Timestamp) -> Self {
+        self.waiting_for.push(Waiting { who, what: what.into(), since });
+        self
+    }
 }
 
-/// The earliest close of the confirmation window; `None` while no stretch is being counted.
-#[must_use]
-pub fn earliest_close(c: &Connection) -> Option<Timestamp> {
-    c.window.as_ref().map(|w| w.opened_at)
+fn early(c: &Connection) -> Answer {
+    let since = c.early_cutover_since.unwrap_or(c.phase_since);
+    let reason = if c.phase == Phase::Ready {
+        "The MX already names the gateway although a hazard is known: some senders would refuse to deliver."
+    } else {
+        "The MX already names the gateway before the checks have passed; the gateway defers the mail and senders retry."
+    };
+    let mut answer = say(AnswerKind::RollBack, reason).waits(Actor::Partner, "set the previous MX again", since);
+    answer.waiting_for.extend(if c.phase == Phase::Ready { hazard(c) } else { before_ready(c).waiting_for });
+    answer
 }
 
-/// When the change is overdue: 72 hours after its first sight, never reset.
-#[must_use]
-pub fn escalates_at(c: &Connection) -> Option<Timestamp> {
-    c.window.as_ref().map(|w| w.first_change_at)
+fn before_ready(c: &Connection) -> Answer {
+    let (reason, gate) = match c.phase {
+        Phase::Ordered => {
+            let answer = say(AnswerKind::Wait, "The order has been received and is not registered yet.");
+            return answer.waits(Actor::Desk, "register the customer", c.phase_since);
+        }
+        Phase::Allowlisting => ("The gateway's addresses do not all reach the mail server yet.", Gate::Allowlist),
+        Phase::Probing => ("The mail server has not accepted mail for the domain yet.", Gate::Probe),
+        _ => ("The gateway does not accept mail for the domain yet.", Gate::Gateway),
+    };
+    let Some(seen) = c.observed.gate(gate).filter(|seen| seen.verdict != Verdict::Pass) else {
+        let answer = say(AnswerKind::Wait, &format!("{reason} It is being checked."));
+        return answer.waits(Actor::Vendor, "check", c.phase_since);
+    };
+    let (who, what) = task(gate, &seen.blocking);
+    say(AnswerKind::Wait, reason).waits(who, what, seen.first_at.max(c.phase_since))
+}
+
+/// What has to be done about a gate that does not pass, and by whom.
+fn task(gate: Gate, blocking: &[Code]) -> (Actor, String) {
+    let codes = if blocking.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", blocking.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", "))
+    };
+    match gate {
+        Gate::Allowlist => (Actor::Customer, format!("let every gateway address through the firewall{codes}")),
+        Gate::Probe => (Actor::Customer, format!("make the mail server accept mail for the domain{codes}")),
+        Gate::Gateway => (Actor::Vendor, format!("make the gateway accept mail for the domain{codes}")),
+        Gate::Lint => (lint_actor(blocking), format!("remove the hazard{codes}")),
+    }
+}
+
+fn lint_actor(blocking: &[Code]) -> Actor {
+    match blocking.first() {
+        Some(Code::RouteLoop) => Actor::Desk,
+        // Nothing to do but let the senders' copies expire.
+        Some(Code::StsWait) => Actor::Time,
+        Some(Code::NsInconsistent | Code::NsLame | Code::NsUnreachable | Code::NsDelegationMismatch) => {
+            Actor::DnsProvider
+        }
+        Some(Code::VantageFault) => Actor::Vendor,
+        _ => Actor::Customer,
+    }
+}
+
+fn hazard(c: &Connection) -> Vec<Waiting> {
+    let Some(seen) = c.observed.lint.as_ref().filter(|seen| seen.verdict == Verdict::Fail) else { return Vec::new() };
+    let (who, what) = task(Gate::Lint, &seen.blocking);
+    vec![Waiting { who, what, since: seen.first_at }]
+}
+
+fn ready(c: &Connection, now: Timestamp) -> Answer {
+    if mx_change_permitted(c, now) {
+        let since = c.permit.as_ref().map_or(c.phase_since, |permit| permit.issued_at);
+        let reason = if c.hosted {
+            "The mail server and the gateway accept mail for the domain, and nothing stands against the change."
+        } else {
+            "Every gateway address reaches the mail server, the gateway accepts the domain, and nothing stands against the change."
+        };
+        return say(AnswerKind::ChangeNow, reason).waits(Actor::Partner, "relay the MX change", since).waits(
+            Actor::DnsProvider,
+            "publish the new MX",
+            since,
+        );
+    }
+    let held_by = hazard(c);
+    if !held_by.is_empty() {
+        let mut answer = say(AnswerKind::Wait, "The change would lose mail: a hazard has to be removed first.");
+        answer.waiting_for = held_by;
+        return answer;
+    }
+    let mut answer = say(AnswerKind::Wait, "The evidence for the change is being renewed.");
+    for gate in [Gate::Allowlist, Gate::Probe, Gate::Gateway, Gate::Lint] {
+        let Some(seen) = c.observed.gate(gate).filter(|_| needed(c, gate) && !passed(c, gate, now)) else { continue };
+        if seen.verdict != Verdict::Pass {
+            let (who, what) = task(gate, &seen.blocking);
+            answer = answer.waits(who, what, seen.first_at);
+        }
+    }
+    if answer.waiting_for.is_empty() { answer.waits(Actor::Vendor, "check again", c.phase_since) } else { answer }
+}
+
+fn confirming(c: &Connection, now: Timestamp) -> Answer {
+    let mut answer =
+        say(AnswerKind::Wait, "The new MX has been seen; it has to stay for the whole confirmation window.");
+    let Some(window) = &c.window else { return answer.waits(Actor::Vendor, "check", c.phase_since) };
+    if c.health == Health::DeliveryFailing {
+        answer = delivery(c, answer);
+    }
+    if decision_due_at(c).is_some_and(|at| now >= at) {
+        let since = decision_due_at(c).unwrap_or(now);
+        answer = answer.waits(Actor::Desk, "accept the MX as it is or have it rolled back", since);
+    }
+    match earliest_close(c) {
+        None => {
+            let by = window.broken_by.as_deref().unwrap_or("not every name server shows the new MX");
+            answer.reason = format!("The new MX is not published everywhere: {}", sentence(by));
+            let since = c.observed.mx.as_ref().and_then(|mx| mx.bad_since).unwrap_or(c.phase_since);
+            answer.waits(Actor::DnsProvider, "publish the new MX on every name server", since)
+        }
+        Some(at) if now < at => answer.waits(Actor::Time, format!("the window closes at {at}"), window.opened_at),
+        Some(at) if c.observed.mx.as_ref().is_some_and(|mx| mx.resolvers_stale) => {
+            answer.waits(Actor::Time, "a public resolver still gives the old MX", at)
+        }
+        Some(at) if !path_proven(c, now) && answer.waiting_for.is_empty() => {
+            answer.waits(Actor::Vendor, "prove the path again", at)
+        }
+        Some(at) => answer.waits(Actor::Vendor, "look once more", at),
+    }
+}
+
+fn delivery(c: &Connection, mut answer: Answer) -> Answer {
+    for gate in [Gate::Allowlist, Gate::Probe] {
+        if let Some(seen) = c.observed.gate(gate).filter(|_| needed(c, gate) && fails(c, gate)) {
+            let (who, what) = task(gate, &seen.blocking);
+            answer = answer.waits(who, what, seen.first_at);
+        }
+    }
+    if answer.waiting_for.is_empty() {
+        answer = answer.waits(Actor::Customer, "make the mail server accept mail for the domain", c.phase_since);
+    }
+    answer
+}
+
+fn connected(c: &Connection) -> Answer {
+    match c.health {
+        Health::Good => say(AnswerKind::Done, "Mail flows through the gateway; the MX is verified for ever after."),
+        Health::DeliveryFailing => delivery(
+            c,
+            say(
+                AnswerKind::Done,
+                "The MX is as it should be, but the mail server does not take the mail at the moment.",
+            ),
+        ),
+    }
+}
+
+fn drifted(c: &Connection) -> Answer {
+    let names = c.observed.mx.as_ref().map(|mx| mx.names.join(", ")).filter(|names| !names.is_empty());
+    let shown = names.map_or_else(String::new, |names| format!(" It names {names}."));
+    let answer = say(AnswerKind::Wait, &format!("The MX is no longer as it was accepted.{shown}"));
+    let answer = answer.waits(Actor::Partner, "set the gateway's MX records again", c.phase_since);
+    if c.health == Health::DeliveryFailing { delivery(c, answer) } else { answer }
+}
+
+fn releasing(c: &Connection) -> Answer {
+    let Some(release) = &c.release else { return say(AnswerKind::Wait, "The service is ending.") };
+    let since = release.since;
+    if !names_us(c) {
+        let kind = if c.connected_at.is_none() { AnswerKind::Stop } else { AnswerKind::Wait };
+        let reason = if c.connected_at.is_none() {
+            "The order is withdrawn. Do not change the MX; if it was changed, set it back."
+        } else {
+            "The MX has moved away; the route stays until every sender has noticed."
+        };
+        let who = if c.observed.mx.is_some() { Actor::Time } else { Actor::Vendor };
+        return say(kind, reason).waits(who, "the route is removed", release.departed_at.unwrap_or(since));
+    }
+    if c.observed.next_destination_ok == Some(true) {
+        say(AnswerKind::MoveAway, "The service is ending and the next destination accepts mail: move the MX away now.")
+            .waits(Actor::Partner, "relay the move of the MX", since)
+            .waits(Actor::DnsProvider, "publish the MX without the gateway", since)
+    } else {
+        let kind = if c.connected_at.is_none() { AnswerKind::Stop } else { AnswerKind::Wait };
+        say(kind, "The service is ending, but the next destination does not accept mail from outside yet.").waits(
+            Actor::Customer,
+            "open the next mail server to everybody",
+            since,
+        )
+    }
+}
+
+/// Ends a fragment as a sentence.
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }

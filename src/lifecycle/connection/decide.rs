@@ -1,11 +1,16 @@
-//! From a fact to a decision.
+//! From a fact to a decision: the fact is taken into the observations or carried out as an order of
+//! a person; then the rules of the phase are applied until none has anything more to say. Every rule
+//! looks at the state alone, so a repeated fact finds nothing left to do.
 
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
+use super::draft::Draft;
 use super::event::{Decision, Effect, Event, Notice};
 use super::fact::Fact;
-use super::state::{Connection, Health, Observed, Phase, RouteMode};
+use super::observe;
+use super::state::{AcceptedMx, Connection, Health, Observed, Phase, ReleaseCause, RouteMode};
+use super::{drift, early, gates, permission, release, window};
 
 /// A new connection: ordered, the gateway defers the domain.
 #[must_use]
@@ -46,9 +51,89 @@ pub fn open(domain: DomainName, hosted: bool, at: Timestamp) -> (Connection, Dec
     (connection, decision)
 }
 
-/// What follows from a fact.
+/// What follows from a fact. Never panics, whatever the fact: late, repeated and contradictory ones
+/// change nothing that is known better.
 #[must_use]
 pub fn decide(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
-    let _ = (fact, now);
-    Decision::nothing(c)
+    let mut d = Draft::new(c, now);
+    match c.phase {
+        Phase::Released => {}
+        // The route has still to go, and somebody wants to know that it went.
+        Phase::Cancelled => {
+            if let Fact::RouteApplied { mode, at } = fact {
+                observe::route(&mut d, *mode, *at);
+            }
+        }
+        _ => {
+            // A permit that ran out before this fact came has run out: the fact cannot renew it.
+            permission::expire(&mut d);
+            take(&mut d, fact);
+            settle(&mut d);
+        }
+    }
+    d.finish()
+}
+
+fn take(d: &mut Draft, fact: &Fact) {
+    match fact {
+        Fact::Registered { by } => gates::register(d, by),
+        Fact::Gate(fact) => observe::gate(d, fact),
+        Fact::Mx(fact) => {
+            let clean_before = d.c.observed.mx.as_ref().and_then(|mx| mx.last_clean_at);
+            if let Some(round) = observe::mx(d, fact) {
+                window::count(d, round, clean_before, fact.broken_by.as_deref());
+            }
+        }
+        Fact::RouteApplied { mode, at } => observe::route(d, *mode, *at),
+        Fact::NextDestination { accepts, at } => observe::next_destination(d, *accepts, *at),
+        Fact::MxAccepted { names, reason, by } => {
+            let accepted = AcceptedMx { names: names.clone(), reason: reason.clone(), by: by.clone() };
+            if d.c.accepted_mx.as_ref() != Some(&accepted) {
+                d.emit(Event::MxAccepted { accepted });
+                d.hurry = true;
+            }
+        }
+        Fact::Release { cause, by } => release::start(d, *cause, &format!("{by} ended the service.")),
+        Fact::ReleaseWithdrawn { by } => release::withdraw(d, by),
+        Fact::Cancel { by, reason } => {
+            release::start(d, ReleaseCause::Withdrawn, &format!("{by} withdrew the order: {reason}"));
+        }
+        Fact::Recheck { .. } => d.hurry = true,
+        Fact::Due => {}
+    }
+}
+
+/// More rules in a row than any history needs; only a bound.
+const MAX_STEPS: usize = 16;
+
+fn settle(d: &mut Draft) {
+    for _ in 0..MAX_STEPS {
+        if !step(d) {
+            return;
+        }
+    }
+}
+
+/// Applies the first rule that has something to say.
+fn step(d: &mut Draft) -> bool {
+    match d.c.phase {
+        Phase::Ordered => early::watch(d),
+        Phase::Allowlisting | Phase::Probing | Phase::Provisioning => {
+            gates::go_back(d) || gates::go_on(d) || early::watch(d)
+        }
+        Phase::Ready => {
+            gates::go_back(d)
+                || permission::revoke_for_hazard(d)
+                || window::enter(d)
+                || early::watch(d)
+                || permission::issue(d)
+        }
+        Phase::Confirming => {
+            drift::health(d) || drift::drift(d) || window::back_to_ready(d) || window::close(d) || window::escalate(d)
+        }
+        Phase::Connected => drift::health(d) || drift::drift(d) || window::tell_may_close(d),
+        Phase::Drifted => drift::health(d) || drift::repaired(d),
+        Phase::Releasing => release::step(d),
+        Phase::Released | Phase::Cancelled => false,
+    }
 }

@@ -1,0 +1,220 @@
+//! Taking facts into the observation intervals: what is late, repeated or contradicts itself is
+//! sorted out here, so that the rules see one consistent picture.
+
+use fencepost_checks::Verdict;
+use fencepost_checks::mx::MxVerdict;
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::Draft;
+use super::event::Event;
+use super::fact::{GateFact, MxFact};
+use super::instant::{DAY, after};
+use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, RouteMode};
+
+/// What a round of MX questions says about the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    Clean,
+    /// Something else than accepted is published.
+    Bad,
+    /// Too little was answered to tell.
+    Unknown,
+}
+
+impl Observed {
+    pub(super) fn gate(&self, gate: Gate) -> Option<&GateSeen> {
+        match gate {
+            Gate::Allowlist => self.allowlist.as_ref(),
+            Gate::Probe => self.probe.as_ref(),
+            Gate::Gateway => self.gateway.as_ref(),
+            Gate::Lint => self.lint.as_ref(),
+        }
+    }
+
+    fn gate_mut(&mut self, gate: Gate) -> &mut Option<GateSeen> {
+        match gate {
+            Gate::Allowlist => &mut self.allowlist,
+            Gate::Probe => &mut self.probe,
+            Gate::Gateway => &mut self.gateway,
+            Gate::Lint => &mut self.lint,
+        }
+    }
+}
+
+/// Takes in a look at a gate.
+pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
+    // Evidence from the future would stay fresh for ever.
+    let at = fact.observed_at.min(d.now);
+    let verdict = judged(fact);
+    let before = d.c.observed.gate_mut(fact.gate).take();
+    if let Some(seen) = before.as_ref().filter(|seen| !is_news(seen, verdict, at)) {
+        *d.c.observed.gate_mut(fact.gate) = Some(seen.clone());
+        return;
+    }
+    let mut blocking = fact.blocking.clone();
+    blocking.sort_unstable();
+    blocking.dedup();
+    let same = before.as_ref().is_some_and(|seen| seen.verdict == verdict && seen.blocking == blocking);
+    let passed = verdict == Verdict::Pass;
+    let seen = GateSeen {
+        verdict,
+        first_at: before.as_ref().filter(|_| same).map_or(at, |seen| seen.first_at),
+        last_at: at,
+        last_pass_at: if passed { Some(at) } else { before.as_ref().and_then(|seen| seen.last_pass_at) },
+        not_before: fact.retry_after.filter(|_| !passed).map(|wait| after(at, bounded(wait))),
+        misses: if passed { 0 } else { before.as_ref().map_or(0, |seen| seen.misses).saturating_add(1) },
+        evidence: fact.evidence.clone(),
+        blocking: blocking.clone(),
+    };
+    *d.c.observed.gate_mut(fact.gate) = Some(seen);
+    if !same {
+        let verdict = verdict_word(verdict).to_owned();
+        d.emit(Event::GateChanged { gate: fact.gate, verdict, blocking });
+    }
+}
+
+/// A blocking finding outweighs a verdict that says otherwise; for the lint, whose only question is
+/// whether there is a hazard, also an undecided one.
+fn judged(fact: &GateFact) -> Verdict {
+    match fact.verdict {
+        _ if fact.blocking.is_empty() => fact.verdict,
+        Verdict::Inconclusive if fact.gate != Gate::Lint => Verdict::Inconclusive,
+        Verdict::Pass | Verdict::Inconclusive | Verdict::Fail => Verdict::Fail,
+    }
+}
+
+/// Late and repeated looks are not; of two looks at the same instant the graver counts.
+fn is_news(seen: &GateSeen, verdict: Verdict, at: Timestamp) -> bool {
+    at > seen.last_at || (at == seen.last_at && verdict > seen.verdict)
+}
+
+/// A server may ask us to come back later, but not to stay away for ever.
+fn bounded(wait: SignedDuration) -> SignedDuration {
+    wait.clamp(SignedDuration::ZERO, DAY)
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Fail => "fail",
+    }
+}
+
+/// Takes in a round of MX questions; `None` when it is late or repeated.
+pub(super) fn mx(d: &mut Draft, fact: &MxFact) -> Option<Round> {
+    let at = fact.observed_at.min(d.now);
+    let before = d.c.observed.mx.take();
+    if let Some(seen) = before.as_ref().filter(|seen| at <= seen.last_at) {
+        d.c.observed.mx = Some(seen.clone());
+        return None;
+    }
+    let round = round(fact);
+    let changed = before.as_ref().is_none_or(|seen| seen.verdict != fact.verdict || seen.names != fact.names);
+    d.c.observed.mx = Some(seen_after(before.as_ref(), fact, round, at, changed));
+    if changed {
+        d.emit(Event::MxChanged { verdict: mx_word(fact.verdict).to_owned(), names: fact.names.clone() });
+    }
+    Some(round)
+}
+
+fn round(fact: &MxFact) -> Round {
+    if fact.clean && fact.complete && fact.ours_published && !fact.old_published {
+        Round::Clean
+    } else if fact.old_published || (fact.complete && fact.verdict != MxVerdict::LookupError) {
+        Round::Bad
+    } else {
+        Round::Unknown
+    }
+}
+
+fn seen_after(before: Option<&MxSeen>, fact: &MxFact, round: Round, at: Timestamp, changed: bool) -> MxSeen {
+    let clean_before = before.map_or(0, |seen| seen.clean_rounds);
+    let bad_before = before.map_or(0, |seen| seen.bad_rounds);
+    let gone = fact.gone && !fact.ours_published;
+    MxSeen {
+        verdict: fact.verdict,
+        names: fact.names.clone(),
+        ours_published: fact.ours_published,
+        old_published: fact.old_published,
+        complete: fact.complete,
+        first_at: before.filter(|_| !changed).map_or(at, |seen| seen.first_at),
+        last_at: at,
+        clean_rounds: match round {
+            Round::Clean => clean_before.saturating_add(1),
+            Round::Bad => 0,
+            Round::Unknown => clean_before,
+        },
+        last_clean_at: if round == Round::Clean { Some(at) } else { before.and_then(|seen| seen.last_clean_at) },
+        bad_rounds: match round {
+            Round::Clean => 0,
+            Round::Bad => bad_before.saturating_add(1),
+            Round::Unknown => bad_before,
+        },
+        bad_since: match round {
+            Round::Clean => None,
+            Round::Bad => before.and_then(|seen| seen.bad_since).or(Some(at)),
+            Round::Unknown => before.and_then(|seen| seen.bad_since),
+        },
+        t_star: fact.t_star.or_else(|| before.and_then(|seen| seen.t_star)),
+        resolvers_stale: fact.resolvers_stale,
+        // Named by nobody although every authoritative address answered: then a resolver names us.
+        names_us: !gone && (fact.ours_published || fact.complete || before.is_some_and(|seen| seen.names_us)),
+        gone,
+        gone_since: if gone { before.and_then(|seen| seen.gone_since).or(Some(at)) } else { None },
+    }
+}
+
+fn mx_word(verdict: MxVerdict) -> &'static str {
+    match verdict {
+        MxVerdict::OursOnly => "ours_only",
+        MxVerdict::AsAccepted => "as_accepted",
+        MxVerdict::OursPlusForeign => "ours_plus_foreign",
+        MxVerdict::OursPartial => "ours_partial",
+        MxVerdict::ForeignOnly => "foreign_only",
+        MxVerdict::None => "none",
+        MxVerdict::NullMx => "null_mx",
+        MxVerdict::Invalid => "invalid",
+        MxVerdict::LookupError => "lookup_error",
+    }
+}
+
+/// Takes in the gateway's confirmation, if it is about the present wish.
+pub(super) fn route(d: &mut Draft, mode: RouteMode, at: Timestamp) {
+    let at = at.min(d.now);
+    if mode != d.c.route || at < d.c.route_since || d.c.observed.route_confirmed == Some(mode) {
+        return;
+    }
+    d.c.observed.route_confirmed = Some(mode);
+    d.c.observed.route_confirmed_at = Some(at);
+    d.emit(Event::RouteConfirmed { mode });
+}
+
+/// Takes in whether the next destination accepts mail. One that was asked before this release began
+/// is about another one.
+pub(super) fn next_destination(d: &mut Draft, accepts: bool, at: Timestamp) {
+    let at = at.min(d.now);
+    let known = d.c.observed.next_destination_at;
+    let release_since = d.c.release.as_ref().map(|release| release.since);
+    if known.is_some_and(|known| at < known) || release_since.is_none_or(|since| at < since) {
+        return;
+    }
+    let contradicts = known == Some(at) && d.c.observed.next_destination_ok == Some(false);
+    d.c.observed.next_destination_ok = Some(accepts && !contradicts);
+    d.c.observed.next_destination_at = Some(at);
+}
+
+/// Whether the last round published a gateway MX host.
+pub(super) fn ours_published(c: &Connection) -> bool {
+    c.observed.mx.as_ref().is_some_and(|mx| mx.ours_published)
+}
+
+/// Whether any observer named the gateway.
+pub(super) fn names_us(c: &Connection) -> bool {
+    c.observed.mx.as_ref().is_some_and(|mx| mx.names_us)
+}
+
+/// Every authoritative address answered, and none names the gateway.
+pub(super) fn all_old(c: &Connection) -> bool {
+    c.observed.mx.as_ref().is_some_and(|mx| mx.complete && !mx.ours_published && mx.verdict != MxVerdict::LookupError)
+}

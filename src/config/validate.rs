@@ -84,7 +84,7 @@ impl Problems {
         self.0.push(Problem { key: key.to_owned(), message: message.into() });
     }
 
-    fn range<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+    fn range<T: Copy + PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
         let (low, high) = allowed.into_inner();
         if value < low || value > high {
             self.add(key, format!("is {value}; write a number from {low} to {high}"));

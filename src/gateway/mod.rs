@@ -5,7 +5,9 @@
 //! | adapter | routes live in |
 //! | --- | --- |
 //! | [`ManualGateway`] | somebody else's hands: nothing is written, nothing can be observed |
+//! | [`HttpGateway`] | a gateway with an API |
 
+mod http;
 mod manual;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use crate::config::{AdapterConfig, GatewayConfig};
 use crate::engine::ports::Gateway;
 
+pub use http::HttpGateway;
 pub use manual::ManualGateway;
 
 /// The adapter that the configuration names.
@@ -22,8 +25,9 @@ pub use manual::ManualGateway;
 pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, GatewaySetupError> {
     match &config.adapter {
         AdapterConfig::Manual => Ok(Arc::new(ManualGateway)),
-        AdapterConfig::Postfix { .. } | AdapterConfig::Http { .. } => {
-            Err(GatewaySetupError("gateway.adapter.kind: only `manual` is built in so far".to_owned()))
+        AdapterConfig::Http { url, token_file } => Ok(Arc::new(HttpGateway::new(url, token_file.as_deref())?)),
+        AdapterConfig::Postfix { .. } => {
+            Err(GatewaySetupError("gateway.adapter.kind: postfix is not built in so far".to_owned()))
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The billing ledger: append-only, evidenced, hash-chained, bitemporal. Plain functions; the store
 //! keeps what is made here, and nothing else makes billing entries.
 
+mod canonical;
+pub mod chain;
+pub mod fold;
+pub mod invoice;
 mod money;
 pub mod period;
 

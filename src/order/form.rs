@@ -330,11 +330,12 @@ fn optional(p: &mut Problems, field: &str, text: Option<&String>, max: usize, li
 
 fn choice<T: Copy + Default>(p: &mut Problems, field: &str, text: Option<&String>, of: &[(&str, T)]) -> T {
     let Some(typed) = given(text) else { return T::default() };
-    of.iter().find(|(name, _)| *name == typed).map(|(_, value)| *value).unwrap_or_else(|| {
-        let names: Vec<String> = of.iter().map(|(name, _)| format!("`{name}`")).collect();
-        p.add(field, format!("`{}` is not known here; write {}", shown(typed), names.join(" or ")));
-        T::default()
-    })
+    if let Some((_, value)) = of.iter().find(|(name, _)| *name == typed) {
+        return *value;
+    }
+    let names: Vec<String> = of.iter().map(|(name, _)| format!("`{name}`")).collect();
+    p.add(field, format!("`{}` is not known here; write {}", shown(typed), names.join(" or ")));
+    T::default()
 }
 
 /// Takes text, a number or a truth value as text; null as not given.

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::decide::Work;
 use super::entries::by_rule;
-use super::event::{Event, Notice};
+use super::event::{Effect, Event, Notice};
 use super::state::{Dates, Phase, Subscription};
 use crate::config::OnNoDecision;
 use crate::ledger::EntryKind;
@@ -136,7 +136,7 @@ fn reminders(work: &mut Work<'_>, until: Timestamp) {
         work.event(Event::Reminded { key: reminder.key.clone() });
     }
     if let Some(notice) = matters {
-        let told = work.decision.effects.iter().any(|e| *e == super::event::Effect::Notify { notice });
+        let told = work.decision.effects.contains(&Effect::Notify { notice });
         if !told {
             work.notify(notice);
         }

@@ -1,0 +1,224 @@
+//! From a fact about a connection to the one transition that the store commits. Pure: loading and
+//! committing are the caller's.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::payload::{FACT, FactItem, NOTICE, NoticeItem};
+use super::words::{Unreadable, json, parse, tag, word};
+use crate::lifecycle::connection::{self, Connection, Decision, Effect, Fact, MACHINE_VERSION, Phase, TimerKind};
+use crate::lifecycle::subscription;
+use crate::order::Order;
+use crate::store::{
+    Claim, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, Subject, SubjectKind, TimerSet,
+    Transition,
+};
+
+/// The same kind of work is not done again sooner than this, whatever the state asks for.
+const PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// A connection as loaded.
+#[derive(Debug, Clone)]
+pub(super) struct Loaded {
+    pub subject: Subject,
+    pub connection: Connection,
+}
+
+impl Loaded {
+    pub(super) fn read(subject: Subject) -> Result<Self, Unreadable> {
+        if subject.machine_version > MACHINE_VERSION {
+            return Err(Unreadable::newer(&subject.id, subject.machine_version));
+        }
+        Ok(Self { connection: parse(&subject.state)?, subject })
+    }
+}
+
+/// What comes with a fact into the same commit.
+#[derive(Debug, Default)]
+pub(super) struct With {
+    pub claim: Option<Claim>,
+    pub cause: String,
+    pub observations: Vec<Observation>,
+    /// The desired route again, under a new generation.
+    pub route_again: bool,
+    pub inbox: Option<InboxKey>,
+    pub consumes: Option<String>,
+}
+
+/// The transition that `fact` leads to, and the connection after it.
+pub(super) fn transition(
+    loaded: &Loaded,
+    fact: &Fact,
+    with: With,
+    now: Timestamp,
+) -> Result<(Transition, Connection, bool), Unreadable> {
+    let Loaded { subject, connection } = loaded;
+    let decision = connection::decide(connection, fact, now);
+    let after = connection::evolve(connection, &decision, now);
+    let changed = !decision.events.is_empty() || !decision.effects.is_empty() || decision.hurry;
+    let last_seq = subject.last_seq + decision.events.len() as u64;
+    let mut route = route(&decision, &after, &subject.order);
+    if with.route_again {
+        route = Some(RouteChange {
+            domain: after.domain.clone(),
+            mode: after.route,
+            servers: subject.order.servers.clone(),
+        });
+    }
+    let done = with.claim.as_ref().map(|claim| claim.kind.as_str());
+    let transition = Transition {
+        subject_id: subject.id.clone(),
+        version: subject.version,
+        at: now,
+        machine_version: MACHINE_VERSION,
+        phase: word(&after.phase)?,
+        state: json(&after)?,
+        state_since: after.phase_since,
+        events: events(&decision, &with.cause)?,
+        outbox: outbox(&subject.id, &subject.customer_id, subject.version + 1, last_seq, &decision, now)?,
+        entries: Vec::new(),
+        timers: timers(&subject.id, &after, decision.hurry, done, now)?,
+        claim: with.claim,
+        observations: with.observations,
+        route,
+        inbox: with.inbox,
+        consumes: with.consumes,
+    };
+    Ok((transition, after, changed))
+}
+
+/// A new connection. With `registered_by`, it leaves `ordered` at once.
+pub(super) fn open(
+    id: &str,
+    customer_id: &str,
+    domain: &fencepost_checks::DomainName,
+    order: &Order,
+    by: &str,
+    registered_by: Option<&str>,
+    now: Timestamp,
+) -> Result<NewSubject, Unreadable> {
+    let (mut connection, mut decision) = connection::open(domain.clone(), order.hosted, now);
+    if let Some(by) = registered_by {
+        let next = connection::decide(&connection, &Fact::Registered { by: by.to_owned() }, now);
+        connection = connection::evolve(&connection, &next, now);
+        decision.events.extend(next.events);
+        decision.effects.extend(next.effects);
+    }
+    let last_seq = decision.events.len() as u64;
+    Ok(NewSubject {
+        id: id.to_owned(),
+        kind: SubjectKind::Connection,
+        domain: Some(domain.clone()),
+        machine_version: MACHINE_VERSION,
+        phase: word(&connection.phase)?,
+        state: json(&connection)?,
+        events: events(&decision, &format!("api:{by}"))?,
+        outbox: outbox(id, customer_id, 1, last_seq, &decision, now)?,
+        route: route(&decision, &connection, order),
+        timers: timers(id, &connection, false, None, now)?,
+    })
+}
+
+/// Whether nothing can happen to a connection any more.
+pub(super) const fn ended(phase: Phase) -> bool {
+    matches!(phase, Phase::Released | Phase::Cancelled)
+}
+
+fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable> {
+    let each = |event| Ok(NewEvent { kind: tag(event, "event")?, body: json(event)?, cause: cause.to_owned() });
+    decision.events.iter().map(each).collect()
+}
+
+/// Notices and facts for the subscription. Their keys derive from the version that the transition
+/// makes, so that one transition can never cause the same one twice.
+fn outbox(
+    id: &str,
+    customer_id: &str,
+    version: u64,
+    seq: u64,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<Vec<NewOutbox>, Unreadable> {
+    let mut items = Vec::new();
+    for effect in &decision.effects {
+        let domain = |domain: &Connection| domain.domain.to_string();
+        let _ = domain;
+        let fact = match effect {
+            Effect::Notify { notice, valid_if } => {
+                let notice = word(notice)?;
+                let item = NoticeItem {
+                    notice: notice.clone(),
+                    machine: SubjectKind::Connection,
+                    subject: id.to_owned(),
+                    seq,
+                    valid_if: *valid_if,
+                };
+                items.push(NewOutbox {
+                    dedupe_key: format!("{id}/{version}/{notice}"),
+                    kind: NOTICE.to_owned(),
+                    payload: json(&item)?,
+                    due_at: now,
+                });
+                continue;
+            }
+            Effect::Route { .. } => continue,
+            Effect::DomainConnected { at } => subscription::Fact::DomainConnected { domain: id.to_owned(), at: *at },
+            Effect::DomainReleased { at } => subscription::Fact::DomainReleased { domain: id.to_owned(), at: *at },
+            Effect::DomainCancelled { at } => subscription::Fact::DomainCancelled { domain: id.to_owned(), at: *at },
+        };
+        let kind = tag(&fact, "fact")?;
+        let item = FactItem {
+            to: customer_id.to_owned(),
+            machine: SubjectKind::Subscription,
+            fact: serde_json::to_value(&fact).map_err(Unreadable::from)?,
+        };
+        items.push(NewOutbox {
+            dedupe_key: format!("{id}/{version}/{kind}"),
+            kind: FACT.to_owned(),
+            payload: json(&item)?,
+            due_at: now,
+        });
+    }
+    Ok(items)
+}
+
+fn route(decision: &Decision, after: &Connection, order: &Order) -> Option<RouteChange> {
+    let mode = decision.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Route { mode } => Some(*mode),
+        Effect::Notify { .. }
+        | Effect::DomainConnected { .. }
+        | Effect::DomainReleased { .. }
+        | Effect::DomainCancelled { .. } => None,
+    })?;
+    Some(RouteChange { domain: after.domain.clone(), mode, servers: order.servers.clone() })
+}
+
+fn timers(
+    id: &str,
+    after: &Connection,
+    hurry: bool,
+    done: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<TimerSet>, Unreadable> {
+    let mut set = Vec::new();
+    for (kind, at) in connection::timers(after, now) {
+        let at = if hurry && kind != TimerKind::Deadline { now } else { spread(id, kind, at, now) };
+        let kind = word(&kind)?;
+        let earliest = if done == Some(kind.as_str()) { now + PAUSE } else { now };
+        set.push(TimerSet { due_at: at.max(earliest), kind });
+    }
+    Ok(set)
+}
+
+/// Repeated checks of many domains shall not fall together: up to a tenth of a long wait is given
+/// up, always the same share for a subject and kind. Never later, because gaps count.
+fn spread(id: &str, kind: TimerKind, at: Timestamp, now: Timestamp) -> Timestamp {
+    let wait = at.duration_since(now);
+    if kind == TimerKind::Deadline || wait < SignedDuration::from_mins(30) {
+        return at;
+    }
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64 ^ kind as u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let share = i32::try_from(hash % 1024).unwrap_or(0);
+    at - wait * share / 10_240
+}

@@ -1,11 +1,12 @@
 //! From a fact about a connection to the one transition that the store commits. Pure: loading and
 //! committing are the caller's.
 
+use fencepost_checks::DomainName;
 use jiff::{SignedDuration, Timestamp};
 
-use super::payload::{FACT, FactItem, NOTICE, NoticeItem};
+use super::payload::{FactItem, NoticeItem};
 use super::words::{Unreadable, json, parse, tag, word};
-use crate::lifecycle::connection::{self, Connection, Decision, Effect, Fact, MACHINE_VERSION, Phase, TimerKind};
+use crate::lifecycle::connection::{self, Connection, Decision, Effect, Fact, MACHINE_VERSION, TimerKind};
 use crate::lifecycle::subscription;
 use crate::order::Order;
 use crate::store::{
@@ -74,7 +75,13 @@ pub(super) fn transition(
         state: json(&after)?,
         state_since: after.phase_since,
         events: events(&decision, &with.cause)?,
-        outbox: outbox(&subject.id, &subject.customer_id, subject.version + 1, last_seq, &decision, now)?,
+        outbox: outbox(
+            (&subject.id, &subject.customer_id),
+            &after,
+            (subject.version + 1, last_seq),
+            &decision.effects,
+            now,
+        )?,
         entries: Vec::new(),
         timers: timers(&subject.id, &after, decision.hurry, done, now)?,
         claim: with.claim,
@@ -86,14 +93,13 @@ pub(super) fn transition(
     Ok((transition, after, changed))
 }
 
-/// A new connection. With `registered_by`, it leaves `ordered` at once.
+/// A new connection of `customer_id`. With `registered_by`, it leaves `ordered` at once.
 pub(super) fn open(
-    id: &str,
-    customer_id: &str,
-    domain: &fencepost_checks::DomainName,
+    (id, customer_id): (&str, &str),
+    domain: &DomainName,
     order: &Order,
-    by: &str,
     registered_by: Option<&str>,
+    cause: &str,
     now: Timestamp,
 ) -> Result<NewSubject, Unreadable> {
     let (mut connection, mut decision) = connection::open(domain.clone(), order.hosted, now);
@@ -111,16 +117,11 @@ pub(super) fn open(
         machine_version: MACHINE_VERSION,
         phase: word(&connection.phase)?,
         state: json(&connection)?,
-        events: events(&decision, &format!("api:{by}"))?,
-        outbox: outbox(id, customer_id, 1, last_seq, &decision, now)?,
+        events: events(&decision, cause)?,
+        outbox: outbox((id, customer_id), &connection, (1, last_seq), &decision.effects, now)?,
         route: route(&decision, &connection, order),
         timers: timers(id, &connection, false, None, now)?,
     })
-}
-
-/// Whether nothing can happen to a connection any more.
-pub(super) const fn ended(phase: Phase) -> bool {
-    matches!(phase, Phase::Released | Phase::Cancelled)
 }
 
 fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable> {
@@ -128,55 +129,37 @@ fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable>
     decision.events.iter().map(each).collect()
 }
 
-/// Notices and facts for the subscription. Their keys derive from the version that the transition
-/// makes, so that one transition can never cause the same one twice.
+/// Notices, and facts for the subscription.
 fn outbox(
-    id: &str,
-    customer_id: &str,
-    version: u64,
-    seq: u64,
-    decision: &Decision,
+    subject: (&str, &str),
+    after: &Connection,
+    (version, seq): (u64, u64),
+    effects: &[Effect],
     now: Timestamp,
 ) -> Result<Vec<NewOutbox>, Unreadable> {
+    let (id, customer_id) = subject;
+    let domain = after.domain.to_string();
     let mut items = Vec::new();
-    for effect in &decision.effects {
-        let domain = |domain: &Connection| domain.domain.to_string();
-        let _ = domain;
+    for effect in effects {
         let fact = match effect {
+            Effect::Route { .. } => continue,
             Effect::Notify { notice, valid_if } => {
-                let notice = word(notice)?;
                 let item = NoticeItem {
-                    notice: notice.clone(),
+                    notice: word(notice)?,
                     machine: SubjectKind::Connection,
                     subject: id.to_owned(),
                     seq,
                     valid_if: *valid_if,
                 };
-                items.push(NewOutbox {
-                    dedupe_key: format!("{id}/{version}/{notice}"),
-                    kind: NOTICE.to_owned(),
-                    payload: json(&item)?,
-                    due_at: now,
-                });
+                items.push(item.outbox(version, now)?);
                 continue;
             }
-            Effect::Route { .. } => continue,
-            Effect::DomainConnected { at } => subscription::Fact::DomainConnected { domain: id.to_owned(), at: *at },
-            Effect::DomainReleased { at } => subscription::Fact::DomainReleased { domain: id.to_owned(), at: *at },
-            Effect::DomainCancelled { at } => subscription::Fact::DomainCancelled { domain: id.to_owned(), at: *at },
+            Effect::DomainConnected { at } => subscription::Fact::DomainConnected { domain: domain.clone(), at: *at },
+            Effect::DomainReleased { at } => subscription::Fact::DomainReleased { domain: domain.clone(), at: *at },
+            Effect::DomainCancelled { at } => subscription::Fact::DomainCancelled { domain: domain.clone(), at: *at },
         };
-        let kind = tag(&fact, "fact")?;
-        let item = FactItem {
-            to: customer_id.to_owned(),
-            machine: SubjectKind::Subscription,
-            fact: serde_json::to_value(&fact).map_err(Unreadable::from)?,
-        };
-        items.push(NewOutbox {
-            dedupe_key: format!("{id}/{version}/{kind}"),
-            kind: FACT.to_owned(),
-            payload: json(&item)?,
-            due_at: now,
-        });
+        let key = format!("{id}/{version}/{}", tag(&fact, "fact")?);
+        items.push(FactItem::new(customer_id, SubjectKind::Subscription, &fact)?.outbox(key, now)?);
     }
     Ok(items)
 }

@@ -6,13 +6,24 @@ use std::sync::Arc;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::connections::{self, With};
+use super::subscriptions;
+use super::words::{Unreadable, json, parse, tag, word};
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::lifecycle::connection::ReleaseCause;
+use crate::lifecycle::calendar::Calendar;
+use crate::lifecycle::connection::{self, ReleaseCause};
+use crate::lifecycle::subscription;
 use crate::order::Order;
-use crate::store::{Scope, Store, StoreError};
+use crate::store::{CommitOutcome, InboxKey, NewOrder, Placed, Scope, Store, StoreError, Transition};
+
+/// How often a subject that changes under our hands is loaded again.
+const ATTEMPTS: usize = 8;
+/// Characters of an evidence file's name that are kept.
+const NAME: usize = 120;
 
 /// Who asks, what they may see, and how a repetition of the request is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +104,12 @@ impl From<StoreError> for DeskError {
     }
 }
 
+impl From<Unreadable> for DeskError {
+    fn from(error: Unreadable) -> Self {
+        Self::Store(StoreError::Database { what: "a stored value cannot be read", source: Box::new(error) })
+    }
+}
+
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
@@ -120,8 +137,49 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Conflict`] when the same partner has the domain under way already.
     pub async fn place_order(&self, order: Order, caller: &Caller) -> DeskResult<OrderPlaced> {
-        let _ = (order, caller, &self.config, self.clock.now());
-        Err(self.pending().await)
+        let (new, placed) = self.new_order(order, caller)?;
+        match self.store.place_order(new).await? {
+            Placed::New { .. } => {
+                self.wake.notify_one();
+                Ok(placed)
+            }
+            Placed::Repeated { response } => Ok(parse(&response)?),
+        }
+    }
+
+    fn new_order(&self, order: Order, caller: &Caller) -> DeskResult<(NewOrder, OrderPlaced)> {
+        let now = self.clock.now();
+        let placed = OrderPlaced {
+            order_id: fresh_id(now),
+            customer_id: fresh_id(now),
+            connections: order
+                .domains
+                .iter()
+                .map(|domain| PlacedConnection { domain: domain.clone(), connection_id: fresh_id(now) })
+                .collect(),
+        };
+        let cause = caller.cause();
+        let registered_by = self.config.engine.auto_register.then_some("auto_register");
+        let ids = (placed.customer_id.as_str(), placed.order_id.as_str());
+        let calendar = calendar(&self.config)?;
+        let (subscription, entries) = subscriptions::open(ids, &order, &calendar, registered_by, &cause, now)?;
+        let mut subjects = vec![subscription];
+        for PlacedConnection { domain, connection_id } in &placed.connections {
+            let ids = (connection_id.as_str(), placed.customer_id.as_str());
+            subjects.push(connections::open(ids, domain, &order, registered_by, &cause, now)?);
+        }
+        let inbox = caller.inbox(&placed)?;
+        let new = NewOrder {
+            order_id: placed.order_id.clone(),
+            customer_id: placed.customer_id.clone(),
+            order,
+            at: now,
+            by: caller.who.clone(),
+            subjects,
+            entries,
+            inbox,
+        };
+        Ok((new, placed))
     }
 
     /// Registers a customer with the service: its connections leave `ordered`.
@@ -129,8 +187,9 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn register(&self, customer_id: &str, caller: &Caller) -> DeskResult<Outcome> {
-        let _ = (customer_id, caller);
-        Err(self.pending().await)
+        let fact = subscription::Fact::Registered { by: caller.who.clone() };
+        let connections = connection::Fact::Registered { by: caller.who.clone() };
+        self.of_customer(customer_id, &fact, Some(&connections), caller).await
     }
 
     /// "Customer" (with the invoicing group, where named) or "no customer".
@@ -145,8 +204,10 @@ impl Desk {
         evidence: EvidenceFile,
         caller: &Caller,
     ) -> DeskResult<Outcome> {
-        let _ = (customer_id, customer, group, evidence, caller);
-        Err(self.pending().await)
+        let (received, by) = (evidence.received, caller.who.clone());
+        let evidence = self.keep_document(customer_id, evidence, caller).await?;
+        let fact = subscription::Fact::Decided { customer, group, by, received, evidence };
+        self.of_customer(customer_id, &fact, None, caller).await
     }
 
     /// Notice of an active customer; it runs from the receipt of the mail.
@@ -159,8 +220,10 @@ impl Desk {
         evidence: EvidenceFile,
         caller: &Caller,
     ) -> DeskResult<Outcome> {
-        let _ = (customer_id, evidence, caller);
-        Err(self.pending().await)
+        let (received, by) = (evidence.received, caller.who.clone());
+        let evidence = self.keep_document(customer_id, evidence, caller).await?;
+        let fact = subscription::Fact::NoticeGiven { by, received, evidence };
+        self.of_customer(customer_id, &fact, None, caller).await
     }
 
     /// The customer stays after all.
@@ -173,8 +236,10 @@ impl Desk {
         evidence: EvidenceFile,
         caller: &Caller,
     ) -> DeskResult<Outcome> {
-        let _ = (customer_id, evidence, caller);
-        Err(self.pending().await)
+        let (received, by) = (evidence.received, caller.who.clone());
+        let evidence = self.keep_document(customer_id, evidence, caller).await?;
+        let fact = subscription::Fact::NoticeWithdrawn { by, received, evidence };
+        self.of_customer(customer_id, &fact, None, caller).await
     }
 
     /// Looks at a domain again now.
@@ -182,8 +247,7 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn recheck(&self, domain: &DomainName, caller: &Caller) -> DeskResult<Outcome> {
-        let _ = (domain, caller);
-        Err(self.pending().await)
+        self.of_domain(domain, connection::Fact::Recheck { by: caller.who.clone() }, caller).await
     }
 
     /// Accepts an MX set that is not the gateway's alone.
@@ -197,8 +261,7 @@ impl Desk {
         reason: String,
         caller: &Caller,
     ) -> DeskResult<Outcome> {
-        let _ = (domain, names, reason, caller);
-        Err(self.pending().await)
+        self.of_domain(domain, connection::Fact::MxAccepted { names, reason, by: caller.who.clone() }, caller).await
     }
 
     /// Withdraws an order, through `releasing` once a route existed.
@@ -206,8 +269,7 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn cancel(&self, domain: &DomainName, reason: String, caller: &Caller) -> DeskResult<Outcome> {
-        let _ = (domain, reason, caller);
-        Err(self.pending().await)
+        self.of_domain(domain, connection::Fact::Cancel { by: caller.who.clone(), reason }, caller).await
     }
 
     /// Begins the release of one domain.
@@ -215,8 +277,7 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn release(&self, domain: &DomainName, cause: ReleaseCause, caller: &Caller) -> DeskResult<Outcome> {
-        let _ = (domain, cause, caller);
-        Err(self.pending().await)
+        self.of_domain(domain, connection::Fact::Release { cause, by: caller.who.clone() }, caller).await
     }
 
     /// A domain that was being released stays.
@@ -224,12 +285,104 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn keep(&self, domain: &DomainName, caller: &Caller) -> DeskResult<Outcome> {
-        let _ = (domain, caller);
-        Err(self.pending().await)
+        self.of_domain(domain, connection::Fact::ReleaseWithdrawn { by: caller.who.clone() }, caller).await
     }
 
-    async fn pending(&self) -> DeskError {
-        self.wake.notify_one();
-        self.store.ready().await.err().map_or(DeskError::Busy, DeskError::from)
+    /// Keeps a document under its hash; returns how the fact names it.
+    async fn keep_document(&self, customer_id: &str, file: EvidenceFile, caller: &Caller) -> DeskResult<String> {
+        if self.store.customer(customer_id, &caller.scope).await?.is_none() {
+            return Err(DeskError::NotFound);
+        }
+        let sha256 = hex::encode(Sha256::digest(&file.content));
+        self.store.keep_evidence(&sha256, &file.content, self.clock.now()).await?;
+        let name: String = file.name.chars().filter(|c| !c.is_control()).take(NAME).collect();
+        Ok(if name.is_empty() { sha256 } else { format!("{sha256} {name}") })
     }
+
+    /// Brings a fact to a customer's subscription, and with it one to each of its connections.
+    async fn of_customer(
+        &self,
+        id: &str,
+        fact: &subscription::Fact,
+        connections: Option<&connection::Fact>,
+        caller: &Caller,
+    ) -> DeskResult<Outcome> {
+        let calendar = calendar(&self.config)?;
+        for _ in 0..ATTEMPTS {
+            let customer = self.store.customer(id, &caller.scope).await?.ok_or(DeskError::NotFound)?;
+            let loaded = subscriptions::Loaded::read(customer)?;
+            let now = self.clock.now();
+            let with = With { cause: caller.cause(), ..With::default() };
+            let (mut transition, after, changed) = subscriptions::transition(&loaded, &calendar, fact, with, now)?;
+            if let Some(fact) = connections.filter(|_| changed) {
+                let told = subscriptions::tell_connections(&loaded, &tag(fact, "fact")?, fact, now)?;
+                transition.outbox.extend(told);
+            }
+            let outcome = Outcome { phase: word(&after.phase)?, changed };
+            if let Some(answer) = self.settle(transition, outcome, caller).await? {
+                return Ok(answer);
+            }
+        }
+        Err(DeskError::Busy)
+    }
+
+    /// Brings a fact to the connection of a domain.
+    async fn of_domain(&self, domain: &DomainName, fact: connection::Fact, caller: &Caller) -> DeskResult<Outcome> {
+        for _ in 0..ATTEMPTS {
+            let row = self.store.domain(domain, &caller.scope).await?.ok_or(DeskError::NotFound)?;
+            let loaded = connections::Loaded::read(row.connection)?;
+            let with = With { cause: caller.cause(), ..With::default() };
+            let (transition, after, changed) = connections::transition(&loaded, &fact, with, self.clock.now())?;
+            let outcome = Outcome { phase: word(&after.phase)?, changed };
+            if let Some(answer) = self.settle(transition, outcome, caller).await? {
+                return Ok(answer);
+            }
+        }
+        Err(DeskError::Busy)
+    }
+
+    /// Commits; `None` when the subject changed meanwhile and has to be loaded again.
+    async fn settle(
+        &self,
+        mut transition: Transition,
+        outcome: Outcome,
+        caller: &Caller,
+    ) -> DeskResult<Option<Outcome>> {
+        transition.inbox = caller.inbox(&outcome)?;
+        match self.store.commit(transition).await? {
+            CommitOutcome::Committed { .. } => {
+                self.wake.notify_one();
+                Ok(Some(outcome))
+            }
+            CommitOutcome::Repeated => {
+                let key = caller.idempotency.as_ref().map_or("", |i| i.key.as_str());
+                let first = self.store.answered(key).await?.ok_or(DeskError::NotFound)?;
+                Ok(Some(parse(&first.response)?))
+            }
+            CommitOutcome::VersionConflict | CommitOutcome::FenceLost => Ok(None),
+        }
+    }
+}
+
+impl Caller {
+    fn cause(&self) -> String {
+        format!("api:{}", self.who)
+    }
+
+    fn inbox<T: Serialize>(&self, answer: &T) -> DeskResult<Option<InboxKey>> {
+        let Some(Idempotency { key, request_hash }) = &self.idempotency else { return Ok(None) };
+        let key = InboxKey { key: key.clone(), request_hash: request_hash.clone(), response: json(answer)? };
+        Ok(Some(key))
+    }
+}
+
+fn calendar(config: &Config) -> DeskResult<Calendar> {
+    Calendar::from_config(&config.commerce).map_err(|error| DeskError::Conflict(error.to_string()))
+}
+
+/// Ordered by time, so that listings and pages of the database follow the order of arrival.
+fn fresh_id(now: Timestamp) -> String {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string()
 }

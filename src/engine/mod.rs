@@ -4,9 +4,13 @@
 //! The ports are owned here; `probe`, `gateway` and `notify` implement them and never import each
 //! other.
 
+mod connections;
 mod desk;
 mod hold;
+mod payload;
 pub mod ports;
+mod subscriptions;
+mod words;
 
 use std::sync::Arc;
 
@@ -17,6 +21,7 @@ pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection,
 };
 pub use hold::{Hold, Holds};
+pub use payload::{FactItem, NoticeItem};
 
 use crate::clock::SharedClock;
 use crate::config::Config;

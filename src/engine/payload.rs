@@ -1,9 +1,11 @@
 //! What stands in the outbox, as JSON. Items may have been written by an older program, so fields
 //! are only ever added.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::SubjectKind;
+use super::words::{Unreadable, json};
+use crate::store::{NewOutbox, SubjectKind};
 
 pub(super) const FACT: &str = "fact";
 pub(super) const NOTICE: &str = "notice";
@@ -29,4 +31,23 @@ pub struct NoticeItem {
     /// Number of the permit that must still be valid at the moment of sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_if: Option<u32>,
+}
+
+impl FactItem {
+    pub(super) fn new<F: Serialize>(to: &str, machine: SubjectKind, fact: &F) -> Result<Self, Unreadable> {
+        Ok(Self { to: to.to_owned(), machine, fact: serde_json::to_value(fact)? })
+    }
+
+    pub(super) fn outbox(&self, dedupe_key: String, due_at: Timestamp) -> Result<NewOutbox, Unreadable> {
+        Ok(NewOutbox { dedupe_key, kind: FACT.to_owned(), payload: json(self)?, due_at })
+    }
+}
+
+impl NoticeItem {
+    /// `version` is the one that the causing transition makes: one transition cannot cause the same
+    /// notice twice, and a repetition of it has the same key.
+    pub(super) fn outbox(&self, version: u64, due_at: Timestamp) -> Result<NewOutbox, Unreadable> {
+        let dedupe_key = format!("{}/{version}/{}", self.subject, self.notice);
+        Ok(NewOutbox { dedupe_key, kind: NOTICE.to_owned(), payload: json(self)?, due_at })
+    }
 }

@@ -1,19 +1,46 @@
 //! Executes observations: DNS, SMTP and HTTPS questions sent from the vantages of this host. What
 //! comes back is recorded word for word; judging it is the business of `fencepost-checks`. Nothing
 //! here decides, stores or reads the wall clock, and nothing that the other side sends is trusted.
+//!
+//! | module | for |
+//! | --- | --- |
+//! | `dns` | MX at every authoritative address and at the resolvers; look-ups |
+//! | `smtp` | one dialogue with one address, behind a guard |
+//! | `matrix` | which vantage talks to which server, how far, in which order |
+//! | `policy` | MTA-STS, SPF, DMARC |
+//! | `vantage` | the source addresses of this host |
+//! | [`target`] | which addresses may be reached at all |
+//! | `turn` | one connection to one address at a time |
+//! | `tls` | trusted roots, and certificates described |
+//! | `escape` | text from outside made harmless |
 
+mod dns;
+mod escape;
+mod matrix;
+mod policy;
+mod smtp;
 pub mod target;
+mod tls;
+mod turn;
+mod vantage;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
-use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue, TextLookup};
+use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 
+use self::dns::Dns;
+use self::smtp::Times;
+use self::tls::Trust;
+use self::turn::Turns;
+use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
 use crate::engine::ports::{Observer, ServerTask};
 use crate::order::MailServer;
 
-pub use target::{CidrError, TargetGuard};
+pub use self::target::{CidrError, TargetGuard};
 
 /// The observer of this host: all its sockets are opened here.
 #[derive(Debug)]
@@ -22,6 +49,11 @@ pub struct Prober {
     gateway: GatewayConfig,
     clock: SharedClock,
     guard: TargetGuard,
+    dns: Dns,
+    trust: Trust,
+    turns: Turns,
+    places: Places,
+    times: Times,
 }
 
 /// Why the configuration does not allow probing at all.
@@ -44,57 +76,47 @@ impl Prober {
     /// [`ProbeSetupError`] names the setting and what is wrong with it.
     pub fn new(probe: &ProbeConfig, gateway: &GatewayConfig, clock: SharedClock) -> Result<Self, ProbeSetupError> {
         let guard = TargetGuard::new(&probe.allow_targets)?;
-        Ok(Self { config: probe.clone(), gateway: gateway.clone(), clock, guard })
+        Ok(Self {
+            config: probe.clone(),
+            gateway: gateway.clone(),
+            dns: Dns::new(probe, guard.clone(), clock.clone())?,
+            trust: Trust::new(probe.extra_roots.as_deref())?,
+            turns: Turns::new(Duration::from_millis(probe.pause_ms)),
+            places: Places::new(gateway, probe),
+            times: matrix::times(probe),
+            guard,
+            clock,
+        })
     }
 }
 
 #[async_trait]
 impl Observer for Prober {
     async fn mx_round(&self, domain: &DomainName) -> DnsRound {
-        let now = self.clock.now();
-        DnsRound {
-            domain: domain.clone(),
-            started_at: now,
-            finished_at: now,
-            zone: None,
-            servers: Vec::new(),
-            servers_without_address: Vec::new(),
-            resolvers: Vec::new(),
-            exchanges: Vec::new(),
-            ns_ttl: None,
-            delegation_error: Some("not asked".to_owned()),
-        }
+        self.dns.round(domain).await
     }
 
-    async fn firewall(&self, _task: &ServerTask) -> Vec<SmtpDialogue> {
-        Vec::new()
+    async fn firewall(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.firewall_matrix(task).await
     }
 
-    async fn smtp(&self, _task: &ServerTask) -> Vec<SmtpDialogue> {
-        Vec::new()
+    async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.own_servers(task).await
     }
 
-    async fn gateway(&self, _domain: &DomainName, _test_mailbox: &str) -> Vec<SmtpDialogue> {
-        Vec::new()
+    async fn gateway(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {
+        self.gateway_hosts(domain, test_mailbox).await
     }
 
-    async fn lint(&self, domain: &DomainName, _servers: &[MailServer]) -> LintObservation {
-        let _ = (&self.config, &self.gateway, &self.guard);
-        let failed = || TextLookup::Failed { detail: "not asked".to_owned() };
-        LintObservation {
-            domain: domain.clone(),
-            observed_at: self.clock.now(),
-            mta_sts: fencepost_checks::observation::MtaStsObservation {
-                record: failed(),
-                policy: fencepost_checks::observation::lint::PolicyFetch::NotAsked,
-            },
-            spf: failed(),
-            dmarc: failed(),
-            own_servers: Vec::new(),
-        }
+    async fn lint(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation {
+        self.policies(domain, servers).await
     }
 
-    async fn next_destination(&self, _task: &ServerTask) -> Vec<SmtpDialogue> {
-        Vec::new()
+    async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.destinations(task).await
     }
+}
+
+fn millis_since(begun: tokio::time::Instant) -> u32 {
+    u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,239 @@
+//! Which vantage talks to which server, how far, and in which order. Servers are resolved once and
+//! pinned; different addresses are visited side by side, one address never twice at a time.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use fencepost_checks::DomainName;
+use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, Vantage};
+use futures_util::StreamExt;
+
+use super::Prober;
+use super::smtp::{Depth, Mailbox, Plan, Source, Times, talk};
+use super::vantage::Place;
+use crate::config::ProbeConfig;
+use crate::engine::ports::ServerTask;
+use crate::order::MailServer;
+
+/// Servers of one task, and addresses of one server, that are visited.
+const MAX_SERVERS: usize = 16;
+const MAX_PEERS: usize = 6;
+/// Addresses visited at the same time for one task.
+const SIDE_BY_SIDE: usize = 8;
+
+/// A server with the addresses that may be visited, or the reason why there is none.
+struct Resolved {
+    server: MailServer,
+    peers: Result<Vec<SocketAddr>, ConnectOutcome>,
+}
+
+impl Prober {
+    /// Egress – outsider – egress, so that a server that goes down in between is not taken for a
+    /// firewall: half of the gateway's addresses, the outsiders, the other half; a single gateway
+    /// address goes first and last.
+    pub(super) async fn firewall_matrix(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
+        let outsiders: &[Place] = if self.places.has_outsiders { &self.places.outsiders } else { &[] };
+        let egress = &self.places.egress;
+        let (before, after) = match egress.len() {
+            1 => (&egress[..], &egress[..]),
+            n => egress.split_at(n.div_ceil(2)),
+        };
+        self.visit_all(&task.servers, |peer| {
+            let knock = |places: &[Place]| visits(places, peer, &Depth::Banner);
+            let outside = visits(outsiders, peer, &Depth::Recipients(recipients.clone()));
+            knock(before).into_iter().chain(outside).chain(knock(after)).collect()
+        })
+        .await
+    }
+
+    /// A whole dialogue with every address of every own server, from one gateway address.
+    pub(super) async fn own_servers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
+        self.visit_all(&task.servers, |peer| {
+            let place = self.places.first_egress(peer.ip()).cloned();
+            visits(place.as_slice(), peer, &Depth::Recipients(recipients.clone()))
+        })
+        .await
+    }
+
+    /// Every gateway MX host from outside, with a foreign recipient that it must refuse.
+    pub(super) async fn gateway_hosts(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {
+        let servers: Vec<MailServer> = self.gateway.mx_hosts.iter().map(|h| self.exchange(h.name.as_str())).collect();
+        self.outside_view(&servers, self.recipients(domain, test_mailbox, true)).await
+    }
+
+    /// Where mail will go after the release: the exchanges that are not the gateway's, else the own
+    /// servers.
+    pub(super) async fn destinations(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        let ours = |name: &str| self.gateway.mx_hosts.iter().any(|h| h.name.as_str() == name);
+        let exchanges = self.dns.resolvers.exchanges(&task.domain).await.unwrap_or_default();
+        let mut next: Vec<MailServer> =
+            exchanges.iter().filter(|e| !ours(e) && *e != ".").map(|e| self.exchange(e)).collect();
+        for server in &mut next {
+            // An own server may listen on a port that MX cannot say.
+            if let Some(own) = task.servers.iter().find(|own| own.host.eq_ignore_ascii_case(&server.host)) {
+                server.port = own.port;
+            }
+        }
+        let servers = if next.is_empty() { &task.servers } else { &next };
+        self.outside_view(servers, self.recipients(&task.domain, &task.test_mailbox, false)).await
+    }
+
+    async fn outside_view(&self, servers: &[MailServer], recipients: Vec<(Stage, Mailbox)>) -> Vec<SmtpDialogue> {
+        self.visit_all(servers, |peer| {
+            let place = self.places.first_outsider(peer.ip()).cloned();
+            visits(place.as_slice(), peer, &Depth::Recipients(recipients.clone()))
+        })
+        .await
+    }
+
+    fn exchange(&self, host: &str) -> MailServer {
+        MailServer { host: host.to_owned(), port: self.gateway.smtp_port, standby: false }
+    }
+
+    fn recipients(&self, domain: &DomainName, test_mailbox: &str, foreign: bool) -> Vec<(Stage, Mailbox)> {
+        let whole =
+            if test_mailbox.contains('@') { test_mailbox.to_owned() } else { format!("{test_mailbox}@{domain}") };
+        let stranger = foreign.then(|| Mailbox::postmaster(&self.gateway.foreign_domain)).flatten();
+        [
+            (Stage::RcptTest, Mailbox::parse(&whole)),
+            (Stage::RcptPostmaster, Mailbox::postmaster(domain)),
+            (Stage::RcptForeign, stranger),
+        ]
+        .into_iter()
+        .filter_map(|(stage, mailbox)| Some((stage, mailbox?)))
+        .collect()
+    }
+
+    /// Visits every address of every server, in the order that `visits` gives for an address.
+    async fn visit_all<F>(&self, servers: &[MailServer], visits: F) -> Vec<SmtpDialogue>
+    where
+        F: Fn(SocketAddr) -> Vec<(Place, Depth)>,
+    {
+        let wanted: Vec<MailServer> = servers.iter().take(MAX_SERVERS).cloned().collect();
+        let resolved: Vec<Resolved> = futures_util::stream::iter(wanted)
+            .map(|server| self.resolve(server))
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        let mut peers = Vec::new();
+        let mut done = Vec::new();
+        for Resolved { server, peers: found } in resolved {
+            match found {
+                Ok(found) => peers.extend(found.into_iter().map(|peer| (server.clone(), peer, visits(peer)))),
+                Err(outcome) => done.push(self.not_visited(&server, None, None, outcome)),
+            }
+        }
+        let visited: Vec<Vec<SmtpDialogue>> = futures_util::stream::iter(peers)
+            .map(|(server, peer, visits)| self.visit_peer(server, peer, visits))
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        done.extend(visited.into_iter().flatten());
+        done
+    }
+
+    async fn visit_peer(&self, server: MailServer, peer: SocketAddr, visits: Vec<(Place, Depth)>) -> Vec<SmtpDialogue> {
+        let mut seen = Vec::with_capacity(visits.len());
+        for (place, depth) in visits {
+            let Some(source) = place.source else {
+                let detail = "this gateway address is not on this host, and no agent covers it".to_owned();
+                let fault = ConnectOutcome::VantageFault { detail };
+                seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
+                continue;
+            };
+            let plan = Plan {
+                vantage: place.vantage,
+                source,
+                host: server.host.clone(),
+                peer,
+                standby: server.standby,
+                ehlo_name: self.gateway.ehlo_name.clone(),
+                depth,
+                times: self.times,
+            };
+            let _turn = self.turns.take(peer.ip(), &plan.vantage.id).await;
+            seen.push(talk(&plan, &self.trust, &self.clock).await);
+        }
+        seen
+    }
+
+    /// Once, and pinned: what is checked here is what is connected to.
+    async fn resolve(&self, server: MailServer) -> Resolved {
+        let found = self.addresses(&server.host).await;
+        let peers = found.and_then(|addresses| {
+            let (open, refused) = self.guard.sift(&addresses);
+            match (open.is_empty(), refused.first()) {
+                (true, Some(reason)) => Err(ConnectOutcome::BlockedTarget { detail: reason.to_string() }),
+                (true, None) => Err(ConnectOutcome::Unresolvable { detail: "no address".to_owned() }),
+                (false, _) => Ok(open.into_iter().take(MAX_PEERS).map(|a| SocketAddr::new(a, server.port)).collect()),
+            }
+        });
+        Resolved { server, peers }
+    }
+
+    /// Addresses of a host name or an address in text form.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ConnectOutcome> {
+        if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() {
+            return Ok(vec![address]);
+        }
+        let unresolvable = |detail: String| ConnectOutcome::Unresolvable { detail };
+        let name = DomainName::parse(host).map_err(|e| unresolvable(e.to_string()))?;
+        let host = self.dns.resolvers.host(&name).await;
+        match host.error {
+            None => Ok(host.addresses),
+            // A failing look-up says nothing about the customer's name.
+            Some(error) if matches!(error.as_str(), "nxdomain" | "no data") => Err(unresolvable(error)),
+            Some(error) => {
+                Err(ConnectOutcome::VantageFault { detail: format!("the look-up of {name} failed: {error}") })
+            }
+        }
+    }
+
+    fn not_visited(
+        &self,
+        server: &MailServer,
+        peer: Option<SocketAddr>,
+        vantage: Option<Vantage>,
+        connect: ConnectOutcome,
+    ) -> SmtpDialogue {
+        let first = || self.places.egress.first().or(self.places.outsiders.first()).map(|p| p.vantage.clone());
+        SmtpDialogue {
+            vantage: vantage.or_else(first).unwrap_or_else(unknown),
+            host: server.host.clone(),
+            peer,
+            port: server.port,
+            standby: server.standby,
+            started_at: self.clock.now(),
+            connect,
+            stages: Vec::new(),
+            capabilities: Vec::new(),
+            tls: None,
+            transcript: Vec::new(),
+        }
+    }
+}
+
+/// The places that can reach the peer's family, or are reported as not covered.
+fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<(Place, Depth)> {
+    let covers = |place: &&Place| match (place.source, place.vantage.address) {
+        (Some(source), _) => source.fits(peer.ip()),
+        (None, Some(address)) => Source::Bound(address).fits(peer.ip()),
+        (None, None) => false,
+    };
+    places.iter().filter(covers).map(|place| (place.clone(), depth.clone())).collect()
+}
+
+fn unknown() -> Vantage {
+    Vantage { id: "none".to_owned(), role: fencepost_checks::observation::VantageRole::Outsider, address: None }
+}
+
+pub(super) fn times(config: &ProbeConfig) -> Times {
+    Times {
+        connect: Duration::from_millis(config.connect_timeout_ms),
+        banner: Duration::from_millis(config.banner_timeout_ms),
+        stage: Duration::from_millis(config.stage_timeout_ms),
+        total: Duration::from_millis(config.total_timeout_ms),
+    }
+}

@@ -1,0 +1,331 @@
+//! The guard between a socket and the SMTP parser. It bounds bytes, lines and time for each stage and
+//! for the whole dialogue, hands on complete and well-formed replies only, lets out nothing but single
+//! printable command lines, keeps the transcript, and looks for plain text in front of a TLS handshake.
+//! It knows nothing of the order of commands.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fencepost_checks::observation::SmtpReply;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::reply::{Assembly, MAX_LINE, Progress, well_formed};
+use super::transcript::Transcript;
+
+/// One reply, bytes.
+const MAX_REPLY: usize = 32 * 1024;
+/// A whole dialogue, bytes received.
+const MAX_DIALOGUE: usize = 256 * 1024;
+/// A command with its line end (RFC 5321 §4.5.3.1.4).
+const MAX_COMMAND: usize = 512;
+
+/// Why the dialogue cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    Closed,
+    TimedOut { after: Duration },
+    Protocol(String),
+}
+
+pub(super) struct Guard {
+    wire: Wire,
+    /// Received, not yet looked at.
+    raw: Vec<u8>,
+    assembly: Assembly,
+    /// Bytes of the reply that is arriving, and of all so far.
+    reply_bytes: usize,
+    all_bytes: usize,
+    reply: Option<SmtpReply>,
+    /// A command being gathered, then being written from `written` on.
+    command: Vec<u8>,
+    written: Option<usize>,
+    /// Speak to a server that knows no EHLO.
+    pub(super) helo: bool,
+    begun: Instant,
+    deadline: Instant,
+    overall: Instant,
+    alarm: Pin<Box<Sleep>>,
+    fault: Option<Fault>,
+    pub(super) transcript: Transcript,
+}
+
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Gone,
+}
+
+impl Guard {
+    pub(super) fn new(socket: TcpStream, overall: Instant) -> Self {
+        Self {
+            wire: Wire::Plain(socket),
+            raw: Vec::new(),
+            assembly: Assembly::default(),
+            reply_bytes: 0,
+            all_bytes: 0,
+            reply: None,
+            command: Vec::new(),
+            written: None,
+            helo: false,
+            begun: Instant::now(),
+            deadline: overall,
+            overall,
+            alarm: Box::pin(sleep_until(overall)),
+            fault: None,
+            transcript: Transcript::default(),
+        }
+    }
+
+    /// Begins a stage that may take `limit`, but never longer than the dialogue.
+    pub(super) fn begin(&mut self, limit: Duration) {
+        self.begun = Instant::now();
+        self.deadline = (self.begun + limit).min(self.overall);
+        self.alarm.as_mut().reset(self.deadline);
+        self.reply = None;
+    }
+
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// The reply that this stage got, as it was on the wire.
+    pub(super) fn take_reply(&mut self) -> Option<SmtpReply> {
+        self.reply.take()
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.clone()
+    }
+
+    /// Waits for a whole reply and returns it in the form the parser wants.
+    pub(super) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        loop {
+            if self.fault.is_some() {
+                return Poll::Ready(Err(stopped()));
+            }
+            if let Some(reply) = self.next_reply() {
+                let bytes = well_formed(&reply);
+                self.reply = Some(reply);
+                return Poll::Ready(Ok(bytes));
+            }
+            if self.fault.is_none() {
+                ready!(self.poll_receive(cx));
+            }
+        }
+    }
+
+    /// Gathers a command; it is checked and sent by [`Self::poll_send`].
+    pub(super) fn gather(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.command.len() + bytes.len() > MAX_COMMAND {
+            return Err(self.fail(Fault::Protocol("a command of ours is longer than 512 bytes".to_owned())));
+        }
+        self.command.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// Sends what was gathered, if it is exactly one command line without control bytes.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.fault.is_some() {
+            return Poll::Ready(Err(stopped()));
+        }
+        if self.command.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.written.is_none()
+            && let Err(fault) = self.check_command()
+        {
+            return Poll::Ready(Err(self.fail(fault)));
+        }
+        loop {
+            let from = self.written.unwrap_or(0);
+            let rest = self.command.get(from..).unwrap_or_default();
+            if self.alarm.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(self.late()));
+            }
+            let sent = if rest.is_empty() {
+                ready!(self.wire.poll_flush(cx)).map(|()| None)
+            } else {
+                ready!(self.wire.poll_write(cx, rest)).map(Some)
+            };
+            match sent {
+                Ok(None) => {
+                    self.command.clear();
+                    self.written = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Some(0)) | Err(_) => return Poll::Ready(Err(self.fail(Fault::Closed))),
+                Ok(Some(count)) => self.written = Some(from + count),
+            }
+        }
+    }
+
+    /// Whether the other side has sent anything that nobody asked for. To be called between the reply
+    /// to STARTTLS and the handshake: what came in plain text must not be read as encrypted.
+    pub(super) fn has_plain_text(&mut self) -> bool {
+        let mut byte = [0; 64];
+        if let Wire::Plain(socket) = &self.wire
+            && let Ok(count @ 1..) = socket.try_read(&mut byte)
+        {
+            self.raw.extend_from_slice(byte.get(..count).unwrap_or_default());
+        }
+        if self.raw.is_empty() {
+            return false;
+        }
+        let raw = std::mem::take(&mut self.raw);
+        self.transcript.theirs(&raw);
+        true
+    }
+
+    /// Takes the socket for a TLS handshake; [`Self::put_tls`] brings it back.
+    pub(super) fn take_socket(&mut self) -> Option<(TcpStream, Instant)> {
+        match std::mem::replace(&mut self.wire, Wire::Gone) {
+            Wire::Plain(socket) => Some((socket, self.deadline)),
+            Wire::Tls(_) | Wire::Gone => None,
+        }
+    }
+
+    pub(super) fn put_tls(&mut self, stream: TlsStream<TcpStream>) {
+        self.wire = Wire::Tls(Box::new(stream));
+    }
+
+    /// A whole reply from what has been received.
+    fn next_reply(&mut self) -> Option<SmtpReply> {
+        while let Some(end) = self.raw.iter().position(|b| *b == b'\n') {
+            let mut line: Vec<u8> = self.raw.drain(..=end).collect();
+            line.pop();
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            self.transcript.theirs(&line);
+            match self.assembly.line(&line) {
+                Ok(Progress::More) => {}
+                Ok(Progress::Complete(reply)) => {
+                    self.reply_bytes = 0;
+                    return Some(reply);
+                }
+                Err(detail) => {
+                    self.fault = Some(Fault::Protocol(detail));
+                    return None;
+                }
+            }
+        }
+        if self.raw.len() > MAX_LINE {
+            let begin = self.raw.get(..80).unwrap_or_default().to_vec();
+            self.transcript.theirs(&begin);
+            self.fault = Some(Fault::Protocol(format!("a line of more than {MAX_LINE} bytes")));
+        }
+        None
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.alarm.as_mut().poll(cx).is_ready() {
+            self.late();
+            return Poll::Ready(());
+        }
+        let mut space = [0; 4096];
+        let mut buffer = ReadBuf::new(&mut space);
+        let outcome = ready!(self.wire.poll_read(cx, &mut buffer));
+        let received = buffer.filled();
+        self.reply_bytes += received.len();
+        self.all_bytes += received.len();
+        if outcome.is_err() || received.is_empty() {
+            if !self.raw.is_empty() {
+                let rest = std::mem::take(&mut self.raw);
+                self.transcript.theirs(&rest);
+            }
+            self.fault = Some(Fault::Closed);
+        } else if self.reply_bytes > MAX_REPLY || self.all_bytes > MAX_DIALOGUE {
+            self.fault = Some(Fault::Protocol("a flood: far more bytes than a reply has".to_owned()));
+        } else {
+            self.raw.extend_from_slice(received);
+        }
+        Poll::Ready(())
+    }
+
+    fn check_command(&mut self) -> Result<(), Fault> {
+        let ours = |text: &str| Fault::Protocol(format!("a command of ours was held back: {text}"));
+        let Some(line) = self.command.strip_suffix(b"\r\n") else { return Err(ours("it has no line end")) };
+        if !line.iter().all(|b| (0x20..0x7f).contains(b)) {
+            return Err(ours("it has a control or non-ASCII byte"));
+        }
+        // A server may say good-bye unasked (RFC 5321 §3.8); anything else would shift all replies.
+        if !self.raw.is_empty() && !self.raw.starts_with(b"421") {
+            let raw = self.raw.clone();
+            self.transcript.theirs(&raw);
+            return Err(Fault::Protocol("the server sent more than it was asked for".to_owned()));
+        }
+        if self.helo && self.command.starts_with(b"EHLO ") {
+            self.command.splice(..4, *b"HELO");
+        }
+        let shown = self.command.strip_suffix(b"\r\n").unwrap_or_default().to_vec();
+        self.transcript.ours(&shown);
+        self.written = Some(0);
+        Ok(())
+    }
+
+    fn late(&mut self) -> io::Error {
+        self.fail(Fault::TimedOut { after: self.begun.elapsed() })
+    }
+
+    fn fail(&mut self, fault: Fault) -> io::Error {
+        self.fault.get_or_insert(fault);
+        stopped()
+    }
+}
+
+/// Encrypts the socket, within the time of the stage. Any certificate is accepted here; the connector
+/// records it.
+///
+/// # Errors
+/// A time-out or the reason, in words.
+pub(super) async fn handshake(
+    socket: TcpStream,
+    deadline: Instant,
+    config: Arc<rustls::ClientConfig>,
+    name: ServerName<'static>,
+) -> Result<TlsStream<TcpStream>, String> {
+    match timeout_at(deadline, TlsConnector::from(config).connect(name, socket)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the handshake did not end in time".to_owned()),
+    }
+}
+
+impl Wire {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Gone => Poll::Ready(Err(stopped())),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Gone => Poll::Ready(Err(stopped())),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Poll::Ready(Err(stopped())),
+        }
+    }
+}
+
+/// The parser needs some error; what happened is in [`Guard::fault`].
+fn stopped() -> io::Error {
+    io::Error::other("the dialogue was stopped by the guard")
+}

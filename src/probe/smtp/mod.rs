@@ -1,0 +1,13 @@
+//! One SMTP dialogue with one pinned address, stage by stage, never as far as DATA. `async-smtp` writes
+//! the commands and parses the replies; it stands behind a guard that bounds and cleans everything that
+//! it reads. Records what happened; `fencepost_checks` judges it.
+
+mod connect;
+mod dialogue;
+mod guard;
+mod reply;
+mod side;
+mod transcript;
+
+pub(super) use self::connect::Source;
+pub(super) use self::dialogue::{Depth, Mailbox, Plan, Times, talk};

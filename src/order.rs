@@ -3,6 +3,8 @@
 
 mod field;
 mod form;
+#[cfg(test)]
+mod tests;
 
 pub use field::FieldError;
 pub use form::{ContactForm, OrderForm, OrderRules, ServerForm};

@@ -7,6 +7,8 @@ pub mod fold;
 pub mod invoice;
 mod money;
 pub mod period;
+#[cfg(test)]
+mod tests;
 
 pub use money::{Currency, Money, MoneyError};
 

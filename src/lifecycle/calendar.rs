@@ -145,3 +145,120 @@ impl Calendar {
 
 /// Key of the reminder that gives a week's notice of the charge.
 pub const WARNING_KEY: &str = "n-7";
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn calendar(zone: &str) -> Calendar {
+        Calendar::from_config(&CommerceConfig { time_zone: zone.to_owned(), ..CommerceConfig::default() }).unwrap()
+    }
+
+    fn shown(connected: Date) -> String {
+        let c = calendar("Europe/Helsinki");
+        let d = c.dates_from(connected);
+        format!("{} {} {} group {}", d.connected, d.trial_end, d.negotiation_end, c.group_by_rule(connected))
+    }
+
+    #[test]
+    fn golden_dates() {
+        let all: Vec<String> = [
+            date(2026, 1, 1),
+            date(2026, 1, 15),
+            date(2026, 1, 16),
+            date(2026, 1, 29),
+            date(2026, 1, 30),
+            date(2026, 1, 31),
+            date(2026, 2, 28),
+            date(2026, 3, 1),
+            date(2026, 7, 2),
+            date(2026, 8, 1),
+            date(2026, 12, 1),
+            date(2026, 12, 31),
+            date(2028, 1, 30),
+            date(2028, 1, 31),
+            date(2028, 2, 29),
+            date(2027, 12, 30),
+            date(2027, 12, 31),
+        ]
+        .into_iter()
+        .map(shown)
+        .collect();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn the_end_of_negotiation_is_clamped_to_its_month() {
+        // 1 January + 30 days = 31 January; a calendar month later there is no 31st.
+        assert_eq!(calendar("UTC").dates_from(date(2026, 1, 1)).negotiation_end, date(2026, 2, 28));
+        assert_eq!(calendar("UTC").dates_from(date(2028, 1, 1)).negotiation_end, date(2028, 2, 29));
+    }
+
+    #[test]
+    fn days_begin_in_the_business_zone_and_daylight_saving_moves_no_date() {
+        let c = calendar("Europe/Helsinki");
+        // 22:30 UTC on 31 January is already February in Helsinki.
+        assert_eq!(c.day_of("2026-01-31T22:30:00Z".parse().unwrap()), date(2026, 2, 1));
+        // Clocks go forward on 29 March 2026 and back on 25 October 2026, both between these days.
+        let trial = c.dates("2026-03-10T08:00:00Z".parse().unwrap());
+        assert_eq!(trial.trial_end, date(2026, 4, 9));
+        assert_eq!(c.start_of(date(2026, 3, 29)).to_string(), "2026-03-28T22:00:00Z");
+        assert_eq!(c.start_of(date(2026, 3, 30)).to_string(), "2026-03-29T21:00:00Z");
+        assert_eq!(c.start_of(date(2026, 10, 25)).to_string(), "2026-10-24T21:00:00Z");
+        assert_eq!(c.start_of(date(2026, 10, 26)).to_string(), "2026-10-25T22:00:00Z");
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_at_its_first_moment() {
+        // Santiago skips midnight: on 2026-09-06 the day begins at 01:00.
+        let c = calendar("America/Santiago");
+        let start = c.start_of(date(2026, 9, 6));
+        assert_eq!(start.to_string(), "2026-09-06T04:00:00Z");
+        assert_eq!(c.day_of(start), date(2026, 9, 6));
+    }
+
+    #[test]
+    fn reminders_of_a_trial_that_begins_on_31_january() {
+        let c = calendar("Europe/Helsinki");
+        let list: Vec<String> = c
+            .reminders(&c.dates_from(date(2026, 1, 31)))
+            .into_iter()
+            .map(|r| format!("{} {:?} {}", r.on, r.notice, r.key))
+            .collect();
+        insta::assert_snapshot!(list.join("\n"));
+    }
+
+    #[test]
+    fn no_two_reminders_on_a_day_and_always_a_warning() {
+        for (days, months) in [(30, 1), (1, 0), (3, 1), (7, 0), (14, 2), (366, 24)] {
+            let config = CommerceConfig { trial_days: days, negotiation_months: months, ..CommerceConfig::default() };
+            let c = Calendar::from_config(&config).unwrap();
+            for n in 0..366 {
+                let dates = c.dates_from(date(2027, 6, 1).saturating_add(n.days()));
+                let all = c.reminders(&dates);
+                assert!(all.is_sorted_by(|a, b| a.on < b.on), "{days} {months} {dates:?}");
+                assert!(all.iter().any(|r| r.key == WARNING_KEY && r.notice == Notice::WillBeInvoiced));
+                assert!(all.iter().all(|r| r.on >= dates.connected));
+                assert!(all.iter().all(|r| r.on < dates.negotiation_end || r.key == "trial_end"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_meant_is_refused() {
+        let bad = |change: fn(&mut CommerceConfig)| {
+            let mut config = CommerceConfig::default();
+            change(&mut config);
+            Calendar::from_config(&config).unwrap_err().to_string()
+        };
+        assert_eq!(
+            bad(|c| c.time_zone = "Helsinki".to_owned()),
+            "commerce.time_zone: `Helsinki` is no time zone; write an IANA name such as Europe/Helsinki"
+        );
+        assert_eq!(bad(|c| c.trial_days = 0), "commerce.trial_days: 0 is not between 1 and 366");
+        assert!(bad(|c| c.negotiation_months = 25).starts_with("commerce.negotiation_months"));
+        assert!(bad(|c| c.group_15_until_day = -1).starts_with("commerce.group_15_until_day"));
+    }
+}

@@ -7,6 +7,8 @@ mod dialogue;
 mod guard;
 mod reply;
 mod side;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 pub(super) use self::connect::Source;

@@ -60,6 +60,8 @@ catalogue! {
     MxNone = "MX_NONE": "The domain has no MX record. Senders then deliver to its A or AAAA address, past the gateway (RFC 5321 §5.1).";
     MxNull = "MX_NULL": "The domain says with a null MX that it takes no mail at all (RFC 7505).";
     MxInvalid = "MX_INVALID": "An MX record does not name a usable host: it is an address, an alias, a name that does not resolve, or no legal name.";
+    MxNullMixed = "MX_NULL_MIXED": "A null MX stands beside other MX records, which RFC 7505 forbids: some senders refuse to deliver.";
+    MxOwnerAlias = "MX_OWNER_ALIAS": "The domain itself is an alias (CNAME): its mail follows the MX of another name.";
     MxLookupError = "MX_LOOKUP_ERROR": "The MX could not be found out. That is not the same as having no MX.";
     NsInconsistent = "NS_INCONSISTENT": "The domain's name servers do not all give the same MX. Some senders would use the one set, some the other.";
     NsLame = "NS_LAME": "A name server in the delegation does not answer for the zone.";
@@ -114,11 +116,13 @@ catalogue! {
     StsMismatch = "STS_MISMATCH": "The domain's MTA-STS policy is enforced and does not name the gateway: senders that honour it would refuse to deliver after the change.";
     StsWait = "STS_WAIT": "The MTA-STS policy now names the gateway, but senders may still hold the earlier one.";
     StsUnknown = "STS_UNKNOWN": "The domain announces MTA-STS, but its policy could not be read.";
+    StsInvalid = "STS_INVALID": "The domain's MTA-STS record or policy is malformed, so senders ignore it (RFC 8461 §3).";
     StsOk = "STS_OK": "MTA-STS does not stand in the way of the change.";
     ContactInDomain = "CONTACT_IN_DOMAIN": "The contact's address lies in the domain that is being moved: if the move goes wrong, warnings do not arrive either.";
     RouteLoop = "ROUTE_LOOP": "The customer's own mail server is the gateway itself: mail would go round in circles.";
     SpfMx = "SPF_MX": "The SPF record uses `mx`, whose meaning changes with the MX: the own server may no longer be allowed to send.";
     SpfLookupLimit = "SPF_LOOKUP_LIMIT": "The SPF record needs more than ten DNS look-ups, so receivers treat it as broken (RFC 7208 §4.6.4).";
+    SpfMultiple = "SPF_MULTIPLE": "The domain has more than one SPF record, so receivers treat SPF as broken (RFC 7208 §4.5).";
     EarlyCutover = "EARLY_CUTOVER": "The MX already names the gateway before the checks have passed. The gateway defers the mail, senders retry.";
     // Gateway's own side
     GwOk = "GW_OK": "Every gateway MX host accepts mail for the domain.";

@@ -32,3 +32,8 @@ pub mod target;
 pub use code::Code;
 pub use finding::{Actor, Finding, Judgement, Severity, Verdict};
 pub use name::DomainName;
+
+/// An instant for people, to the minute and in UTC.
+pub(crate) fn when(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

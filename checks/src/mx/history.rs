@@ -49,6 +49,18 @@ impl RrsetHistory {
     /// Takes in a round.
     pub fn observe(&mut self, _round: &DnsRound) {}
 
+    /// Authoritative addresses that have been silent for 24 hours while at least two others agree.
+    #[must_use]
+    pub fn dead(&self, _round: &DnsRound) -> std::collections::BTreeSet<std::net::SocketAddr> {
+        std::collections::BTreeSet::new()
+    }
+
+    /// Name servers whose address could not be found for 24 hours while at least two others agree.
+    #[must_use]
+    pub fn dead_names(&self, _round: &DnsRound) -> std::collections::BTreeSet<String> {
+        std::collections::BTreeSet::new()
+    }
+
     /// T*, `None` while some authoritative address still serves something else than what is accepted.
     /// `extra` are terms that others know of, such as that of MTA-STS.
     #[must_use]

@@ -1,12 +1,18 @@
 //! How the MX stands: one verdict for a round of answers, with the findings that explain it.
 //! *Published* (authoritative) and *seen* (resolvers) stay apart: resolvers only falsify.
 
+mod findings;
 pub mod history;
+mod servers;
+pub(crate) mod set;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::DnsRound;
-use crate::{DomainName, Finding};
+use crate::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
+use crate::{DomainName, Finding, escape};
 
 /// The MX verdict. The names are interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,13 +41,15 @@ pub struct Expected {
 /// What a round of answers means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MxJudgement {
+    /// Of what is published. Where servers differ, what some senders may meet: the worst of it.
     pub verdict: MxVerdict,
     pub findings: Vec<Finding>,
     /// Some authoritative answer names a gateway MX host.
     pub ours_published: bool,
     /// Some authoritative answer lacks what is accepted.
     pub old_published: bool,
-    /// Every authoritative address answered.
+    /// Every authoritative address answered. One that *our side* could not ask (no IPv6, say) counts
+    /// as answered where the same server answered at another address.
     pub complete: bool,
     /// Complete, and every answer is as accepted.
     pub clean: bool,
@@ -51,29 +59,143 @@ pub struct MxJudgement {
     pub resolvers_stale: bool,
     /// For people: which server said what, where the round was not clean.
     pub broken_by: Option<String>,
-    /// The MX names seen at authoritative servers, preferred ones first, escaped.
+    /// The MX names seen at authoritative servers, preferred ones first, escaped, at most 20.
     pub names: Vec<String>,
 }
 
 /// Judges one round.
 #[must_use]
-pub fn judge(_round: &DnsRound, _expected: &Expected) -> MxJudgement {
+pub fn judge(round: &DnsRound, expected: &Expected) -> MxJudgement {
+    judge_without(round, expected, &BTreeSet::new(), &BTreeSet::new())
+}
+
+/// Like [`judge`], leaving out the authoritative servers that `history` knows to have been silent
+/// for 24 hours while at least two others agree (`NS_DEAD`).
+#[must_use]
+pub fn judge_watched(round: &DnsRound, expected: &Expected, history: &history::RrsetHistory) -> MxJudgement {
+    judge_without(round, expected, &history.dead(round), &history.dead_names(round))
+}
+
+fn judge_without(
+    round: &DnsRound,
+    expected: &Expected,
+    dead: &BTreeSet<SocketAddr>,
+    dead_names: &BTreeSet<String>,
+) -> MxJudgement {
+    let view = View::of(round, expected, dead);
+    let complete = !view.published.is_empty()
+        && round.servers_without_address.iter().all(|n| dead_names.contains(n))
+        && round.servers.iter().all(|s| dead.contains(&s.address) || answered(s, round));
+    let old: Option<&Published<'_>> = view.published.iter().find(|p| !set::is_good(p.verdict));
+    let clean = complete && old.is_none();
+    let ours_published = view.published.iter().any(|p| set::names_any(p.records, &expected.gateway_hosts));
+    let ours_seen = round
+        .resolvers
+        .iter()
+        .filter_map(|r| set::published(&r.answer))
+        .any(|records| set::names_any(records, &expected.gateway_hosts));
+    let stale = stale_resolvers(round, expected, &view);
+    let mut findings = findings::of_verdict(round, expected, &view);
+    findings.extend(findings::of_exchanges(round, expected, &view));
+    findings.extend(servers::findings(round, &view, dead, dead_names));
+    findings.extend(findings::of_resolvers(round, &stale));
     MxJudgement {
-        verdict: MxVerdict::LookupError,
-        findings: Vec::new(),
-        ours_published: false,
-        old_published: false,
-        complete: false,
-        clean: false,
-        gone: false,
-        resolvers_stale: false,
-        broken_by: None,
-        names: Vec::new(),
+        verdict: view.verdict,
+        findings,
+        ours_published,
+        old_published: old.is_some(),
+        complete,
+        clean,
+        gone: complete && !ours_published && !ours_seen,
+        resolvers_stale: !stale.is_empty(),
+        broken_by: if clean { None } else { Some(broken_by(round, old, dead)) },
+        names: names(&view),
     }
 }
 
-/// Like [`judge`], leaving out the authoritative addresses that `history` knows to be dead.
-#[must_use]
-pub fn judge_watched(round: &DnsRound, expected: &Expected, _history: &history::RrsetHistory) -> MxJudgement {
-    judge(round, expected)
+/// What the authoritative servers published, each answer with its verdict.
+struct View<'a> {
+    published: Vec<Published<'a>>,
+    verdict: MxVerdict,
+}
+
+struct Published<'a> {
+    server: &'a ServerAnswer,
+    records: &'a [MxRecord],
+    verdict: MxVerdict,
+}
+
+impl<'a> View<'a> {
+    fn of(round: &'a DnsRound, expected: &Expected, dead: &BTreeSet<SocketAddr>) -> Self {
+        let published: Vec<Published<'a>> = round
+            .servers
+            .iter()
+            // One that is back from the dead counts again: its answer, if it has one, is what senders get.
+            .filter(|s| !dead.contains(&s.address) || set::published(&s.answer).is_some())
+            .filter_map(|server| {
+                let records = set::published(&server.answer)?;
+                let verdict = set::verdict(records, &round.exchanges, expected);
+                Some(Published { server, records, verdict })
+            })
+            .collect();
+        let verdicts: Vec<MxVerdict> = published.iter().map(|p| p.verdict).collect();
+        Self { verdict: set::combine(&verdicts), published }
+    }
+
+    /// Whether all servers that answered gave the same set.
+    fn agrees(&self) -> bool {
+        let mut sets = self.published.iter().map(|p| p.records.iter().collect::<BTreeSet<_>>());
+        sets.next().is_none_or(|first| sets.all(|other| other == first))
+    }
+}
+
+/// A server's answer, or the same server's answer at another address where the fault is ours.
+fn answered(server: &ServerAnswer, round: &DnsRound) -> bool {
+    let gave = |s: &ServerAnswer| set::published(&s.answer).is_some();
+    gave(server)
+        || (matches!(server.answer, DnsAnswer::VantageFault { .. })
+            && round.servers.iter().any(|s| s.name == server.name && gave(s)))
+}
+
+/// Indices of resolvers that give something else while the accepted set is published.
+fn stale_resolvers(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Vec<usize> {
+    if !view.published.iter().any(|p| set::is_good(p.verdict)) {
+        return Vec::new();
+    }
+    let other = |answer: &DnsAnswer| {
+        set::published(answer).is_some_and(|r| !set::is_good(set::verdict(r, &round.exchanges, expected)))
+    };
+    round.resolvers.iter().enumerate().filter(|(_, r)| other(&r.answer)).map(|(i, _)| i).collect()
+}
+
+fn broken_by(round: &DnsRound, old: Option<&Published<'_>>, dead: &BTreeSet<SocketAddr>) -> String {
+    let silent = || round.servers.iter().find(|s| !dead.contains(&s.address) && !answered(s, round));
+    let text = if let Some(p) = old {
+        format!("{} gives {}", servers::label(p.server), set::words(p.records))
+    } else if let Some(s) = silent() {
+        format!("{} {}", servers::label(s), servers::what(&s.answer))
+    } else if let Some(name) = round.servers_without_address.first() {
+        format!("no address could be found for the name server {}", escape::quote(name))
+    } else if let Some(error) = &round.delegation_error {
+        format!("the name servers of {} could not be found: {}", round.domain, escape::quote(error))
+    } else {
+        format!("no name server of {} could be asked", round.domain)
+    };
+    escape::clean(&text, escape::DETAIL)
+}
+
+fn names(view: &View<'_>) -> Vec<String> {
+    let mut sorted: Vec<&MxRecord> = view.published.iter().flat_map(|p| p.records).collect();
+    sorted.sort();
+    let mut names: Vec<String> = Vec::new();
+    for record in sorted {
+        let name = escape::clean(&record.exchange, 255);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+        if names.len() == 20 {
+            break;
+        }
+    }
+    names
 }

@@ -34,6 +34,7 @@ pub use finding::{Actor, Finding, Judgement, Severity, Verdict};
 pub use name::DomainName;
 
 /// An instant for people, to the minute and in UTC.
+#[must_use]
 pub(crate) fn when(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

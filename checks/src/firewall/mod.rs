@@ -1,11 +1,16 @@
-//! Whether every gateway address reaches the own server, and who else does.
+//! Whether every gateway address reaches the own server, and who else does. The matrix has a row a
+//! server and a column a vantage; a vantage that was itself broken proves nothing.
+
+mod cell;
+mod row;
 
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 
 use crate::observation::SmtpDialogue;
-use crate::{DomainName, Judgement, Verdict};
+use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
+use row::Row;
 
 /// What the matrix is judged against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +29,49 @@ pub struct FirewallContext {
     pub now: Timestamp,
 }
 
-/// Judges the matrix of servers and vantages.
+/// Judges the matrix of servers and vantages. Standby servers only warn, unless there is no other.
+/// `Fail` always comes with a blocking finding, and nothing else does.
 #[must_use]
-pub fn judge(_dialogues: &[SmtpDialogue], _context: &FirewallContext) -> Judgement {
-    Judgement { verdict: Verdict::Inconclusive, findings: Vec::new(), retry_after: None }
+pub fn judge(dialogues: &[SmtpDialogue], context: &FirewallContext) -> Judgement {
+    let rows = Row::all(dialogues);
+    if rows.is_empty() {
+        return nothing_seen(context);
+    }
+    let all_standby = rows.iter().all(|r| r.standby);
+    let mut verdict = Verdict::Pass;
+    let mut findings = Vec::new();
+    for row in &rows {
+        let (row_verdict, mut row_findings) = row.judge(context);
+        if row.standby && !all_standby {
+            soften(&mut row_findings);
+        } else {
+            verdict = verdict.max(row_verdict);
+        }
+        findings.append(&mut row_findings);
+    }
+    // A blocking finding (mail is being lost now) outweighs everything.
+    Judgement { verdict, findings, retry_after: None }
+}
+
+fn soften(findings: &mut [Finding]) {
+    for finding in findings {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+}
+
+fn nothing_seen(context: &FirewallContext) -> Judgement {
+    if context.hosted {
+        return Judgement {
+            verdict: Verdict::Pass,
+            findings: vec![row::unverifiable(context.domain.as_str(), context.now)],
+            retry_after: None,
+        };
+    }
+    let finding = Finding::new(Code::VantageFault, Severity::Warning, context.domain.as_str(), context.now)
+        .detail("No mail server could be asked: there is no observation at all.")
+        .remedy(
+            Actor::Vendor,
+            "Nothing for the customer to do: the operator of fencepost looks why no probe was sent.",
+        );
+    Judgement { verdict: Verdict::Inconclusive, findings: vec![finding], retry_after: None }
 }

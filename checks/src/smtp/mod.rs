@@ -1,9 +1,15 @@
-//! Whether an own server takes part in a whole dialogue and accepts mail for the domain.
+//! Whether an own server takes part in a whole dialogue and accepts mail for the domain. One server
+//! that accepts is a pass; what the others did then only warns.
 
-use jiff::Timestamp;
+pub(crate) mod dialogue;
+mod outcome;
+pub(crate) mod tls;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::observation::SmtpDialogue;
-use crate::{DomainName, Judgement, Verdict};
+use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
+use outcome::Outcome;
 
 /// What the dialogues are judged against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +18,81 @@ pub struct SmtpContext {
     pub now: Timestamp,
 }
 
-/// Judges the dialogues with the own servers: one that accepts is a pass.
+/// Judges the dialogues with the own servers.
+///
+/// `Pass`: at least one accepted mail for the domain. `Fail`: every dialogue ended in a definite
+/// refusal, and a blocking finding says which. Everything else is `Inconclusive`: time-outs, 4xx and
+/// faults of our own never fail by themselves. `retry_after` is given for greylisting (5 minutes, the
+/// caller lengthens it from try to try) and rate limits (15 minutes).
 #[must_use]
-pub fn judge(_dialogues: &[SmtpDialogue], _context: &SmtpContext) -> Judgement {
-    Judgement { verdict: Verdict::Inconclusive, findings: Vec::new(), retry_after: None }
+pub fn judge(dialogues: &[SmtpDialogue], context: &SmtpContext) -> Judgement {
+    let judged: Vec<(&SmtpDialogue, Outcome, Vec<Finding>)> = dialogues
+        .iter()
+        .map(|d| {
+            let (outcome, findings) = outcome::of(d, &context.domain);
+            (d, outcome, findings)
+        })
+        .collect();
+    let verdict = if judged.iter().any(|(_, o, _)| *o == Outcome::Accepted) {
+        Verdict::Pass
+    } else if !judged.is_empty() && primaries(&judged).all(|o| o == Outcome::Refused) {
+        Verdict::Fail
+    } else {
+        Verdict::Inconclusive
+    };
+    let mut findings: Vec<Finding> = judged.into_iter().flat_map(|(_, _, f)| f).collect();
+    findings.extend(tls::stripped(dialogues));
+    if verdict != Verdict::Fail {
+        for finding in &mut findings {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
+    }
+    if dialogues.is_empty() {
+        findings.push(
+            Finding::new(Code::VantageFault, Severity::Warning, context.domain.as_str(), context.now)
+                .detail("No mail server could be asked: there is no observation at all.")
+                .remedy(
+                    Actor::Vendor,
+                    "Nothing for the customer to do: the operator of fencepost looks why no probe was sent.",
+                ),
+        );
+    }
+    let retry_after = if verdict == Verdict::Pass { None } else { findings.iter().filter_map(|f| retry(f.code)).max() };
+    Judgement { verdict, findings: fold_same(findings), retry_after }
+}
+
+/// Outcomes of the servers that count: all but standby ones, or all where there is no other.
+fn primaries<'a>(judged: &'a [(&SmtpDialogue, Outcome, Vec<Finding>)]) -> impl Iterator<Item = Outcome> + 'a {
+    let all_standby = judged.iter().all(|(d, _, _)| d.standby);
+    judged.iter().filter(move |(d, _, _)| all_standby || !d.standby).map(|(_, o, _)| *o)
+}
+
+/// The same finding about the same server from several vantages is one finding.
+fn fold_same(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut folded: Vec<Finding> = Vec::new();
+    for finding in findings {
+        match folded.iter_mut().find(|f| f.code == finding.code && f.subject == finding.subject) {
+            Some(known) => {
+                known.severity = known.severity.max(finding.severity);
+                let new: Vec<String> = finding.vantages.into_iter().filter(|v| !known.vantages.contains(v)).collect();
+                known.vantages.extend(new);
+            }
+            None => folded.push(finding),
+        }
+    }
+    folded
+}
+
+const fn retry(code: Code) -> Option<SignedDuration> {
+    match code {
+        Code::SmtpGreylisted | Code::SmtpTempFail => Some(SignedDuration::from_mins(5)),
+        Code::SmtpRateLimited => Some(SignedDuration::from_mins(15)),
+        _ => None,
+    }
+}
+
+/// Whether a resolution error reads like one that passes: then the name may well have an address.
+pub(crate) fn looks_temporary(detail: &str) -> bool {
+    let lower = detail.to_ascii_lowercase();
+    ["timeout", "timed out", "servfail", "server failure", "no connections"].iter().any(|word| lower.contains(word))
 }

@@ -76,6 +76,12 @@ pub fn judge_watched(round: &DnsRound, expected: &Expected, history: &history::R
     judge_without(round, expected, &history.dead(round), &history.dead_names(round))
 }
 
+/// The `NS_INCONSISTENT` finding alone, for those who judge something else.
+pub(crate) fn inconsistency(round: &DnsRound, gateway_hosts: &[DomainName]) -> Option<Finding> {
+    let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), accepted: None };
+    servers::inconsistent(round, &View::of(round, &expected, &BTreeSet::new()))
+}
+
 fn judge_without(
     round: &DnsRound,
     expected: &Expected,

@@ -4,13 +4,20 @@
 //! The ports are owned here; `probe`, `gateway` and `notify` implement them and never import each
 //! other.
 
+mod backoff;
 mod connections;
 mod desk;
 mod hold;
+mod items;
+mod jobs;
+mod letter;
 mod payload;
 pub mod ports;
+mod recipients;
+mod run;
 mod subscriptions;
 mod words;
+mod work;
 
 use std::sync::Arc;
 
@@ -67,7 +74,7 @@ impl Engine {
 
     /// Works until `shutdown` is cancelled, then finishes what it has claimed and returns.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let _ = (&self.parts.observer, &self.parts.gateway, &self.parts.notifier);
-        shutdown.cancelled().await;
+        let owner = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
+        run::run(self, &owner, &shutdown).await;
     }
 }

@@ -46,3 +46,8 @@ pub(super) fn tag<T: Serialize>(value: &T, key: &str) -> Result<String, Unreadab
     let word = value.get(key).and_then(serde_json::Value::as_str);
     word.map(str::to_owned).ok_or_else(|| Unreadable::new(format!("no `{key}` in {value}")))
 }
+
+/// The timer kind or notice of that name.
+pub(super) fn named<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+}

@@ -7,13 +7,8 @@ use rusqlite::{Connection, Row};
 
 use super::columns::{all, first, from_json, hash, instant, int, json, number, run, unreadable, us};
 use crate::ledger::EntryDraft;
+use crate::ledger::chain::Head;
 use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
-
-struct Head {
-    seq: u64,
-    recorded_at: Option<i64>,
-    hash: [u8; 32],
-}
 
 /// Appends entries in the order given.
 pub(super) fn append(connection: &Connection, drafts: &[EntryDraft], at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
@@ -21,42 +16,28 @@ pub(super) fn append(connection: &Connection, drafts: &[EntryDraft], at: Timesta
         return Ok(Vec::new());
     }
     let mut head = head(connection)?;
-    let mut stored = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        // Knowledge is ordered by seq; the instants must never contradict it.
-        let recorded_us = head.recorded_at.map_or(us(at), |previous| us(at).max(previous + 1));
-        let recorded_at = instant(recorded_us)?;
-        let seq = head.seq + 1;
-        let sealed = seal(&head.hash, seq, recorded_at, draft)?;
-        let entry = StoredEntry { seq, recorded_at, draft: draft.clone(), prev_hash: head.hash, hash: sealed };
-        insert(connection, &entry)?;
-        head = Head { seq, recorded_at: Some(recorded_us), hash: sealed };
-        stored.push(entry);
+    let stored = head.append(at, drafts.to_vec());
+    for entry in &stored {
+        insert(connection, entry)?;
     }
     run(
         connection,
         "INSERT INTO ledger_head (one, seq, recorded_at, hash) VALUES (1, ?1, ?2, ?3) \
          ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, recorded_at = excluded.recorded_at, hash = excluded.hash",
-        (int(head.seq), head.recorded_at, &head.hash[..]),
+        (int(head.seq), head.recorded_at.map(us), &head.hash[..]),
     )?;
     Ok(stored)
 }
 
-fn seal(prev_hash: &[u8; 32], seq: u64, recorded_at: Timestamp, draft: &EntryDraft) -> StoreResult<[u8; 32]> {
-    use sha2::{Digest, Sha256};
-    let mut hasher = Sha256::new();
-    hasher.update(prev_hash);
-    hasher.update(seq.to_be_bytes());
-    hasher.update(us(recorded_at).to_be_bytes());
-    hasher.update(json(draft)?);
-    Ok(hasher.finalize().into())
-}
-
 fn head(connection: &Connection) -> StoreResult<Head> {
     let stored = first(connection, "SELECT seq, recorded_at, hash FROM ledger_head WHERE one = 1", [], |row| {
-        Ok(Head { seq: number(row.get(0)?)?, recorded_at: Some(row.get(1)?), hash: hash(&row.get::<_, Vec<u8>>(2)?)? })
+        Ok(Head {
+            seq: number(row.get(0)?)?,
+            recorded_at: Some(instant(row.get(1)?)?),
+            hash: hash(&row.get::<_, Vec<u8>>(2)?)?,
+        })
     })?;
-    Ok(stored.unwrap_or(Head { seq: 0, recorded_at: None, hash: [0; 32] }))
+    Ok(stored.unwrap_or(Head::EMPTY))
 }
 
 fn insert(connection: &Connection, entry: &StoredEntry) -> StoreResult<()> {

@@ -1,0 +1,51 @@
+//! The firewall in front of the own servers, from every egress address and from outsiders.
+
+use std::net::IpAddr;
+
+use fencepost_checks::firewall::{FirewallContext, judge};
+use fencepost_checks::observation::{DnsAnswer, DnsRound, SmtpDialogue};
+
+use super::{Found, Job, seen};
+use crate::lifecycle::connection::{Fact, Gate};
+
+pub(super) async fn run(job: &Job<'_>) -> Found {
+    let task = job.servers();
+    let dialogues = job.parts.observer.firewall(&task).await;
+    let now = job.now();
+    let connection = &job.loaded.connection;
+    let context = FirewallContext {
+        domain: task.domain,
+        egress: job.parts.config.gateway.egress.iter().map(|egress| egress.address).collect(),
+        hosted: task.hosted,
+        own_server_in_mx: job.kept.body("mx").is_some_and(|round| own_server_in_mx(job, &round, &dialogues)),
+        old_path_drained: connection.old_path_needed_until.is_some_and(|until| until <= now),
+        unsound: Vec::new(),
+        now,
+    };
+    let judged = judge(&dialogues, &context);
+    let evidence = seen::dialogues("firewall", &judged, &dialogues, now);
+    let fact = seen::gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
+    Found::of(Fact::Gate(fact), vec![evidence, seen::findings("allowlist", &judged.findings, now)])
+}
+
+/// Whether the published MX names an own server, by its name or by its address.
+fn own_server_in_mx(job: &Job<'_>, round: &DnsRound, dialogues: &[SmtpDialogue]) -> bool {
+    let servers = &job.loaded.subject.order.servers;
+    let own: Vec<IpAddr> = dialogues
+        .iter()
+        .filter_map(|dialogue| dialogue.peer.map(|peer| peer.ip()))
+        .chain(servers.iter().filter_map(|server| server.host.parse().ok()))
+        .collect();
+    let published = round.servers.iter().filter_map(|server| match &server.answer {
+        DnsAnswer::Mx { records, .. } | DnsAnswer::Cname { records, .. } => Some(records),
+        _ => None,
+    });
+    published.flatten().any(|record| {
+        let host = |name: &str| name.trim_end_matches('.').eq_ignore_ascii_case(&record.exchange);
+        servers.iter().any(|server| host(&server.host))
+            || round
+                .exchanges
+                .iter()
+                .any(|at| at.exchange == record.exchange && at.addresses.iter().any(|address| own.contains(address)))
+    })
+}

@@ -1,0 +1,93 @@
+//! What is done when a timer is due, one file a kind: ask a port, judge with `fencepost-checks`,
+//! return the fact. Nothing here commits or decides, and no database transaction is open meanwhile.
+
+mod allowlist;
+mod deadline;
+mod gateway;
+mod lint;
+mod mx;
+mod next_destination;
+mod probe;
+mod route;
+mod seen;
+
+pub(super) use seen::Kept;
+
+use fencepost_checks::mx::Expected;
+use jiff::Timestamp;
+
+use super::EngineParts;
+use super::connections::Loaded;
+use super::ports::ServerTask;
+use crate::lifecycle::connection::{Fact, TimerKind};
+use crate::store::{Observation, StoreError};
+
+/// What a job works with.
+pub(super) struct Job<'a> {
+    pub parts: &'a EngineParts,
+    pub loaded: &'a Loaded,
+    pub kept: &'a Kept,
+}
+
+/// What a job found out.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub fact: Fact,
+    pub observations: Vec<Observation>,
+    /// The gateway needs the desired route again, under a new generation.
+    pub route_again: bool,
+}
+
+/// Why a job has nothing to tell. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JobError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl Found {
+    fn of(fact: Fact, observations: Vec<Observation>) -> Self {
+        Self { fact, observations, route_again: false }
+    }
+}
+
+pub(super) async fn run(kind: TimerKind, job: &Job<'_>) -> Result<Found, JobError> {
+    match kind {
+        TimerKind::Allowlist => Ok(allowlist::run(job).await),
+        TimerKind::Probe => Ok(probe::run(job).await),
+        TimerKind::Gateway => Ok(gateway::run(job).await),
+        TimerKind::Lint => Ok(lint::run(job).await),
+        TimerKind::Mx => Ok(mx::run(job).await),
+        TimerKind::Route => route::run(job).await,
+        TimerKind::NextDestination => Ok(next_destination::run(job).await),
+        TimerKind::Deadline => Ok(deadline::run()),
+    }
+}
+
+impl Job<'_> {
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    fn servers(&self) -> ServerTask {
+        let order = &self.loaded.subject.order;
+        let domain = self.loaded.connection.domain.clone();
+        ServerTask {
+            test_mailbox: order.test_address(&domain),
+            servers: order.servers.clone(),
+            hosted: order.hosted,
+            domain,
+        }
+    }
+
+    /// What the MX of the domain should be.
+    fn expected(&self) -> Expected {
+        let accepted = self.loaded.connection.accepted_mx.as_ref();
+        Expected {
+            gateway_hosts: self.parts.config.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect(),
+            accepted: accepted.map(|accepted| accepted.names.clone()),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A round of MX questions, judged against what is accepted, with the watched history of the RRset
+//! that gives T\*.
+
+use fencepost_checks::mx::history::{RrsetHistory, Term};
+use fencepost_checks::mx::judge_watched;
+
+use super::lint::StsMemory;
+use super::{Found, Job, seen};
+use crate::lifecycle::connection::{Fact, MxFact, Phase};
+
+pub(super) async fn run(job: &Job<'_>) -> Found {
+    let connection = &job.loaded.connection;
+    let round = job.parts.observer.mx_round(&connection.domain).await;
+    let now = job.now();
+    let mut history: RrsetHistory = job.kept.body("history").unwrap_or_default();
+    history.observe(&round);
+    let expected = job.expected();
+    let judged = judge_watched(&round, &expected, &history);
+    let t_star = if connection.phase == Phase::Releasing {
+        history.departure(&expected.gateway_hosts)
+    } else {
+        history.t_star(&expected, &sts_terms(job))
+    };
+    let answers: Vec<_> = round.servers.iter().map(|s| (&s.name, s.address, &s.answer)).collect();
+    let seen_now = seen::observation("mx", &answers, &round, now);
+    let history = seen::observation("history", &history, &history, now);
+    let findings = seen::findings("mx", &judged.findings, now);
+    let fact = MxFact {
+        verdict: judged.verdict,
+        ours_published: judged.ours_published,
+        old_published: judged.old_published,
+        complete: judged.complete,
+        clean: judged.clean,
+        gone: judged.gone,
+        resolvers_stale: judged.resolvers_stale,
+        t_star: t_star.map(|t_star| t_star.at),
+        observed_at: round.started_at.min(now),
+        broken_by: judged.broken_by,
+        names: judged.names,
+    };
+    Found::of(Fact::Mx(fact), vec![seen_now, history, findings])
+}
+
+fn sts_terms(job: &Job<'_>) -> Vec<Term> {
+    let memory: StsMemory = job.kept.body("sts").unwrap_or_default();
+    let drained = memory.drained(job.kept.body("lint").as_ref());
+    let because = "senders may hold the MTA-STS policy that did not name the gateway".to_owned();
+    drained.map(|at| Term { at, because }).into_iter().collect()
+}

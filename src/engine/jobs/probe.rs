@@ -1,0 +1,16 @@
+//! A whole SMTP dialogue with the own servers.
+
+use fencepost_checks::smtp::{SmtpContext, judge};
+
+use super::{Found, Job, seen};
+use crate::lifecycle::connection::{Fact, Gate};
+
+pub(super) async fn run(job: &Job<'_>) -> Found {
+    let task = job.servers();
+    let dialogues = job.parts.observer.smtp(&task).await;
+    let now = job.now();
+    let judged = judge(&dialogues, &SmtpContext { domain: task.domain, now });
+    let evidence = seen::dialogues("smtp", &judged, &dialogues, now);
+    let fact = seen::gate_fact(Gate::Probe, &judged, &evidence, seen::oldest(&dialogues, now));
+    Found::of(Fact::Gate(fact), vec![evidence, seen::findings("probe", &judged.findings, now)])
+}

@@ -1,0 +1,110 @@
+//! A notice at the moment of sending: to whom it goes, and the truth as of now. A notice that rests
+//! on a permit is not sent once the permit is gone. Words and layout are the notifier's.
+
+use std::collections::BTreeSet;
+
+use super::EngineParts;
+use super::connections::Loaded;
+use super::payload::NoticeItem;
+use super::ports::{CommerceFacts, Letter};
+use super::recipients::recipients;
+use super::words::{Unreadable, parse};
+use crate::lifecycle::connection::mx_change_permitted;
+use crate::lifecycle::subscription::Subscription;
+use crate::status::{DomainStatus, ProjectInput, project};
+use crate::store::{Customer, Scope, StoreError, Subject, SubjectKind};
+
+pub(super) enum Written {
+    Letter(Box<Letter>),
+    NoLongerTrue(String),
+}
+
+#[derive(Debug)]
+pub(super) enum WriteError {
+    Unreadable(Unreadable),
+    Gone(String),
+    Store(StoreError),
+}
+
+impl From<Unreadable> for WriteError {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) -> Result<Written, WriteError> {
+    let gone = || WriteError::Gone(about.subject.clone());
+    let subject = parts.store.subject(&about.subject).await?.ok_or_else(gone)?;
+    let customer = parts.store.customer(&subject.customer_id, &Scope::All).await?.ok_or_else(gone)?;
+    let status = match about.machine {
+        SubjectKind::Subscription => None,
+        SubjectKind::Connection => {
+            let loaded = Loaded::read(subject)?;
+            if let Some(number) = about.valid_if
+                && !permitted(parts, &loaded, number)
+            {
+                return Ok(Written::NoLongerTrue(format!("permit {number} is no longer valid")));
+            }
+            Some(status(parts, &loaded).await?)
+        }
+    };
+    let config = &parts.config;
+    let order = &customer.order;
+    Ok(Written::Letter(Box::new(Letter {
+        notice: about.notice.clone(),
+        dedupe_key: key.to_owned(),
+        language: order.language,
+        to: recipients(&about.notice, order, &config.notify),
+        at: parts.clock.now(),
+        customer_name: order.customer_name.clone(),
+        partner: order.partner.clone(),
+        status,
+        egress: config.gateway.egress.iter().map(|egress| egress.address).collect(),
+        servers: order.servers.clone(),
+        hosted: order.hosted,
+        commerce: Some(commerce(&customer)?),
+    })))
+}
+
+fn permitted(parts: &EngineParts, loaded: &Loaded, number: u32) -> bool {
+    let connection = &loaded.connection;
+    connection.permit.as_ref().is_some_and(|permit| permit.number == number)
+        && mx_change_permitted(connection, parts.clock.now())
+}
+
+async fn status(parts: &EngineParts, loaded: &Loaded) -> Result<DomainStatus, WriteError> {
+    let Subject { id, partner_id, .. } = &loaded.subject;
+    let observations = parts.store.observations(id).await?;
+    let row = parts.store.domain(&loaded.connection.domain, &Scope::Partner(partner_id.clone())).await?;
+    Ok(project(&ProjectInput {
+        connection: &loaded.connection,
+        connection_id: id,
+        observations: &observations,
+        gateway: &parts.config.gateway,
+        now: parts.clock.now(),
+        next_check_at: row.filter(|row| row.connection.id == *id).and_then(|row| row.next_check_at),
+    }))
+}
+
+fn commerce(customer: &Customer) -> Result<CommerceFacts, Unreadable> {
+    let subscription: Subscription = parse(&customer.subscription.state)?;
+    let order = &customer.order;
+    let domains: BTreeSet<String> = order.domains.iter().map(ToString::to_string).collect();
+    Ok(CommerceFacts {
+        customer_id: customer.id.clone(),
+        domains: domains.into_iter().collect(),
+        price: order.price,
+        mailboxes: order.mailboxes,
+        kind: order.kind,
+        group: subscription.group,
+        dates: subscription.dates,
+        charged_from: subscription.charged_from,
+        notice_ends: subscription.notice_ends,
+    })
+}

@@ -1,0 +1,58 @@
+//! Who gets which notice. A notice without anybody to go to goes to the service desk.
+
+use crate::config::NotifyConfig;
+use crate::order::{ContactRole, Order};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Partner,
+    Technical,
+    SalesRep,
+    Desk,
+    Accounting,
+}
+
+/// Addresses for a notice, each once, the first group first.
+pub(super) fn recipients(notice: &str, order: &Order, config: &NotifyConfig) -> Vec<String> {
+    let mut addresses: Vec<String> = Vec::new();
+    for group in groups(notice) {
+        for address in of(*group, order, config) {
+            if !address.is_empty() && !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+                addresses.push(address);
+            }
+        }
+    }
+    if addresses.is_empty() {
+        addresses.push(config.desk.clone());
+    }
+    addresses
+}
+
+fn groups(notice: &str) -> &'static [To] {
+    match notice {
+        "firewall_instructions" | "may_close_old_path" => &[To::Technical, To::Partner],
+        "mx_change_may_be_relayed" => &[To::Partner],
+        "order_received" | "mx_change_seen" | "connected" | "move_away" | "released" | "thank_you" => {
+            &[To::Partner, To::Technical]
+        }
+        "stop" | "delivery_failing" => &[To::Partner, To::Technical, To::Desk],
+        "permission_withdrawn" | "early_cutover_alarm" | "overdue" | "drift" | "repaired" => &[To::Partner, To::Desk],
+        "trial_started" | "trial_reminder" | "trial_ended" | "decision_needed" => &[To::Partner, To::SalesRep],
+        "will_be_invoiced" => &[To::Partner, To::SalesRep, To::Desk],
+        "invoiced" | "notice_confirmed" => &[To::Partner, To::SalesRep, To::Accounting],
+        _ => &[To::Desk],
+    }
+}
+
+fn of(group: To, order: &Order, config: &NotifyConfig) -> Vec<String> {
+    let contacts = |role: ContactRole| {
+        order.contacts.iter().filter(move |contact| contact.role == role).map(|contact| contact.email.clone()).collect()
+    };
+    match group {
+        To::Partner => contacts(ContactRole::Partner),
+        To::Technical => contacts(ContactRole::Technical),
+        To::SalesRep => order.sales_rep.iter().cloned().collect(),
+        To::Desk => vec![config.desk.clone()],
+        To::Accounting => vec![config.accounting.clone()],
+    }
+}

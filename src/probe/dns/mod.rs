@@ -6,6 +6,8 @@ mod classify;
 mod delegation;
 mod name;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::time::Duration;

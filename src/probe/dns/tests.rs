@@ -1,0 +1,342 @@
+//! Rounds against name servers on loopback: a well-kept hierarchy, and servers that misbehave.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
+use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
+use hickory_proto::rr::rdata::{CNAME, MX, NS, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::ask::{Patience, ask};
+use super::classify::{self, Role};
+use super::*;
+use crate::clock::SystemClock;
+use crate::demo::lab::{NameServer, Resolver, Zone, ZoneSet};
+
+const ROOT: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 3);
+const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 1);
+const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 2);
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 11);
+
+const PATIENCE: Patience = Patience { timeout: Duration::from_millis(250), attempts: 2 };
+
+fn mx(preference: u16, exchange: &str) -> MxRecord {
+    MxRecord { preference, exchange: exchange.to_owned() }
+}
+
+/// Root and `example.` on one server, `customer.example.` on two others, one resolver.
+struct World {
+    port: u16,
+    customer: [Arc<ZoneSet>; 2],
+    _running: (Vec<NameServer>, Resolver),
+}
+
+impl World {
+    async fn start(child_servers: &[&str]) -> Self {
+        let mut root = Zone::new(".", &["ns.example."], 3600, 60).unwrap();
+        root.delegate("example.", 3600, &[("ns.example.", ROOT)]).unwrap();
+        let mut tld = Zone::new("example.", &["ns.example."], 3600, 60).unwrap();
+        tld.set_a("ns.example.", 3600, &[ROOT]).unwrap();
+        tld.delegate("customer.example.", 7200, &[("ns1.customer.example.", FIRST), ("ns.provider.example.", SECOND)])
+            .unwrap();
+        tld.set_a("mx.old.example.", 60, &[Ipv4Addr::new(127, 0, 61, 25)]).unwrap();
+        let customer = [(); 2].map(|()| {
+            let mut zone = Zone::new("customer.example.", child_servers, 1800, 60).unwrap();
+            zone.set_a("ns1.customer.example.", 300, &[FIRST]).unwrap();
+            zone.set_mx("customer.example.", 600, &[(20, "MX.old.example."), (10, "mail.customer.example.")]).unwrap();
+            zone.set_a("mail.customer.example.", 120, &[Ipv4Addr::new(127, 0, 61, 26)]).unwrap();
+            Arc::new(ZoneSet::new(vec![zone]))
+        });
+        // Ports are the same on every address, as 53 is; another test may take one in between.
+        for _ in 0..50 {
+            let port = TcpListener::bind((ROOT, 0)).await.unwrap().local_addr().unwrap().port();
+            let upper = Arc::new(ZoneSet::new(vec![root.clone(), tld.clone()]));
+            let resolver =
+                Resolver::start((RESOLVER, port).into(), (ROOT, port).into(), 0, Arc::new(SystemClock)).await;
+            let mut servers = Vec::new();
+            for (address, zones) in [(ROOT, upper), (FIRST, customer[0].clone()), (SECOND, customer[1].clone())] {
+                servers.extend(NameServer::start(address.into(), port, zones).await);
+            }
+            if let (3, Ok(resolver)) = (servers.len(), resolver) {
+                return Self { port, customer, _running: (servers, resolver) };
+            }
+        }
+        panic!("no free port");
+    }
+
+    fn dns(&self, roots: bool) -> Dns {
+        let config = ProbeConfig {
+            resolvers: vec![(RESOLVER, self.port).into()],
+            roots: if roots { vec![(ROOT, self.port).into()] } else { Vec::new() },
+            dns_port: self.port,
+            dns_timeout_ms: 1000,
+            ..ProbeConfig::default()
+        };
+        let guard = TargetGuard::new(&["127.0.0.0/8".to_owned()]).unwrap();
+        Dns::new(&config, guard, Arc::new(SystemClock)).unwrap()
+    }
+}
+
+async fn round(world: &World, roots: bool) -> DnsRound {
+    world.dns(roots).round(&"customer.example".parse().unwrap()).await
+}
+
+fn seen(round: &DnsRound) -> Vec<(&str, IpAddr, bool, bool)> {
+    round.servers.iter().map(|s| (s.name.as_str(), s.address.ip(), s.in_parent, s.in_child)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_authoritative_address_is_asked() {
+    let world = World::start(&["ns1.customer.example.", "ns.provider.example."]).await;
+    for roots in [true, false] {
+        let round = round(&world, roots).await;
+        assert_eq!(round.delegation_error, None);
+        assert_eq!(round.zone.as_ref().map(DomainName::as_str), Some("customer.example"));
+        assert_eq!(
+            seen(&round),
+            [
+                ("ns1.customer.example", IpAddr::V4(FIRST), true, true),
+                ("ns.provider.example", IpAddr::V4(SECOND), true, true)
+            ],
+            "roots: {roots}"
+        );
+        let records = vec![mx(10, "mail.customer.example"), mx(20, "mx.old.example")];
+        for server in &round.servers {
+            assert_eq!(server.answer, DnsAnswer::Mx { records: records.clone(), ttl: 600 });
+        }
+        assert_eq!(round.ns_ttl, Some(7200));
+        assert_eq!(round.resolvers.len(), 1);
+        assert!(matches!(&round.resolvers[0].answer, DnsAnswer::Mx { records: r, .. } if *r == records));
+        let exchanges: Vec<_> = round.exchanges.iter().map(|e| (e.exchange.as_str(), e.addresses.len())).collect();
+        assert_eq!(exchanges, [("mail.customer.example", 1), ("mx.old.example", 1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_server_speaks_for_itself() {
+    let world = World::start(&["ns1.customer.example.", "ns.provider.example."]).await;
+    world.customer[1]
+        .edit("customer.example.", |zone| zone.set_mx("customer.example.", 60, &[(5, "new.example.")]))
+        .unwrap();
+    let answers: Vec<_> = round(&world, true).await.servers.into_iter().map(|s| s.answer).collect();
+    assert!(matches!(&answers[0], DnsAnswer::Mx { ttl: 600, .. }));
+    assert_eq!(answers[1], DnsAnswer::Mx { records: vec![mx(5, "new.example")], ttl: 60 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_side_servers_that_live_elsewhere_are_found() {
+    // The zone names only the provider's server; the parent names both. And a name without address.
+    let world = World::start(&["ns.provider.example.", "ns.nowhere.example."]).await;
+    for roots in [true, false] {
+        let round = round(&world, roots).await;
+        assert_eq!(
+            seen(&round),
+            [
+                ("ns1.customer.example", IpAddr::V4(FIRST), true, false),
+                ("ns.provider.example", IpAddr::V4(SECOND), true, true)
+            ]
+        );
+        assert_eq!(round.servers_without_address, ["ns.nowhere.example"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_inside_a_zone_is_asked_at_the_zones_servers() {
+    let world = World::start(&["ns1.customer.example.", "ns.provider.example."]).await;
+    for roots in [true, false] {
+        let round = world.dns(roots).round(&"mail.customer.example".parse().unwrap()).await;
+        assert_eq!(round.zone.as_ref().map(DomainName::as_str), Some("customer.example"), "roots: {roots}");
+        assert_eq!(round.servers.len(), 2);
+        assert_eq!(round.servers[0].answer, DnsAnswer::NoData { negative_ttl: Some(60) });
+        let gone = world.dns(roots).round(&"a.b.nowhere.example".parse().unwrap()).await;
+        assert_eq!(gone.zone.as_ref().map(DomainName::as_str), Some("example"), "roots: {roots}");
+        assert_eq!(gone.servers[0].answer, DnsAnswer::NxDomain { negative_ttl: Some(60) });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_name_servers_are_not_asked_without_permission() {
+    let world = World::start(&["ns1.customer.example."]).await;
+    let mut dns = world.dns(true);
+    dns.guard = TargetGuard::new(&[format!("{ROOT}/32"), format!("{SECOND}/32")]).unwrap();
+    let round = dns.round(&"customer.example".parse().unwrap()).await;
+    assert!(
+        matches!(&round.servers[0].answer, DnsAnswer::Unreachable { detail } if detail.contains("loopback")),
+        "{:?}",
+        round.servers
+    );
+}
+
+type Habit = fn(&Message) -> Vec<Vec<u8>>;
+
+/// A server that answers UDP (and TCP, where given) by habit.
+async fn odd(udp: Habit, tcp: Option<Habit>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = UdpSocket::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let query = Message::from_vec(&buffer[..length]).unwrap();
+            for packet in udp(&query) {
+                socket.send_to(&packet, from).await.unwrap();
+            }
+        }
+    });
+    if let Some(habit) = tcp {
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+                stream.read_exact(&mut query).await.unwrap();
+                for reply in habit(&Message::from_vec(&query).unwrap()) {
+                    stream.write_u16(u16::try_from(reply.len()).unwrap()).await.unwrap();
+                    stream.write_all(&reply).await.unwrap();
+                }
+            }
+        });
+    }
+    address
+}
+
+fn name(text: &str) -> Name {
+    Name::from_ascii(text).unwrap()
+}
+
+/// An authoritative answer to be changed.
+fn reply(query: &Message, change: impl FnOnce(&mut Message)) -> Vec<u8> {
+    let mut message = query.clone();
+    message.metadata.message_type = MessageType::Response;
+    message.metadata.authoritative = true;
+    change(&mut message);
+    message.to_vec().unwrap()
+}
+
+fn add_mx(message: &mut Message, count: u16) {
+    for n in 0..count {
+        let data = RData::MX(MX::new(n, name(&format!("mx{n}.example."))));
+        message.add_answer(Record::from_rdata(name("customer.example."), 300, data));
+    }
+}
+
+fn good(query: &Message) -> Vec<Vec<u8>> {
+    vec![reply(query, |m| add_mx(m, 1))]
+}
+
+async fn answer_of(udp: Habit, tcp: Option<Habit>) -> DnsAnswer {
+    let server = odd(udp, tcp).await;
+    let name = name("customer.example.");
+    classify::mx(&ask(server, &name, RecordType::MX, false, PATIENCE).await, &name, Role::Authoritative)
+}
+
+fn rcode(query: &Message, code: ResponseCode) -> Vec<Vec<u8>> {
+    vec![reply(query, |m| m.metadata.response_code = code)]
+}
+
+#[tokio::test]
+async fn silence_and_nonsense_are_told_apart() {
+    assert_eq!(answer_of(|_| Vec::new(), None).await, DnsAnswer::TimedOut);
+    let wrong: [(Habit, &str); 5] = [
+        (|q| vec![reply(q, |m| m.metadata.id = m.metadata.id.wrapping_add(1))], "wrong id"),
+        (
+            |q| vec![reply(q, |m| m.queries[0] = Query::query(name("other.example."), RecordType::MX))],
+            "another question",
+        ),
+        (|q| vec![q.to_vec().unwrap()], "no answer"),
+        (
+            |q| vec![[&q.metadata.id.to_be_bytes()[..], &[0x84, 0, 0, 1, 0, 9, 0, 0, 0, 0, 0xc0, 0x0c]].concat()],
+            "cannot be read",
+        ),
+        (|_| vec![vec![7]; 40], "flood"),
+    ];
+    for (habit, expected) in wrong {
+        let answer = answer_of(habit, None).await;
+        assert!(
+            matches!(&answer, DnsAnswer::Malformed { detail } if detail.contains(expected)),
+            "{expected}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_forged_packet_does_not_hide_the_real_answer() {
+    let answer = answer_of(|q| [vec![reply(q, |m| m.metadata.id ^= 1)], good(q)].concat(), None).await;
+    assert_eq!(answer, DnsAnswer::Mx { records: vec![mx(0, "mx0.example")], ttl: 300 });
+}
+
+#[tokio::test]
+async fn truncation_leads_to_tcp() {
+    let cut: Habit = |q| vec![reply(q, |m| m.metadata.truncation = true)];
+    let many: Habit = |q| vec![reply(q, |m| add_mx(m, 150))];
+    assert!(matches!(answer_of(cut, Some(many)).await, DnsAnswer::Mx { records, .. } if records.len() == 150));
+    let too_many: Habit = |q| vec![reply(q, |m| add_mx(m, 300))];
+    assert!(matches!(answer_of(cut, Some(too_many)).await, DnsAnswer::Malformed { detail } if detail.contains("300")));
+    assert!(matches!(answer_of(cut, Some(cut)).await, DnsAnswer::Malformed { .. }));
+    assert!(matches!(answer_of(cut, None).await, DnsAnswer::Unreachable { detail } if detail.contains("TCP")));
+}
+
+#[tokio::test]
+async fn servers_that_choke_on_edns_are_asked_without() {
+    let formerr: Habit = |q| if q.edns.is_some() { rcode(q, ResponseCode::FormErr) } else { good(q) };
+    assert!(matches!(answer_of(formerr, None).await, DnsAnswer::Mx { .. }));
+    let drops: Habit = |q| if q.edns.is_some() { Vec::new() } else { good(q) };
+    assert!(matches!(answer_of(drops, None).await, DnsAnswer::Mx { .. }));
+}
+
+#[tokio::test]
+async fn headers_decide() {
+    assert_eq!(
+        answer_of(
+            |q| vec![reply(q, |m| {
+                add_mx(m, 1);
+                m.metadata.authoritative = false;
+            })],
+            None
+        )
+        .await,
+        DnsAnswer::Lame
+    );
+    let referral: Habit = |q| {
+        vec![reply(q, |m| {
+            m.metadata.authoritative = false;
+            m.add_authority(Record::from_rdata(name("example."), 60, RData::NS(NS(name("a.example.")))));
+        })]
+    };
+    assert_eq!(answer_of(referral, None).await, DnsAnswer::Lame);
+    assert_eq!(answer_of(|q| rcode(q, ResponseCode::Refused), None).await, DnsAnswer::Refused);
+    assert_eq!(answer_of(|q| rcode(q, ResponseCode::ServFail), None).await, DnsAnswer::ServFail);
+    assert_eq!(answer_of(|q| rcode(q, ResponseCode::NotAuth), None).await, DnsAnswer::OtherRcode { rcode: 9 });
+    let soa: Habit = |q| {
+        vec![reply(q, |m| {
+            let data = SOA::new(name("a.example."), name("b.example."), 1, 1, 1, 1, 900);
+            m.add_authority(Record::from_rdata(name("customer.example."), 60, RData::SOA(data)));
+        })]
+    };
+    assert_eq!(answer_of(soa, None).await, DnsAnswer::NoData { negative_ttl: Some(60) });
+    assert_eq!(answer_of(|q| rcode(q, ResponseCode::NXDomain), None).await, DnsAnswer::NxDomain { negative_ttl: None });
+}
+
+#[tokio::test]
+async fn alias_loops_end() {
+    let looping: Habit = |q| {
+        vec![reply(q, |m| {
+            for (from, to) in [("customer.example.", "b.example."), ("b.example.", "customer.example.")] {
+                m.add_answer(Record::from_rdata(name(from), 60, RData::CNAME(CNAME(name(to)))));
+            }
+        })]
+    };
+    assert!(matches!(answer_of(looping, None).await, DnsAnswer::Cname { records, .. } if records.is_empty()));
+}
+
+#[tokio::test]
+async fn a_closed_port_is_no_silence() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let closed = socket.local_addr().unwrap();
+    drop(socket);
+    let name = name("customer.example.");
+    let answer = classify::mx(&ask(closed, &name, RecordType::MX, false, PATIENCE).await, &name, Role::Authoritative);
+    assert!(matches!(answer, DnsAnswer::Unreachable { .. }), "{answer:?}");
+}

@@ -135,6 +135,9 @@ fn engine(engine: &EngineConfig, probe: &ProbeConfig, found: &mut Problems) {
 fn http(http: &HttpConfig, found: &mut Problems) {
     found.range("http.max_body_bytes", http.max_body_bytes, 1024..=16 << 20);
     found.range("http.max_concurrent", http.max_concurrent, 1..=65_536);
+    if http.open_pages_on_loopback && !http.listen.ip().is_loopback() {
+        found.add("http.open_pages_on_loopback", "needs `http.listen` on a loopback address such as 127.0.0.1:8080");
+    }
     if let Err(why) = web_url(&http.public_url) {
         found.add("http.public_url", why);
     }

@@ -1,0 +1,170 @@
+//! The service desk's verbs: register, recheck, release, cancel, decide. Each is one request.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::client::{ApiArgs, Client};
+use super::print::{self, lines, member};
+use super::{Exit, Output, complain};
+
+const MAX_EVIDENCE: u64 = 512 << 10;
+
+#[derive(Debug, clap::Args)]
+pub struct RegisterArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// Id of the customer
+    customer: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RecheckArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReleaseArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
+    /// Why the service ends
+    #[arg(long, value_enum, default_value_t = Cause::Terminated)]
+    cause: Cause,
+    /// The domain stays after all
+    #[arg(long)]
+    withdraw: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Cause {
+    /// The trial ended with "no customer"
+    Declined,
+    /// A notice period ended
+    Terminated,
+    /// The order was withdrawn
+    Withdrawn,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CancelArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
+    /// Kept in the history
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DecideArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// Id of the customer
+    customer: String,
+    #[arg(value_enum)]
+    decision: Decision,
+    /// Invoicing group: 15 or 30
+    #[arg(long)]
+    group: Option<u8>,
+    /// The mail or document that says so
+    #[arg(long, value_name = "FILE")]
+    evidence: PathBuf,
+    /// When it was received, such as 2026-03-15T12:00:00Z; now, when not given
+    #[arg(long, value_name = "TIME")]
+    received: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Decision {
+    Customer,
+    NoCustomer,
+}
+
+pub async fn register(args: &RegisterArgs) -> Exit {
+    send(&args.api, &["v1", "customers", &args.customer, "register"], &json!({})).await
+}
+
+pub async fn recheck(args: &RecheckArgs) -> Exit {
+    send(&args.api, &["v1", "domains", &args.domain, "recheck"], &json!({})).await
+}
+
+pub async fn release(args: &ReleaseArgs) -> Exit {
+    let cause = match args.cause {
+        Cause::Declined => "declined",
+        Cause::Terminated => "terminated",
+        Cause::Withdrawn => "withdrawn",
+    };
+    let body = json!({ "cause": cause, "withdrawn": args.withdraw });
+    send(&args.api, &["v1", "domains", &args.domain, "release"], &body).await
+}
+
+pub async fn cancel(args: &CancelArgs) -> Exit {
+    send(&args.api, &["v1", "domains", &args.domain, "cancel"], &json!({ "reason": args.reason })).await
+}
+
+pub async fn decide(args: &DecideArgs) -> Exit {
+    let content = match evidence(&args.evidence) {
+        Ok(content) => content,
+        Err(error) => return complain(&error),
+    };
+    let decision = match args.decision {
+        Decision::Customer => "customer",
+        Decision::NoCustomer => "no-customer",
+    };
+    let name = args.evidence.file_name().map(|name| name.to_string_lossy().into_owned());
+    let body = json!({
+        "decision": decision,
+        "group": args.group,
+        "evidence": { "name": name, "base64": STANDARD.encode(content) },
+        "received": args.received,
+    });
+    send(&args.api, &["v1", "customers", &args.customer, "decide"], &body).await
+}
+
+/// Why the evidence is not sent.
+#[derive(Debug, thiserror::Error)]
+enum EvidenceError {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is longer than {MAX_EVIDENCE} bytes; give the mail itself, without large attachments")]
+    TooLong { path: PathBuf },
+}
+
+fn evidence(path: &Path) -> Result<Vec<u8>, EvidenceError> {
+    let failed = |source| EvidenceError::Read { path: path.to_path_buf(), source };
+    let mut content = Vec::new();
+    std::fs::File::open(path).map_err(failed)?.take(MAX_EVIDENCE + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > MAX_EVIDENCE {
+        return Err(EvidenceError::TooLong { path: path.to_path_buf() });
+    }
+    Ok(content)
+}
+
+/// Status 0 when something changed, 1 when the lifecycle had nothing to do about it in that phase.
+async fn send(api: &ApiArgs, path: &[&str], body: &Value) -> Exit {
+    let outcome: Result<Value, _> = match Client::new(api) {
+        Ok(client) => client.post(path, body).await,
+        Err(error) => Err(error),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            complain(&error);
+            return error.exit();
+        }
+    };
+    let changed = outcome.get("changed").and_then(Value::as_bool).unwrap_or(true);
+    match api.output {
+        Output::Json => print::json(&outcome),
+        Output::Table if changed => lines(&format!("done; now {}", member(&outcome, "phase"))),
+        Output::Table => lines(&format!("nothing to do in the phase {}", member(&outcome, "phase"))),
+    }
+    if changed { Exit::Pass } else { Exit::Fail }
+}

@@ -1,0 +1,98 @@
+//! `fencepost order -f order.yaml`: places an order.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::client::{ApiArgs, Client};
+use super::print::{cell, json, lines, member};
+use super::{Exit, Output, complain};
+use crate::order::OrderForm;
+
+const MAX_FILE: u64 = 1 << 20;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// The order in YAML; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Why there is no order to place.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is longer than {MAX_FILE} bytes")]
+    TooLong { path: PathBuf },
+    #[error("{path}: {message}")]
+    Yaml { path: PathBuf, message: String },
+}
+
+/// Reads, sends, and prints what came into being.
+pub async fn run(args: &Args) -> Exit {
+    let form = match read(&args.file) {
+        Ok(form) => form,
+        Err(error) => return complain(&error),
+    };
+    let placed: Result<Value, _> = match Client::new(&args.api) {
+        Ok(client) => client.post(&["v1", "orders"], &form).await,
+        Err(error) => Err(error),
+    };
+    match placed {
+        Ok(placed) if args.api.output == Output::Json => json(&placed),
+        Ok(placed) => {
+            lines(&format!("order {}\ncustomer {}", member(&placed, "order_id"), member(&placed, "customer_id")));
+            for connection in placed.get("connections").and_then(Value::as_array).into_iter().flatten() {
+                let domain = member(connection, "domain");
+                lines(&format!("{domain}: connection {}", member(connection, "connection_id")));
+            }
+        }
+        Err(error) => {
+            complain(&error);
+            return error.exit();
+        }
+    }
+    Exit::Pass
+}
+
+fn read(path: &PathBuf) -> Result<OrderForm, FileError> {
+    let failed = |source| FileError::Read { path: path.clone(), source };
+    let mut text = String::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        std::fs::File::open(path).map_err(failed)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    }
+    if text.len() as u64 > MAX_FILE {
+        return Err(FileError::TooLong { path: path.clone() });
+    }
+    parse(&text).map_err(|message| FileError::Yaml { path: path.clone(), message })
+}
+
+/// The form, or what is wrong with line and column.
+fn parse(text: &str) -> Result<OrderForm, String> {
+    serde_yaml::from_str(text).map_err(|error| error.to_string().lines().map(cell).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        insta::assert_snapshot!("unknown_key", parse("partner: acme\ncolour: blue\n").unwrap_err());
+        insta::assert_snapshot!("wrong_type", parse("partner: acme\ndomains: example.com\n").unwrap_err());
+        insta::assert_snapshot!("no_yaml", parse("partner: [acme\n").unwrap_err());
+    }
+
+    #[test]
+    fn numbers_and_text_are_both_understood() {
+        let form = parse("mailboxes: 12\ninvoicing_group: 15\nprice: 120.00 EUR\n").unwrap();
+        assert_eq!(form.mailboxes.as_deref(), Some("12"));
+        assert_eq!(form.price.as_deref(), Some("120.00 EUR"));
+    }
+}

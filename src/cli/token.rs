@@ -1,0 +1,205 @@
+//! `fencepost token create|list|revoke`: access tokens, straight in the store, because the first one
+//! cannot be asked for over the API.
+
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::print::{self, cell, lines, table};
+use super::{Exit, Global, Output, complain};
+use crate::clock::{Clock, SystemClock};
+use crate::config;
+use crate::http::auth::role_name;
+use crate::http::token::Token;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{NewToken, Role, Store, StoreError};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// How to print
+    #[arg(long, value_enum, default_value_t, global = true)]
+    output: Output,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a token and print it, once
+    Create {
+        #[arg(long, value_enum)]
+        role: RoleWord,
+        /// The partner it is limited to; needed for the role `partner`
+        #[arg(long)]
+        partner: Option<String>,
+        /// For people and histories: whose it is
+        #[arg(long, default_value = "")]
+        label: String,
+        /// Days until it ends; without it the token holds until it is revoked
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// Show the tokens, without their secrets
+    List,
+    /// Take a token out of force
+    Revoke {
+        /// Its id: the middle part
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleWord {
+    Desk,
+    Partner,
+    Accounting,
+    Agent,
+    Viewer,
+}
+
+impl From<RoleWord> for Role {
+    fn from(word: RoleWord) -> Self {
+        match word {
+            RoleWord::Desk => Self::Desk,
+            RoleWord::Partner => Self::Partner,
+            RoleWord::Accounting => Self::Accounting,
+            RoleWord::Agent => Self::Agent,
+            RoleWord::Viewer => Self::Viewer,
+        }
+    }
+}
+
+/// Why a token is not made.
+#[derive(Debug, thiserror::Error)]
+enum TokenError {
+    #[error("a token with the role `partner` needs --partner NAME: it sees that partner's customers only")]
+    NeedsPartner,
+    #[error("--partner goes with the roles `partner` and `viewer` only")]
+    NoPartner,
+    #[error("{what} must be 1 to 200 characters without control characters")]
+    Text { what: &'static str },
+    #[error("there is no token in force with the id `{0}`")]
+    Unknown(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub async fn run(args: &Args, global: &Global) -> Exit {
+    let store = match open(global) {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let now = SystemClock.now();
+    let done = match &args.action {
+        Action::Create { role, partner, label, days } => {
+            create(store.as_ref(), (*role).into(), partner.as_deref(), label, *days, now, args.output).await
+        }
+        Action::List => list(store.as_ref(), now, args.output).await,
+        Action::Revoke { id } => revoke(store.as_ref(), id, now).await,
+    };
+    match done {
+        Ok(()) => Exit::Pass,
+        Err(error @ TokenError::Unknown(_)) => {
+            complain(&error);
+            Exit::Fail
+        }
+        Err(error) => complain(&error),
+    }
+}
+
+fn open(global: &Global) -> Result<Arc<dyn Store>, Exit> {
+    let config = config::load(&global.config).map_err(|error| complain(&error))?;
+    let store = SqliteStore::open(&config.store).map_err(|error| complain(&error))?;
+    Ok(Arc::new(store))
+}
+
+async fn create(
+    store: &dyn Store,
+    role: Role,
+    partner: Option<&str>,
+    label: &str,
+    days: Option<u32>,
+    now: Timestamp,
+    output: Output,
+) -> Result<(), TokenError> {
+    match (role, partner) {
+        (Role::Partner, None) => return Err(TokenError::NeedsPartner),
+        (Role::Desk | Role::Accounting | Role::Agent, Some(_)) => return Err(TokenError::NoPartner),
+        _ => {}
+    }
+    let plain = |text: &str| text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    if !plain(label) {
+        return Err(TokenError::Text { what: "--label" });
+    }
+    if partner.is_some_and(|partner| partner.trim().is_empty() || !plain(partner)) {
+        return Err(TokenError::Text { what: "--partner" });
+    }
+    let token = Token::generate();
+    let expires_at = days.and_then(|days| now.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).ok());
+    let new = NewToken {
+        id: token.id().to_owned(),
+        hash: token.hash(),
+        role,
+        partner: partner.map(str::to_owned),
+        label: label.to_owned(),
+        created_at: now,
+        expires_at,
+    };
+    store.create_token(new).await?;
+    match output {
+        Output::Json => print::json(&json!({ "id": token.id(), "token": token.reveal(), "role": role_name(role) })),
+        Output::Table => {
+            lines(token.reveal());
+            eprintln!("This token is shown once and not stored. Use it as FENCEPOST_TOKEN or to sign in.");
+        }
+    }
+    Ok(())
+}
+
+async fn list(store: &dyn Store, now: Timestamp, output: Output) -> Result<(), TokenError> {
+    let tokens = store.tokens().await?;
+    let state = |revoked: Option<Timestamp>, ends: Option<Timestamp>| match (revoked, ends) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, Some(end)) if end <= now => format!("ended {end}"),
+        (None, Some(end)) => format!("until {end}"),
+        (None, None) => "in force".to_owned(),
+    };
+    if output == Output::Json {
+        let rows: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                json!({
+                    "id": token.id, "role": token.role, "partner": token.partner, "label": token.label,
+                    "created_at": token.created_at, "expires_at": token.expires_at, "revoked_at": token.revoked_at,
+                })
+            })
+            .collect();
+        print::json(&rows);
+        return Ok(());
+    }
+    let mut out = table(&["id", "role", "partner", "label", "made", "state"]);
+    for token in &tokens {
+        out.add_row([
+            token.id.clone(),
+            role_name(token.role).to_owned(),
+            cell(token.partner.as_deref().unwrap_or("–")),
+            cell(&token.label),
+            token.created_at.to_string(),
+            state(token.revoked_at, token.expires_at),
+        ]);
+    }
+    lines(&out.to_string());
+    Ok(())
+}
+
+async fn revoke(store: &dyn Store, id: &str, now: Timestamp) -> Result<(), TokenError> {
+    // People paste the whole token: its id is enough, the rest is not looked at.
+    let id = Token::parse(id).map_or_else(|| id.to_owned(), |token| token.id().to_owned());
+    if store.revoke_token(&id, now).await? {
+        lines(&format!("revoked {}", cell(&id)));
+        return Ok(());
+    }
+    Err(TokenError::Unknown(cell(&id)))
+}

@@ -4,6 +4,7 @@
 //! The ports are owned here; `probe`, `gateway` and `notify` implement them and never import each
 //! other.
 
+mod accounts;
 mod backoff;
 mod connections;
 mod desk;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use accounts::{Accounts, AccountsError, RunReport};
 pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection,
 };

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::engine::Desk;
+use crate::engine::{Accounts, Desk};
 use crate::store::Store;
 
 /// Streams of events that may be open at the same time.
@@ -37,6 +37,7 @@ pub struct HttpParts {
 pub struct HttpState {
     store: Arc<dyn Store>,
     desk: Desk,
+    accounts: Accounts,
     clock: SharedClock,
     config: Arc<Config>,
     streams: Arc<Semaphore>,
@@ -47,7 +48,8 @@ pub fn router(parts: HttpParts) -> Router {
     let HttpParts { store, desk, clock, config } = parts;
     let turns = Arc::new(Semaphore::new(config.http.max_concurrent.max(1)));
     let body_limit = DefaultBodyLimit::max(config.http.max_body_bytes);
-    let state = HttpState { store, desk, clock, config, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+    let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
+    let state = HttpState { store, desk, accounts, clock, config, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
     let bounded = Router::new()
         .merge(api::routes())
         .merge(panel::routes())

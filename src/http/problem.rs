@@ -6,7 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::engine::DeskError;
+use crate::engine::{AccountsError, DeskError};
+use crate::ledger::invoice::InvoiceError;
 use crate::order::FieldError;
 use crate::store::StoreError;
 
@@ -132,6 +133,23 @@ impl From<DeskError> for Problem {
             DeskError::KeyReused => StoreError::KeyReused.into(),
             DeskError::Busy => Self::new(Kind::Busy, "The record is being changed by others, try again."),
             DeskError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccountsError> for Problem {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Store(error) => error.into(),
+            AccountsError::NoRun(_) => Self::new(Kind::NotFound, error.to_string()),
+            AccountsError::Invoice(InvoiceError::NotARunDay(_)) => Self::field("date", error.to_string()),
+            AccountsError::TooEarly(_) | AccountsError::Overtaken { .. } | AccountsError::Broken(_) => {
+                Self::new(Kind::Conflict, error.to_string())
+            }
+            AccountsError::Invoice(_) => {
+                tracing::error!(%error, "a run cannot be made");
+                Self::new(Kind::Internal, error.to_string())
+            }
         }
     }
 }

@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::paging::{Items, Params, page};
+use crate::engine::AccountsError;
 use crate::http::auth::Identity;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
@@ -40,4 +41,27 @@ pub(super) async fn entries(
     let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
     let items = rows.into_iter().map(view::entry).collect();
     Ok(Json(Items { items, next }).into_response())
+}
+
+/// Whether the ledger is whole, and its head: write it down elsewhere, and rewriting shows.
+#[derive(Debug, Serialize)]
+struct Verified {
+    whole: bool,
+    seq: u64,
+    hash: Option<String>,
+    /// Where and how it is broken.
+    problem: Option<String>,
+}
+
+pub(super) async fn verify(State(state): State<HttpState>, identity: Identity) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    let verified = match state.accounts.verify(&[]).await {
+        Ok(head) => Verified { whole: true, seq: head.seq, hash: Some(hex::encode(head.hash)), problem: None },
+        Err(AccountsError::Broken(broken)) => {
+            tracing::error!(%broken, "the ledger is not whole");
+            Verified { whole: false, seq: broken.seq, hash: None, problem: Some(broken.to_string()) }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Json(verified).into_response())
 }

@@ -5,7 +5,7 @@ mod customers;
 mod domains;
 mod events;
 mod health;
-// mod invoicing;
+mod invoicing;
 mod ledger;
 mod orders;
 mod paging;
@@ -43,11 +43,11 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/domains/{domain}/cancel", post(domains::cancel))
         .route("/v1/domains/{domain}/release", post(domains::release))
         .route("/v1/ledger/entries", get(ledger::entries))
-        //        .route("/v1/ledger/verify", get(ledger::verify))
-        //        .route("/v1/invoicing", get(invoicing::list))
-        //        .route("/v1/invoicing/{date}", get(invoicing::show))
-        //        .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
-        //        .route("/v1/invoicing/{date}/close", post(invoicing::close))
+        .route("/v1/ledger/verify", get(ledger::verify))
+        .route("/v1/invoicing", get(invoicing::list))
+        .route("/v1/invoicing/{date}", get(invoicing::show))
+        .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
+        .route("/v1/invoicing/{date}/close", post(invoicing::close))
         .route("/v1/parked", get(health::parked))
 }
 

@@ -1,0 +1,90 @@
+//! `fencepost invoicing preview|close DATE`: the runs of the 15th and the 30th.
+
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::client::{ApiArgs, ApiError, Client};
+use super::print::{self, cell, lines, member, table};
+use super::{Exit, Output, complain};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// What the run would invoice; status 1 when a customer could not be invoiced
+    Preview(RunArgs),
+    /// Freeze the run; a closed run stays as it is
+    Close(RunArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// Day of the run, such as 2026-12-15
+    date: Date,
+}
+
+pub async fn run(args: &Args) -> Exit {
+    let done = match &args.action {
+        Action::Preview(run) => preview(run).await,
+        Action::Close(run) => close(run).await,
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        error.exit()
+    })
+}
+
+async fn preview(args: &RunArgs) -> Result<Exit, ApiError> {
+    let date = args.date.to_string();
+    let run: Value = Client::new(&args.api)?.get(&["v1", "invoicing", &date, "preview"], &[]).await?;
+    Ok(show(&run, args.api.output))
+}
+
+async fn close(args: &RunArgs) -> Result<Exit, ApiError> {
+    let date = args.date.to_string();
+    let run: Value = Client::new(&args.api)?.post(&["v1", "invoicing", &date, "close"], &json!({})).await?;
+    Ok(show(&run, args.api.output))
+}
+
+fn show(run: &Value, output: Output) -> Exit {
+    let array = |name: &str| run.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let problems = array("problems");
+    let exit = if problems.is_empty() { Exit::Pass } else { Exit::Fail };
+    if output == Output::Json {
+        print::json(run);
+        return exit;
+    }
+    let closed = run.get("closed").and_then(Value::as_bool).unwrap_or(false);
+    let state = if closed {
+        format!("closed {} by {}", member(run, "closed_at"), member(run, "closed_by"))
+    } else {
+        "not closed".to_owned()
+    };
+    lines(&format!("run of {}, {state}, ledger head {}", member(run, "run_date"), member(run, "head_seq")));
+    let mut out = table(&["customer", "bill to", "line", "period", "mailboxes", "amount", "entries"]);
+    for line in array("lines") {
+        let period = line.get("period").map(|p| format!("{} – {}", member(p, "from"), member(p, "to")));
+        out.add_row([
+            member(line, "customer_id"),
+            member(line, "bill_to"),
+            member(line, "kind"),
+            period.unwrap_or_default(),
+            member(line, "mailboxes"),
+            member(line, "amount"),
+            member(line, "entries"),
+        ]);
+    }
+    lines(&out.to_string());
+    let totals: Vec<String> = array("totals").iter().filter_map(Value::as_str).map(cell).collect();
+    lines(&format!("total {}", if totals.is_empty() { "nothing".to_owned() } else { totals.join(", ") }));
+    for problem in problems {
+        lines(&format!("NOT INVOICED {}: {}", member(problem, "customer_id"), member(problem, "what")));
+    }
+    exit
+}

@@ -1,0 +1,92 @@
+//! `fencepost ledger show|verify`: the billing ledger, for accounting.
+
+use serde_json::Value;
+
+use super::client::{ApiArgs, ApiError, Client};
+use super::list::pages;
+use super::print::{cell, json, lines, member, table};
+use super::{Exit, Output, complain};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Print the entries
+    Show {
+        #[command(flatten)]
+        api: ApiArgs,
+        /// Only of this customer
+        #[arg(long)]
+        customer: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        limit: u32,
+    },
+    /// Verify the hash chain; status 1 when an entry is not as it was sealed
+    Verify {
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
+pub async fn run(args: &Args) -> Exit {
+    let done = match &args.action {
+        Action::Show { api, customer, limit } => show(api, customer.as_deref(), *limit).await,
+        Action::Verify { api } => verify(api).await,
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        error.exit()
+    })
+}
+
+async fn show(api: &ApiArgs, customer: Option<&str>, limit: u32) -> Result<Exit, ApiError> {
+    let query: Vec<_> = customer.iter().map(|customer| ("customer", (*customer).to_owned())).collect();
+    let entries = pages(&Client::new(api)?, &["v1", "ledger", "entries"], &query, limit).await?;
+    if api.output == Output::Json {
+        json(&entries);
+        return Ok(Exit::Pass);
+    }
+    let mut out = table(&["no.", "recorded", "customer", "entry", "valid from", "evidence", "by"]);
+    for entry in &entries {
+        out.add_row([
+            member(entry, "seq"),
+            member(entry, "recorded_at"),
+            member(entry, "customer_id"),
+            entry.get("kind").map(words).unwrap_or_default(),
+            member(entry, "valid_from"),
+            entry.get("evidence").map(words).unwrap_or_default(),
+            member(entry, "recorded_by"),
+        ]);
+    }
+    lines(&out.to_string());
+    Ok(Exit::Pass)
+}
+
+async fn verify(api: &ApiArgs) -> Result<Exit, ApiError> {
+    let verified: Value = Client::new(api)?.get(&["v1", "ledger", "verify"], &[]).await?;
+    let whole = verified.get("whole").and_then(Value::as_bool).unwrap_or(false);
+    match api.output {
+        Output::Json => json(&verified),
+        Output::Table if whole => {
+            lines(&format!("whole: {} entries, head {}", member(&verified, "seq"), member(&verified, "hash")));
+        }
+        Output::Table => lines(&format!("BROKEN: {}", member(&verified, "problem"))),
+    }
+    Ok(if whole { Exit::Pass } else { Exit::Fail })
+}
+
+/// The values of an object, its kind first.
+fn words(value: &Value) -> String {
+    let Some(members) = value.as_object() else { return value.as_str().map_or_else(|| cell(&value.to_string()), cell) };
+    let texts = members.iter().map(|(name, value)| match (name.as_str(), value) {
+        ("kind" | "type", Value::String(text)) => text.clone(),
+        (_, Value::String(text)) => format!("{name}={text}"),
+        (_, other) => format!("{name}={other}"),
+    });
+    cell(&texts.collect::<Vec<_>>().join(" "))
+}

@@ -1,0 +1,202 @@
+//! What accounting asks: is the ledger whole, what would a run invoice, close it. The rules are the
+//! ledger's; here they are fed from the store. Nothing here makes a billing entry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::ledger::chain::{Anchor, Head, Verifier, VerifyError};
+use crate::ledger::invoice::{self, InvoiceError, InvoiceLine, Problem};
+use crate::ledger::period::group_of_run;
+use crate::ledger::{Money, StoredEntry};
+use crate::store::{ClosedRun, Store, StoreError, StoreResult};
+
+/// Rows read at once.
+const PIECE: u32 = 1_000;
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    config: Arc<Config>,
+}
+
+/// An invoicing run, open or closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReport {
+    pub run_date: Date,
+    pub head: Anchor,
+    pub lines: Vec<InvoiceLine>,
+    /// The sum in each currency.
+    pub totals: Vec<Money>,
+    /// What could not be invoiced, and why. Empty for a closed run.
+    pub problems: Vec<Problem>,
+    /// When it was closed, and by whom.
+    pub closed: Option<(Timestamp, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    #[error("there is no closed run of {0}")]
+    NoRun(Date),
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
+    /// Nothing is invoiced from a ledger that is not whole.
+    #[error("the ledger is not whole: {0}")]
+    Broken(#[from] VerifyError),
+    #[error("the run of {0} cannot be closed before that day has come")]
+    TooEarly(Date),
+    #[error(
+        "the run of {later} is closed already, so that of {run} cannot be any more; late periods come in the next run"
+    )]
+    Overtaken { run: Date, later: Date },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Accounts {
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) -> Self {
+        Self { store, clock, config }
+    }
+
+    /// Reads the whole ledger and verifies its chain, against the heads that closed runs rest on and
+    /// against `anchors` written down elsewhere.
+    ///
+    /// # Errors
+    /// [`AccountsError::Broken`] at the first entry that is not as it was sealed.
+    pub async fn verify(&self, anchors: &[Anchor]) -> Result<Head, AccountsError> {
+        let mut anchors = anchors.to_vec();
+        anchors.extend(self.store.closed_runs().await?.iter().map(anchor).filter(|anchor| anchor.seq > 0));
+        let mut verifier = Verifier::new(anchors);
+        let mut after = 0;
+        loop {
+            let entries = self.store.entries(None, after, PIECE).await?;
+            let Some(last) = entries.last() else { break };
+            after = last.seq;
+            for entry in &entries {
+                verifier.push(entry)?;
+            }
+        }
+        Ok(verifier.finish()?)
+    }
+
+    /// What the run of `date` holds: as closed, or as it would be closed now.
+    ///
+    /// # Errors
+    /// [`AccountsError::Invoice`] for a date that is no invoicing day, [`AccountsError::Broken`].
+    pub async fn preview(&self, date: Date) -> Result<RunReport, AccountsError> {
+        match self.store.closed_run(date).await? {
+            Some(run) => report(&run),
+            None => self.compute(date).await,
+        }
+    }
+
+    /// Freezes the run of `date`. A closed run stays as it is.
+    ///
+    /// # Errors
+    /// As [`Accounts::preview`]; [`AccountsError::TooEarly`], [`AccountsError::Overtaken`].
+    pub async fn close(&self, date: Date, by: &str) -> Result<RunReport, AccountsError> {
+        if let Some(run) = self.store.closed_run(date).await? {
+            return report(&run);
+        }
+        let now = self.clock.now();
+        let zone = TimeZone::get(&self.config.commerce.time_zone).unwrap_or(TimeZone::UTC);
+        if now.to_zoned(zone).date() < date {
+            return Err(AccountsError::TooEarly(date));
+        }
+        // Lines of a later run are not known to an earlier one: it would charge their periods again.
+        if let Some(later) = self.store.closed_runs().await?.iter().map(|run| run.run_date).find(|run| *run > date) {
+            return Err(AccountsError::Overtaken { run: date, later });
+        }
+        let open = self.compute(date).await?;
+        let run = ClosedRun {
+            run_date: date,
+            closed_at: now,
+            closed_by: by.to_owned(),
+            head_seq: open.head.seq,
+            head_hash: open.head.hash,
+            lines: invoice::to_bytes(&open.lines),
+        };
+        self.store.close_run(run.clone()).await?;
+        Ok(RunReport { problems: open.problems, ..report(&run)? })
+    }
+
+    /// A run that was closed.
+    ///
+    /// # Errors
+    /// [`AccountsError::NoRun`].
+    pub async fn closed(&self, date: Date) -> Result<RunReport, AccountsError> {
+        report(&self.store.closed_run(date).await?.ok_or(AccountsError::NoRun(date))?)
+    }
+
+    /// Every closed run, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails or a frozen line cannot be read.
+    pub async fn runs(&self) -> Result<Vec<RunReport>, AccountsError> {
+        self.store.closed_runs().await?.iter().map(report).collect()
+    }
+
+    async fn compute(&self, date: Date) -> Result<RunReport, AccountsError> {
+        let head = self.verify(&[]).await?;
+        let mut earlier: BTreeMap<String, Vec<InvoiceLine>> = BTreeMap::new();
+        for run in self.store.closed_runs().await?.iter().filter(|run| run.run_date < date) {
+            for line in invoice::from_bytes(&run.lines)? {
+                earlier.entry(line.customer_id.clone()).or_default().push(line);
+            }
+        }
+        if group_of_run(date).is_none() {
+            return Err(InvoiceError::NotARunDay(date).into());
+        }
+        let (mut lines, mut problems) = (Vec::new(), Vec::new());
+        let mut after = String::new();
+        loop {
+            let customers = self.store.ledger_customers(&after, PIECE).await?;
+            let Some(last) = customers.last() else { break };
+            after.clone_from(last);
+            for customer in &customers {
+                let entries = self.entries_of(customer, head.seq).await?;
+                let closed = earlier.remove(customer).unwrap_or_default();
+                let one = invoice::run_customer(&entries, date, head.seq, &closed)?;
+                lines.extend(one.lines);
+                problems.extend(one.problems);
+            }
+        }
+        let totals = invoice::totals(&lines)?;
+        Ok(RunReport { run_date: date, head: head.anchor(), lines, totals, problems, closed: None })
+    }
+
+    async fn entries_of(&self, customer: &str, known_seq: u64) -> StoreResult<Vec<StoredEntry>> {
+        let mut all = Vec::new();
+        let mut after = 0;
+        loop {
+            let piece = self.store.entries(Some(customer), after, PIECE).await?;
+            let Some(last) = piece.last() else { return Ok(all) };
+            after = last.seq;
+            all.extend(piece.into_iter().filter(|entry| entry.seq <= known_seq));
+        }
+    }
+}
+
+fn anchor(run: &ClosedRun) -> Anchor {
+    Anchor { seq: run.head_seq, hash: run.head_hash }
+}
+
+fn report(run: &ClosedRun) -> Result<RunReport, AccountsError> {
+    let lines = invoice::from_bytes(&run.lines)?;
+    Ok(RunReport {
+        run_date: run.run_date,
+        head: anchor(run),
+        totals: invoice::totals(&lines)?,
+        lines,
+        problems: Vec::new(),
+        closed: Some((run.closed_at, run.closed_by.clone())),
+    })
+}

@@ -1,0 +1,104 @@
+//! Invoicing runs: preview, close, and what was closed.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::Answer;
+use super::customers::Empty;
+use super::ledger::ACCOUNTANTS;
+use crate::engine::RunReport;
+use crate::http::HttpState;
+use crate::http::auth::Identity;
+use crate::http::body::JsonBody;
+use crate::http::problem::{Kind, Problem};
+use crate::ledger::Money;
+use crate::ledger::invoice::InvoiceLine;
+use crate::store::Role;
+
+#[derive(Debug, Serialize)]
+struct RunView {
+    run_date: Date,
+    closed: bool,
+    closed_at: Option<Timestamp>,
+    closed_by: Option<String>,
+    /// The ledger's head that it rests on.
+    head_seq: u64,
+    head_hash: String,
+    totals: Vec<Money>,
+    lines: Vec<InvoiceLine>,
+    problems: Vec<ProblemView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProblemView {
+    customer_id: String,
+    what: String,
+}
+
+#[derive(Debug, Serialize)]
+struct RunHead {
+    run_date: Date,
+    closed_at: Option<Timestamp>,
+    closed_by: Option<String>,
+    lines: usize,
+    totals: Vec<Money>,
+}
+
+pub(super) async fn list(State(state): State<HttpState>, identity: Identity) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    let runs: Vec<RunHead> = state.accounts.runs().await?.into_iter().map(head).collect();
+    Ok(Json(runs).into_response())
+}
+
+pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Path(date): Path<String>) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    Ok(Json(view(state.accounts.closed(day(&date)?).await?)).into_response())
+}
+
+pub(super) async fn preview(State(state): State<HttpState>, identity: Identity, Path(date): Path<String>) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    Ok(Json(view(state.accounts.preview(day(&date)?).await?)).into_response())
+}
+
+/// Idempotent by itself: a closed run stays as it is.
+pub(super) async fn close(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(date): Path<String>,
+    _body: JsonBody<Empty>,
+) -> Answer {
+    identity.require(&[Role::Accounting])?;
+    Ok(Json(view(state.accounts.close(day(&date)?, &identity.who()).await?)).into_response())
+}
+
+fn day(text: &str) -> Result<Date, Problem> {
+    text.parse().map_err(|_| Problem::new(Kind::BadRequest, "Write the day of the run like 2026-12-15."))
+}
+
+fn head(report: RunReport) -> RunHead {
+    let (closed_at, closed_by) = report.closed.unzip();
+    RunHead { run_date: report.run_date, closed_at, closed_by, lines: report.lines.len(), totals: report.totals }
+}
+
+fn view(report: RunReport) -> RunView {
+    let (closed_at, closed_by) = report.closed.unzip();
+    RunView {
+        run_date: report.run_date,
+        closed: closed_at.is_some(),
+        closed_at,
+        closed_by,
+        head_seq: report.head.seq,
+        head_hash: hex::encode(report.head.hash),
+        totals: report.totals,
+        lines: report.lines,
+        problems: report
+            .problems
+            .into_iter()
+            .map(|problem| ProblemView { customer_id: problem.customer_id, what: problem.what })
+            .collect(),
+    }
+}

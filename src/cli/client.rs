@@ -139,7 +139,9 @@ impl Client {
             match request.send().await {
                 Ok(response) => break response,
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
-                Err(source) => return Err(ApiError::Unreachable { url: self.base.clone(), source: source.without_url() }),
+                Err(source) => {
+                    return Err(ApiError::Unreachable { url: self.base.clone(), source: source.without_url() });
+                }
             }
             tokio::time::sleep(PAUSE).await;
         };

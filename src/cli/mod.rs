@@ -2,9 +2,20 @@
 //!
 //! Every command ends in an [`Exit`], so that scripts can rely on the status.
 
+mod act;
+mod client;
 mod completions;
 mod config;
+mod events;
 mod healthcheck;
+mod invoicing;
+mod ledger;
+mod list;
+mod order;
+mod print;
+mod serve;
+mod status;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +50,32 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the service: engine, API and pages
+    Serve(serve::Args),
+    /// Place an order
+    Order(order::Args),
+    /// Register a customer with the service
+    Register(act::RegisterArgs),
+    /// Show what to do about a domain now, and why
+    Status(status::Args),
+    /// List domains, for whom they wait
+    List(list::Args),
+    /// Show the history of a domain
+    Events(events::Args),
+    /// Look at a domain again now
+    Recheck(act::RecheckArgs),
+    /// Record that a trial became a customer, or did not
+    Decide(act::DecideArgs),
+    /// End the service for a domain
+    Release(act::ReleaseArgs),
+    /// Withdraw the order of a domain
+    Cancel(act::CancelArgs),
+    /// Look at the billing ledger
+    Ledger(ledger::Args),
+    /// Preview and close invoicing runs
+    Invoicing(invoicing::Args),
+    /// Make, list and revoke access tokens
+    Token(token::Args),
     /// Look at the configuration
     Config(config::Args),
     /// Ask a running server whether it is well
@@ -98,6 +135,19 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Exit {
     match cli.command {
+        Command::Serve(args) => serve::run(&args, &cli.global).await,
+        Command::Order(args) => order::run(&args).await,
+        Command::Register(args) => act::register(&args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::List(args) => list::run(&args).await,
+        Command::Events(args) => events::run(&args).await,
+        Command::Recheck(args) => act::recheck(&args).await,
+        Command::Decide(args) => act::decide(&args).await,
+        Command::Release(args) => act::release(&args).await,
+        Command::Cancel(args) => act::cancel(&args).await,
+        Command::Ledger(args) => ledger::run(&args).await,
+        Command::Invoicing(args) => invoicing::run(&args).await,
+        Command::Token(args) => token::run(&args, &cli.global).await,
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Completions(args) => completions::run(&args),

@@ -68,7 +68,7 @@ fn sentence(event: Event, times: &Times) -> (String, String, &'static str) {
             (format!("The gateway confirmed: it will {}", route_word(mode)), String::new(), "plain")
         }
         Event::MxAccepted { accepted } => {
-            let names: Vec<&str> = accepted.names.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = accepted.names.iter().map(fencepost_checks::DomainName::as_str).collect();
             (format!("{} accepted this MX: {}", accepted.by, names.join(", ")), accepted.reason, "plain")
         }
         Event::HealthChanged { health: Health::Good } => good("The customer's server takes mail again".to_owned()),

@@ -1,0 +1,119 @@
+//! `fencepost serve`: store, probes, gateway, notices, engine and pages in one process. Only wiring:
+//! everything is made from the configuration, started, and stopped in order.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::print::lines;
+use super::{Exit, Global, complain};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{self, Config};
+use crate::engine::ports::{Gateway, Notifier, Observer};
+use crate::engine::{Engine, EngineParts};
+use crate::http::{HttpParts, router};
+use crate::probe::Prober;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::{gateway, notify};
+
+/// How long open requests may take to end after the signal.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves until SIGTERM or SIGINT; then what is claimed is finished, and status 0.
+pub async fn run(_args: &Args, global: &Global) -> Exit {
+    let config = match config::load(&global.config) {
+        Ok(config) => Arc::new(config),
+        Err(error) => return complain(&error),
+    };
+    let missing = config.missing_for_serving();
+    for problem in &missing {
+        eprintln!("fencepost: {}: {} {}", global.config.display(), problem.key, problem.message);
+    }
+    if !missing.is_empty() {
+        return Exit::Usage;
+    }
+    match serve(config).await {
+        Ok(()) => Exit::Pass,
+        Err(error) => complain(error.as_ref()),
+    }
+}
+
+async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store)?);
+    let observer: Arc<dyn Observer> = Arc::new(Prober::new(&config.probe, &config.gateway, clock.clone())?);
+    let gateway: Arc<dyn Gateway> = gateway::build(&config.gateway)?;
+    let notifier: Arc<dyn Notifier> = Arc::new(notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?);
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|source| ListenError { address: config.http.listen, source })?;
+    let engine = Engine::new(EngineParts {
+        store: store.clone(),
+        observer,
+        gateway,
+        notifier,
+        clock: clock.clone(),
+        config: config.clone(),
+    });
+    let pages = router(HttpParts { store: store.clone(), desk: engine.desk(), clock, config: config.clone() });
+    greet(&config, store.as_ref()).await?;
+
+    let stop = CancellationToken::new();
+    let work = tokio::spawn({
+        let (engine, stop) = (engine.clone(), stop.clone());
+        async move { engine.run(stop).await }
+    });
+    let served = {
+        let stop = stop.clone();
+        axum::serve(listener, pages).with_graceful_shutdown(async move { stop.cancelled().await })
+    };
+    let served = tokio::spawn(async move { served.await });
+    signal().await?;
+    tracing::info!("stopping");
+    stop.cancel();
+    // An open stream of events would hold the server for ever: it is cut off after the grace.
+    let _ = tokio::time::timeout(GRACE, served).await;
+    work.await?;
+    Ok(())
+}
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (http.listen)")]
+struct ListenError {
+    address: std::net::SocketAddr,
+    source: std::io::Error,
+}
+
+/// Says where the pages are, and on the first start how to make a token.
+async fn greet(config: &Config, store: &dyn Store) -> Result<(), AnyError> {
+    for note in config.notes() {
+        tracing::warn!(key = note.key, "{}", note.message);
+    }
+    lines(&format!("fencepost serves {} (listening on {})", config.http.public_url, config.http.listen));
+    if store.tokens().await?.is_empty() {
+        lines(
+            "There is no access token yet. Make one for the service desk with\n  \
+             fencepost token create --role desk --label NAME",
+        );
+    }
+    Ok(())
+}
+
+async fn signal() -> Result<(), std::io::Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The connection's state machine, told as stories.
+
+mod script;
+mod stories;

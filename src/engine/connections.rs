@@ -83,7 +83,7 @@ pub(super) fn transition(
             now,
         )?,
         entries: Vec::new(),
-        timers: timers(&subject.id, &after, decision.hurry, done, now)?,
+        timers: timers(&after, decision.hurry, done, now)?,
         claim: with.claim,
         observations: with.observations,
         route,
@@ -120,7 +120,7 @@ pub(super) fn open(
         events: events(&decision, cause)?,
         outbox: outbox((id, customer_id), &connection, (1, last_seq), &decision.effects, now)?,
         route: route(&decision, &connection, order),
-        timers: timers(id, &connection, false, None, now)?,
+        timers: timers(&connection, false, None, now)?,
     })
 }
 
@@ -175,33 +175,13 @@ fn route(decision: &Decision, after: &Connection, order: &Order) -> Option<Route
     Some(RouteChange { domain: after.domain.clone(), mode, servers: order.servers.clone() })
 }
 
-fn timers(
-    id: &str,
-    after: &Connection,
-    hurry: bool,
-    done: Option<&str>,
-    now: Timestamp,
-) -> Result<Vec<TimerSet>, Unreadable> {
+fn timers(after: &Connection, hurry: bool, done: Option<&str>, now: Timestamp) -> Result<Vec<TimerSet>, Unreadable> {
     let mut set = Vec::new();
     for (kind, at) in connection::timers(after, now) {
-        let at = if hurry && kind != TimerKind::Deadline { now } else { spread(id, kind, at, now) };
+        let at = if hurry && kind != TimerKind::Deadline { now } else { at };
         let kind = word(&kind)?;
         let earliest = if done == Some(kind.as_str()) { now + PAUSE } else { now };
         set.push(TimerSet { due_at: at.max(earliest), kind });
     }
     Ok(set)
-}
-
-/// Repeated checks of many domains shall not fall together: up to a tenth of a long wait is given
-/// up, always the same share for a subject and kind. Never later, because gaps count.
-fn spread(id: &str, kind: TimerKind, at: Timestamp, now: Timestamp) -> Timestamp {
-    let wait = at.duration_since(now);
-    if kind == TimerKind::Deadline || wait < SignedDuration::from_mins(30) {
-        return at;
-    }
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64 ^ kind as u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let share = i32::try_from(hash % 1024).unwrap_or(0);
-    at - wait * share / 10_240
 }

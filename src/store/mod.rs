@@ -3,6 +3,8 @@
 //! [`Store`] is the list of use cases; SQLite implements it now, PostgreSQL will implement the same
 //! list. Nothing outside knows which one it talks to. Times are always handed in.
 
+#[cfg(test)]
+mod conformance;
 pub mod sqlite;
 mod types;
 

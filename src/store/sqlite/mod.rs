@@ -10,6 +10,8 @@ mod orders;
 mod outbox;
 mod readers;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod writer;
 

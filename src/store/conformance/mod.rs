@@ -1,0 +1,60 @@
+//! What every store must do, whatever database is below. Each test takes a [`Store`] behind its
+//! trait and an empty database; `conformance!` runs all of them against one implementation.
+
+pub(crate) mod claims;
+pub(crate) mod commits;
+pub(crate) mod effects;
+pub(crate) mod fixture;
+pub(crate) mod ledger;
+pub(crate) mod orders;
+pub(crate) mod reading;
+
+/// Makes one test a rule. `$open` is an async function that returns a guard and an `Arc<dyn Store>`
+/// over an empty database.
+macro_rules! conformance {
+    ($open:path: $($area:ident :: $rule:ident),+ $(,)?) => {$(
+        #[tokio::test]
+        async fn $rule() {
+            let (_guard, store) = $open().await;
+            crate::store::conformance::$area::$rule(store.as_ref()).await;
+        }
+    )+};
+}
+pub(crate) use conformance;
+
+/// Every rule, against one implementation.
+macro_rules! every_rule {
+    ($open:path) => {
+        crate::store::conformance::conformance! { $open:
+            orders::an_order_brings_its_subjects,
+            orders::a_repeated_request_gets_the_first_answer,
+            orders::a_key_cannot_be_used_for_another_request,
+            orders::a_partner_cannot_order_a_domain_twice,
+            orders::a_domain_held_elsewhere_waits_and_is_handed_over,
+            claims::one_claim_a_subject_in_due_order,
+            claims::a_claim_whose_owner_died_comes_back_when_its_lease_ends,
+            claims::an_abandoned_claim_comes_back_when_asked,
+            claims::a_parked_claim_is_shown_and_does_not_come_back,
+            commits::an_outcome_is_stored_whole,
+            commits::a_lost_fence_stores_nothing,
+            commits::a_version_conflict_keeps_the_claim,
+            commits::fences_never_restart,
+            commits::work_under_way_keeps_its_lease_when_a_request_commits,
+            commits::a_refused_outcome_does_not_hinder_others,
+            commits::observations_are_intervals,
+            effects::a_dedupe_key_is_stored_once,
+            effects::effects_of_one_subject_go_out_one_after_the_other,
+            effects::an_old_fence_cannot_settle_an_effect,
+            effects::a_fact_is_taken_in_once,
+            effects::every_outcome_is_shown,
+            reading::listings_are_scoped_and_paged,
+            reading::a_stranger_sees_nothing,
+            reading::events_are_read_in_pages,
+            reading::tokens_are_found_by_hash,
+            ledger::entries_are_sealed_in_order,
+            ledger::a_closed_run_stays_as_it_is,
+            ledger::evidence_is_kept_by_its_hash,
+        }
+    };
+}
+pub(crate) use every_rule;

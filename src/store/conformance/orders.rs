@@ -1,0 +1,73 @@
+//! Orders, repeated requests, and domains that somebody else holds.
+
+use super::fixture::{at, effect, name, new_order, placed, request, subject, transition};
+use crate::store::{InboxKey, Placed, Scope, Store, StoreError};
+
+fn inbox(key: &str, hash: &str) -> Option<InboxKey> {
+    Some(InboxKey { key: key.to_owned(), request_hash: hash.to_owned(), response: "first".to_owned() })
+}
+
+pub(crate) async fn an_order_brings_its_subjects(store: &dyn Store) {
+    let mut order = new_order(1, "p", "d1.example");
+    order.subjects[1].outbox = vec![effect("welcome", 0)];
+    store.place_order(order.clone()).await.unwrap();
+    let customer = store.customer("k1", &Scope::All).await.unwrap().unwrap();
+    assert_eq!(customer.order, order.order);
+    assert_eq!(customer.subscription.id, "k1");
+    assert_eq!(customer.connections.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["c1"]);
+    assert_eq!(customer.connections[0].last_seq, 1);
+    assert_eq!(store.events("c1", 0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.notices("c1", 10).await.unwrap()[0].dedupe_key, "welcome");
+    assert_eq!(store.route(&name("d1.example")).await.unwrap().unwrap().generation, 1);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(0)));
+}
+
+pub(crate) async fn a_repeated_request_gets_the_first_answer(store: &dyn Store) {
+    let mut order = new_order(1, "p", "d1.example");
+    order.inbox = inbox("key", "hash");
+    assert!(matches!(store.place_order(order).await.unwrap(), Placed::New { .. }));
+    let mut again = new_order(2, "p", "d1.example");
+    again.inbox = inbox("key", "hash");
+    assert_eq!(store.place_order(again).await.unwrap(), Placed::Repeated { response: "first".to_owned() });
+    assert!(store.customer("k2", &Scope::All).await.unwrap().is_none());
+    assert_eq!(store.answered("key").await.unwrap(), inbox("key", "hash"));
+}
+
+pub(crate) async fn a_key_cannot_be_used_for_another_request(store: &dyn Store) {
+    let mut order = new_order(1, "p", "d1.example");
+    order.inbox = inbox("key", "hash");
+    store.place_order(order).await.unwrap();
+    let mut other = new_order(2, "p", "d2.example");
+    other.inbox = inbox("key", "other");
+    assert!(matches!(store.place_order(other).await, Err(StoreError::KeyReused)));
+    assert!(store.customer("k2", &Scope::All).await.unwrap().is_none());
+}
+
+pub(crate) async fn a_partner_cannot_order_a_domain_twice(store: &dyn Store) {
+    placed(store, 1).await;
+    let refused = store.place_order(new_order(2, "p", "d1.example")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert!(store.customer("k2", &Scope::All).await.unwrap().is_none(), "nothing of it is stored");
+}
+
+pub(crate) async fn a_domain_held_elsewhere_waits_and_is_handed_over(store: &dyn Store) {
+    placed(store, 1).await;
+    store.place_order(new_order(2, "q", "d1.example")).await.unwrap();
+    store.place_order(new_order(3, "r", "d1.example")).await.unwrap();
+    let domain = name("d1.example");
+    let seen = |partner: &str| Scope::Partner(partner.to_owned());
+    assert_eq!(store.domain(&domain, &Scope::All).await.unwrap().unwrap().connection.id, "c1");
+    let waiting = store.domain(&domain, &seen("q")).await.unwrap().unwrap();
+    assert_eq!((waiting.connection.id.as_str(), waiting.held_by.as_deref()), ("c2", Some("k1")));
+    let claims = store.claim(request(0)).await.unwrap();
+    assert_eq!(claims.len(), 1, "who waits is not probed");
+    assert_eq!(store.route(&domain).await.unwrap().unwrap().generation, 1, "and wishes no route");
+
+    let mut end = transition(&subject(store, "c1").await, Some(&claims[0]), 1);
+    end.phase = "released".to_owned();
+    store.commit(end).await.unwrap();
+    let next = store.domain(&domain, &seen("q")).await.unwrap().unwrap();
+    assert_eq!((next.held_by, next.next_check_at), (None, Some(at(1))));
+    assert_eq!(store.domain(&domain, &seen("r")).await.unwrap().unwrap().held_by.as_deref(), Some("k2"));
+    assert_eq!(store.domain(&domain, &seen("p")).await.unwrap().unwrap().connection.id, "c1", "the ended one is kept");
+}

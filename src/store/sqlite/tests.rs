@@ -1,0 +1,84 @@
+//! The conformance suite on SQLite, and what only a file can show.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use crate::config::StoreConfig;
+use crate::store::conformance::every_rule;
+use crate::store::conformance::fixture::{event, placed, subject, transition};
+use crate::store::{Scope, Store};
+
+fn config(folder: &TempDir) -> StoreConfig {
+    StoreConfig { path: folder.path().join("data/fencepost.db") }
+}
+
+async fn open() -> (TempDir, Arc<dyn Store>) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    (folder, Arc::new(store))
+}
+
+every_rule!(open);
+
+#[tokio::test]
+async fn a_reopened_file_has_everything() {
+    let folder = TempDir::new().unwrap();
+    let before = {
+        let store = SqliteStore::open(&config(&folder)).unwrap();
+        placed(&store, 2).await;
+        store.customer("k1", &Scope::All).await.unwrap()
+    };
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    store.ready().await.unwrap();
+    assert_eq!(store.customer("k1", &Scope::All).await.unwrap(), before);
+    assert_eq!(store.events("c2", 0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn history_and_ledger_refuse_update_and_delete() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    placed(&store, 1).await;
+    let db = Connection::open(config(&folder).path).unwrap();
+    db.execute_batch(
+        "INSERT INTO billing_entry VALUES (1, 'k1', 'activated', '2027-01-15', 0, '{}', zeroblob(32), zeroblob(32));
+         INSERT INTO invoicing_run VALUES ('2027-01-15', 0, 'a', 1, zeroblob(32), x'00');",
+    )
+    .unwrap();
+    for sql in [
+        "UPDATE event SET body = 'x'",
+        "DELETE FROM event",
+        "UPDATE billing_entry SET body = 'x'",
+        "DELETE FROM billing_entry",
+        "UPDATE invoicing_run SET lines = x'01'",
+        "DELETE FROM invoicing_run",
+    ] {
+        let refused = db.execute_batch(sql).unwrap_err().to_string();
+        assert!(refused.contains("append-only") || refused.contains("never"), "{sql}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_waits_for_is_stored_or_not_but_never_in_part() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    placed(&store, 1).await;
+    for round in 0..20 {
+        let before = subject(&store, "c1").await;
+        let mut outcome = transition(&before, None, round);
+        outcome.events = vec![event("a"), event("b")];
+        let commit = store.commit(outcome);
+        // Polled once, then dropped: the caller is gone while the writer has the work.
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, commit).await;
+        store.tokens().await.unwrap();
+    }
+    drop(store);
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    let after = subject(&store, "c1").await;
+    let events = store.events("c1", 0, 1000).await.unwrap();
+    assert_eq!(after.last_seq, events.len() as u64);
+    assert_eq!(after.last_seq, 1 + 2 * (after.version - 1));
+}

@@ -3,6 +3,7 @@
 //! Every command ends in an [`Exit`], so that scripts can rely on the status.
 
 mod act;
+mod check;
 mod client;
 mod completions;
 mod config;
@@ -76,6 +77,8 @@ pub enum Command {
     Invoicing(invoicing::Args),
     /// Make, list and revoke access tokens
     Token(token::Args),
+    /// Look once at a domain and its mail servers: a table of findings with remedies
+    Check(check::Args),
     /// Look at the configuration
     Config(config::Args),
     /// Ask a running server whether it is well
@@ -148,6 +151,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
+        Command::Check(args) => check::run(&args, &cli.global).await,
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Completions(args) => completions::run(&args),

@@ -96,9 +96,11 @@ impl Prober {
         let whole =
             if test_mailbox.contains('@') { test_mailbox.to_owned() } else { format!("{test_mailbox}@{domain}") };
         let stranger = foreign.then(|| Mailbox::postmaster(&self.gateway.foreign_domain)).flatten();
+        let (test, postmaster) = (Mailbox::parse(&whole), Mailbox::postmaster(domain));
         [
-            (Stage::RcptTest, Mailbox::parse(&whole)),
-            (Stage::RcptPostmaster, Mailbox::postmaster(domain)),
+            // One recipient is not asked for twice.
+            (Stage::RcptTest, test.filter(|test| Some(test) != postmaster.as_ref())),
+            (Stage::RcptPostmaster, postmaster),
             (Stage::RcptForeign, stranger),
         ]
         .into_iter()

@@ -1,0 +1,111 @@
+//! Cases of `firewall::judge`: a matrix in a few words a cell.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use fencepost_checks::firewall::{FirewallContext, judge};
+use fencepost_checks::observation::SmtpDialogue;
+use serde::Deserialize;
+
+use crate::Case;
+use crate::dialogue::DialogueSpec;
+use crate::dns::{names, noon};
+use crate::expect::{Expect, Got};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirewallCase {
+    name: String,
+    #[expect(dead_code, reason = "for the reader: which rule the case holds")]
+    spec: String,
+    /// What each egress address met at mail.example.com.
+    #[serde(default)]
+    egress: BTreeMap<String, String>,
+    #[serde(default)]
+    outsiders: BTreeMap<String, String>,
+    /// What they met at a standby server.
+    #[serde(default)]
+    standby: BTreeMap<String, String>,
+    /// Egress addresses of the gateway that were not tried.
+    #[serde(default)]
+    untried: Vec<IpAddr>,
+    #[serde(default)]
+    hosted: bool,
+    #[serde(default)]
+    own_server_in_mx: bool,
+    #[serde(default)]
+    drained: bool,
+    #[serde(default)]
+    unsound: Vec<String>,
+    expect: Expect,
+}
+
+impl Case for FirewallCase {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run(&self) -> Result<(Got, String), String> {
+        let mut dialogues = Vec::new();
+        for (from, met) in &self.egress {
+            dialogues.extend(cell(from, met, "mail.example.com", false)?);
+        }
+        for (name, met) in &self.outsiders {
+            dialogues.extend(cell(&format!("outsider {name}"), met, "mail.example.com", false)?);
+        }
+        for (from, met) in &self.standby {
+            dialogues.extend(cell(from, met, "backup.example.com", true)?);
+        }
+        let mut egress: Vec<IpAddr> = self.egress.keys().filter_map(|a| a.parse().ok()).collect();
+        egress.extend(&self.untried);
+        let context = FirewallContext {
+            domain: names(&["example.com"]).remove(0),
+            egress,
+            hosted: self.hosted,
+            own_server_in_mx: self.own_server_in_mx,
+            old_path_drained: self.drained,
+            unsound: self.unsound.iter().map(|n| format!("outsider-{n}")).collect(),
+            now: noon(),
+        };
+        let got = Got::of(judge(&dialogues, &context));
+        let difference = self.expect.difference(&got);
+        Ok((got, difference))
+    }
+}
+
+/// One try or several (`timeout then banner`): `banner`, `no banner`, `closed`, `accepted`, `mail REPLY`,
+/// `rcpt REPLY`, a greeting such as `554 no`, or what became of the connection.
+fn cell(from: &str, met: &str, to: &str, standby: bool) -> Result<Vec<SmtpDialogue>, String> {
+    met.split(" then ")
+        .map(|one| {
+            let v6 = from.contains(':');
+            let mut spec = DialogueSpec {
+                from: Some(from.to_owned()),
+                to: Some(to.to_owned()),
+                peer: v6.then(|| "2001:db8::5".to_owned()),
+                standby,
+                short: true,
+                ..DialogueSpec::default()
+            };
+            let words = one.split_once(' ');
+            match (one, words) {
+                ("banner", _) => {}
+                ("no banner", _) => spec.banner = Some("timeout".to_owned()),
+                ("closed", _) => spec.banner = Some("closed".to_owned()),
+                ("accepted", _) => spec.short = false,
+                (_, Some(("rcpt", reply))) => {
+                    spec.short = false;
+                    spec.test = Some(reply.to_owned());
+                    spec.postmaster = Some(reply.to_owned());
+                }
+                (_, Some(("mail", reply))) => {
+                    spec.short = false;
+                    spec.mail = Some(reply.to_owned());
+                }
+                (text, _) if text.starts_with(|c: char| c.is_ascii_digit()) => spec.banner = Some(text.to_owned()),
+                (text, _) => spec.connect = Some(text.to_owned()),
+            }
+            spec.dialogue()
+        })
+        .collect()
+}

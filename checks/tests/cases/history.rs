@@ -66,8 +66,7 @@ impl Case for HistoryCase {
         let mut history = RrsetHistory::default();
         let mut last = None;
         for timed in &self.rounds {
-            let spec =
-                RoundSpec { servers: timed.servers.clone(), ns_ttl: timed.ns_ttl, ..RoundSpec::default() };
+            let spec = RoundSpec { servers: timed.servers.clone(), ns_ttl: timed.ns_ttl, ..RoundSpec::default() };
             let round = spec.round(instant(&timed.at)?)?;
             history.observe(&round);
             // What is stored must be what is known.

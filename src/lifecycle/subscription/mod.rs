@@ -11,6 +11,8 @@ mod evolve;
 mod state;
 mod timers;
 mod transitions;
+#[cfg(test)]
+mod walk;
 
 pub use decide::{Terms, decide, open};
 pub use entries::RULES_VERSION;

@@ -1,0 +1,411 @@
+//! Walks the machine: exhaustively over short histories (stateright), at random over long ones
+//! (proptest). Facts come in any order, late, repeated and contradictory. Kept bad machines show that
+//! the walk can fail.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
+
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use proptest::prelude::*;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use super::event::{Decision, Effect, Event, Fact, Notice};
+use super::state::{OrderKind, Phase, Subscription};
+use super::{Terms, decide, evolve, open, table, timers, waiting_for};
+use crate::config::{CommerceConfig, OnNoDecision};
+use crate::ledger::chain::Head;
+use crate::ledger::{EntryDraft, EntryKind, StoredEntry, fold};
+use crate::lifecycle::calendar::Calendar;
+use crate::order::Order;
+
+type Decide = fn(&Subscription, &Terms<'_>, &Fact, Timestamp) -> Decision;
+
+/// The machine in its surroundings.
+#[derive(Debug, Clone)]
+struct Walk {
+    kind: OrderKind,
+    on_no_decision: OnNoDecision,
+    decide: Decide,
+    /// Words in one history; bounds the exhaustive walk.
+    words: u8,
+}
+
+impl Walk {
+    fn of((kind, on_no_decision): (OrderKind, OnNoDecision)) -> Self {
+        Self { kind, on_no_decision, decide, words: 4 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct World {
+    now: Timestamp,
+    sub: Subscription,
+    /// What the ledger was asked to record.
+    entries: Vec<EntryDraft>,
+    /// Words spoken so far, to give each its own evidence.
+    words: u8,
+    last: Option<Fact>,
+    broken: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Action {
+    /// To the next timer, as the engine does.
+    NextTimer,
+    /// The engine was away.
+    Away {
+        days: i16,
+    },
+    Registered,
+    Connected(&'static str),
+    Gone(&'static str),
+    /// "Customer" or "no customer", received so many days ago.
+    Word {
+        customer: bool,
+        days_ago: i16,
+    },
+    Notice {
+        days_ago: i16,
+    },
+    Withdrawn,
+    /// The last fact is delivered once more.
+    Again,
+}
+
+const ACTIONS: &[Action] = &[
+    Action::NextTimer,
+    Action::Away { days: 3 },
+    Action::Away { days: 45 },
+    Action::Registered,
+    Action::Connected("a.example"),
+    Action::Connected("b.example"),
+    Action::Gone("a.example"),
+    Action::Gone("b.example"),
+    Action::Word { customer: true, days_ago: 0 },
+    Action::Word { customer: false, days_ago: 0 },
+    Action::Word { customer: false, days_ago: 20 },
+    Action::Notice { days_ago: 0 },
+    Action::Withdrawn,
+    Action::Again,
+];
+
+static ORDER: LazyLock<Order> = LazyLock::new(|| {
+    serde_json::from_str(
+        r#"{ "partner": "Acme IT", "customer_name": "Customer Ltd", "business_id": null, "billing_address": null,
+             "vat_id": null, "bill_to": "customer", "contacts": [], "domains": ["a.example", "b.example"],
+             "servers": [], "hosted": true, "test_mailbox": "postmaster", "mailboxes": 5, "kind": "trial",
+             "price": "120.00 EUR", "sales_rep": null, "invoicing_group": null, "language": "en" }"#,
+    )
+    .unwrap()
+});
+
+fn calendar(on_no_decision: OnNoDecision) -> &'static Calendar {
+    static ALL: LazyLock<[Calendar; 3]> = LazyLock::new(|| {
+        [OnNoDecision::Invoice, OnNoDecision::Escalate, OnNoDecision::Release].map(|on_no_decision| {
+            Calendar::from_config(&CommerceConfig { on_no_decision, ..CommerceConfig::default() }).unwrap()
+        })
+    });
+    match on_no_decision {
+        OnNoDecision::Invoice => &ALL[0],
+        OnNoDecision::Escalate => &ALL[1],
+        OnNoDecision::Release => &ALL[2],
+    }
+}
+
+impl Walk {
+    fn calendar(&self) -> &'static Calendar {
+        calendar(self.on_no_decision)
+    }
+
+    fn terms(&self) -> Terms<'static> {
+        Terms { customer_id: "c1", order_id: "o1", order: &ORDER, calendar: self.calendar() }
+    }
+
+    fn start(&self) -> World {
+        let now = "2026-01-20T09:00:00Z".parse().unwrap();
+        let (sub, decision) = open(self.kind, None, 2, now);
+        let sub = evolve(&sub, &decision, now);
+        World { now, sub, entries: Vec::new(), words: 0, last: None, broken: None }
+    }
+
+    fn fact(&self, world: &mut World, action: Action) -> Option<Fact> {
+        let ago = |now: Timestamp, days: i16| now - SignedDuration::from_hours(24 * i64::from(days));
+        let by = || "desk".to_owned();
+        let at = world.now;
+        Some(match action {
+            Action::NextTimer => {
+                let (_, due) = *timers(&world.sub, self.calendar(), world.now).first()?;
+                world.now = due;
+                Fact::Due
+            }
+            Action::Away { days } => {
+                world.now += SignedDuration::from_hours(24 * i64::from(days));
+                Fact::Due
+            }
+            Action::Registered => Fact::Registered { by: by() },
+            Action::Connected(domain) => Fact::DomainConnected { domain: domain.to_owned(), at },
+            Action::Gone(domain) => Fact::DomainReleased { domain: domain.to_owned(), at },
+            Action::Word { .. } | Action::Notice { .. } | Action::Withdrawn if world.words >= self.words => {
+                return None;
+            }
+            Action::Word { customer, days_ago } => {
+                world.words += 1;
+                let evidence = format!("mail {}", world.words);
+                Fact::Decided { customer, group: None, by: by(), received: ago(at, days_ago), evidence }
+            }
+            Action::Notice { days_ago } => {
+                world.words += 1;
+                let evidence = format!("mail {}", world.words);
+                Fact::NoticeGiven { by: by(), received: ago(at, days_ago), evidence }
+            }
+            Action::Withdrawn => {
+                world.words += 1;
+                Fact::NoticeWithdrawn { by: by(), received: at, evidence: format!("mail {}", world.words) }
+            }
+            Action::Again => world.last.clone()?,
+        })
+    }
+
+    fn step(&self, before: &World, action: Action) -> Option<World> {
+        let mut world = before.clone();
+        let fact = self.fact(&mut world, action)?;
+        let terms = self.terms();
+        let decision = (self.decide)(&before.sub, &terms, &fact, world.now);
+        world.sub = evolve(&before.sub, &decision, world.now);
+        world.entries.extend(decision.effects.iter().filter_map(|e| match e {
+            Effect::Ledger { entry } => Some(entry.clone()),
+            _ => None,
+        }));
+        world.broken = self.broken(before, &world, &fact, &decision);
+        world.last = Some(fact);
+        Some(world)
+    }
+
+    /// What one step must not do.
+    fn broken(&self, before: &World, after: &World, fact: &Fact, decision: &Decision) -> Option<&'static str> {
+        let mut from = before.sub.phase;
+        for event in &decision.events {
+            if let Event::PhaseEntered { phase, .. } = event {
+                if !table().iter().any(|r| r.from == from.as_str() && r.to == phase.as_str()) {
+                    return Some("a change of phase that the table does not have");
+                }
+                from = *phase;
+            }
+        }
+        let notices: Vec<Notice> = decision
+            .effects
+            .iter()
+            .filter_map(|e| if let Effect::Notify { notice } = e { Some(*notice) } else { None })
+            .collect();
+        if notices.iter().collect::<BTreeSet<_>>().len() != notices.len() {
+            return Some("a notice twice in one decision");
+        }
+        if !notices.is_empty() && decision.events.is_empty() {
+            return Some("a notice without a transition");
+        }
+        let again = (self.decide)(&after.sub, &self.terms(), fact, after.now);
+        if !again.events.is_empty() || !again.effects.is_empty() {
+            return Some("the same fact once more has an effect");
+        }
+        if timers(&after.sub, self.calendar(), after.now).iter().any(|(_, at)| *at <= after.now) {
+            return Some("a timer that is due at once for ever");
+        }
+        None
+    }
+}
+
+impl World {
+    fn ledger(&self) -> Vec<StoredEntry> {
+        let mut head = Head::EMPTY;
+        head.append(Timestamp::UNIX_EPOCH, self.entries.clone())
+    }
+}
+
+fn no_charged_day_before_the_trials_end(walk: &Walk, world: &World) -> bool {
+    let (OrderKind::Trial, Some(dates)) = (walk.kind, &world.sub.dates) else { return true };
+    let entries = world.ledger();
+    let in_force = fold::active(&entries, u64::MAX);
+    fold::spans(&in_force).iter().all(|s| s.from >= dates.trial_end)
+}
+
+fn charged_as_the_phase_says(walk: &Walk, world: &World) -> bool {
+    let entries = world.ledger();
+    let today = walk.calendar().day_of(world.now);
+    let charged = |day| fold::state(&entries, day, u64::MAX).charged;
+    let later = today.saturating_add(40.days()).max(world.sub.charged_from.unwrap_or(today));
+    match world.sub.phase {
+        Phase::Active => charged(later),
+        Phase::Notice => world.sub.notice_ends.is_some_and(|e| {
+            let eve = e.saturating_sub(1.day());
+            charged(eve) == (world.sub.charged_from.is_some_and(|b| b <= eve))
+        }),
+        Phase::Ended => !charged(later),
+        Phase::Requested
+        | Phase::Onboarding
+        | Phase::Trial
+        | Phase::Negotiation
+        | Phase::Declined
+        | Phase::Cancelled => !charged(today) && !charged(later),
+    }
+}
+
+fn silence_is_charged_only_after_a_weeks_warning(walk: &Walk, world: &World) -> bool {
+    let silent = walk.kind == OrderKind::Trial && world.sub.phase == Phase::Active && world.sub.decided.is_none();
+    let week_later = |t| walk.calendar().start_of(walk.calendar().day_of(t).saturating_add(7.days()));
+    !silent || world.sub.warned_at.is_some_and(|t| world.sub.phase_since >= week_later(t))
+}
+
+fn somebody_or_something_is_waited_for(walk: &Walk, world: &World) -> bool {
+    world.sub.phase.is_final()
+        || !timers(&world.sub, walk.calendar(), world.now).is_empty()
+        || !waiting_for(&world.sub, walk.calendar()).is_empty()
+}
+
+fn no_reminder_twice(_: &Walk, world: &World) -> bool {
+    let keys: BTreeSet<_> = world.sub.reminded.iter().collect();
+    keys.len() == world.sub.reminded.len()
+}
+
+fn every_step_keeps_the_rules(_: &Walk, world: &World) -> bool {
+    world.broken.is_none()
+}
+
+type Rule = (&'static str, fn(&Walk, &World) -> bool);
+
+const RULES: &[Rule] = &[
+    ("no charged day before the trial's end", no_charged_day_before_the_trials_end),
+    ("charged as the phase says", charged_as_the_phase_says),
+    ("silence is charged only after a week's warning", silence_is_charged_only_after_a_weeks_warning),
+    ("somebody or something is waited for", somebody_or_something_is_waited_for),
+    ("no reminder twice", no_reminder_twice),
+    ("every step keeps the rules", every_step_keeps_the_rules),
+];
+
+impl Model for Walk {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![self.start()]
+    }
+
+    fn actions(&self, _: &World, actions: &mut Vec<Action>) {
+        actions.extend(ACTIONS);
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        self.step(world, action)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        RULES.iter().map(|(name, holds)| Property::always(name, *holds)).collect()
+    }
+}
+
+const ALL: [(OrderKind, OnNoDecision); 4] = [
+    (OrderKind::Trial, OnNoDecision::Invoice),
+    (OrderKind::Trial, OnNoDecision::Escalate),
+    (OrderKind::Trial, OnNoDecision::Release),
+    (OrderKind::Paid, OnNoDecision::Invoice),
+];
+
+#[test]
+fn every_short_history_keeps_the_rules() {
+    for (which, depth) in ALL.into_iter().zip([6, 5, 5, 5]) {
+        let checked = Walk::of(which).checker().target_max_depth(depth).spawn_bfs().join();
+        checked.assert_properties();
+        assert!(checked.unique_state_count() > 1_000, "only {} states", checked.unique_state_count());
+    }
+}
+
+#[test]
+fn every_row_of_the_table_can_happen() {
+    let mut seen = BTreeSet::new();
+    for (which, depth) in [(ALL[0], 5), (ALL[3], 2)] {
+        let walk = Walk::of(which);
+        let mut level = HashSet::from([walk.start()]);
+        for _ in 0..depth {
+            let mut next = HashSet::new();
+            for before in &level {
+                for after in ACTIONS.iter().filter_map(|action| walk.step(before, *action)) {
+                    // A step may pass through a phase; what it enters directly is enough here.
+                    seen.insert((before.sub.phase.as_str(), after.sub.phase.as_str()));
+                    next.insert(after);
+                }
+            }
+            level = next;
+        }
+    }
+    let never: Vec<_> =
+        table().iter().filter(|r| r.from != "-" && !seen.contains(&(r.from, r.to))).map(|r| (r.from, r.to)).collect();
+    assert!(never.is_empty(), "rows that never happen: {never:?}");
+}
+
+/// Charges from the connection on, as if there were no trial.
+fn charges_the_trial(s: &Subscription, terms: &Terms<'_>, fact: &Fact, now: Timestamp) -> Decision {
+    let mut decision = decide(s, terms, fact, now);
+    let day = terms.calendar.day_of(now);
+    for effect in &mut decision.effects {
+        if let Effect::Ledger { entry } = effect
+            && entry.kind == EntryKind::Activated
+        {
+            entry.valid_from = day;
+        }
+    }
+    decision
+}
+
+/// Forgets which reminders it has sent.
+fn forgets_reminders(s: &Subscription, terms: &Terms<'_>, fact: &Fact, now: Timestamp) -> Decision {
+    let mut decision = decide(s, terms, fact, now);
+    decision.events.retain(|e| !matches!(e, Event::Reminded { .. }));
+    decision
+}
+
+/// Charges for silence without having warned.
+fn never_warns(s: &Subscription, terms: &Terms<'_>, fact: &Fact, now: Timestamp) -> Decision {
+    let warned = Subscription { warned_at: Some(Timestamp::UNIX_EPOCH), ..s.clone() };
+    decide(&warned, terms, fact, now)
+}
+
+/// Keeps charging after the end of the notice.
+fn never_stops(s: &Subscription, terms: &Terms<'_>, fact: &Fact, now: Timestamp) -> Decision {
+    let mut decision = decide(s, terms, fact, now);
+    decision.effects.retain(|e| match e {
+        Effect::Ledger { entry } => !matches!(entry.kind, EntryKind::Deactivated | EntryKind::NoticeGiven { .. }),
+        _ => true,
+    });
+    decision
+}
+
+#[test]
+fn a_bad_machine_is_caught() {
+    let bad: [(Decide, &'static str); 4] = [
+        (charges_the_trial, "no charged day before the trial's end"),
+        (forgets_reminders, "every step keeps the rules"),
+        (never_warns, "silence is charged only after a week's warning"),
+        (never_stops, "charged as the phase says"),
+    ];
+    for (decide, rule) in bad {
+        let walk = Walk { decide, ..Walk::of(ALL[0]) };
+        let caught = HasDiscoveries::AnyOf(BTreeSet::from([rule]));
+        let checked = walk.checker().target_max_depth(6).finish_when(caught).spawn_bfs().join();
+        assert!(checked.discovery(rule).is_some(), "not caught: {rule}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    #[test]
+    fn long_histories_keep_the_rules(which in 0..4_usize, picks in proptest::collection::vec(0..ACTIONS.len(), 1..60)) {
+        let walk = Walk { words: u8::MAX, ..Walk::of(ALL[which]) };
+        let mut world = walk.start();
+        for pick in picks {
+            let Some(next) = walk.step(&world, ACTIONS[pick]) else { continue };
+            for (name, holds) in RULES {
+                prop_assert!(holds(&walk, &next), "{name}: {:?} after {:?}: {:?}", next.broken, ACTIONS[pick], next.sub);
+            }
+            world = next;
+        }
+    }
+}

@@ -20,9 +20,23 @@ const REQUEST: Duration = Duration::from_secs(30);
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                    frame-ancestors 'none'";
 
+/// The places of requests that are handled at the same time.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Turns {
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), patience: TURN }
+    }
+}
+
 /// Runs one request within its bounds.
-pub async fn bounds(State(turns): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    let Ok(Ok(_turn)) = tokio::time::timeout(TURN, turns.acquire()).await else {
+pub async fn bounds(State(turns): State<Turns>, request: Request, next: Next) -> Response {
+    let Ok(Ok(_turn)) = tokio::time::timeout(turns.patience, turns.places.acquire()).await else {
         return Problem::new(Kind::Busy, "Try again in a moment.").into_response();
     };
     match tokio::time::timeout(REQUEST, next.run(request)).await {
@@ -46,4 +60,27 @@ pub async fn headers(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn too_many_requests_at_once_are_sent_away() {
+        let turns = Turns { places: Arc::new(Semaphore::new(1)), patience: Duration::from_millis(5) };
+        let router: Router = Router::new()
+            .route("/", get(|| async { "ok" }))
+            .layer(middleware::from_fn_with_state(turns.clone(), bounds));
+        let held = turns.places.clone().acquire_owned().await.unwrap();
+        let refused = router.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!((refused.status().as_u16(), refused.headers()[header::RETRY_AFTER].as_bytes()), (503, &b"2"[..]));
+        drop(held);
+        assert_eq!(router.oneshot(Request::new(Body::empty())).await.unwrap().status(), 200);
+    }
 }

@@ -46,7 +46,7 @@ pub struct HttpState {
 /// Everything under one router, ready to be served.
 pub fn router(parts: HttpParts) -> Router {
     let HttpParts { store, desk, clock, config } = parts;
-    let turns = Arc::new(Semaphore::new(config.http.max_concurrent.max(1)));
+    let turns = guard::Turns::new(config.http.max_concurrent.max(1));
     let body_limit = DefaultBodyLimit::max(config.http.max_body_bytes);
     let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
     let state = HttpState { store, desk, accounts, clock, config, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
@@ -60,3 +60,6 @@ pub fn router(parts: HttpParts) -> Router {
     // Whether the process lives must be answered even when it is busy.
     bounded.merge(api::health_routes()).layer(middleware::from_fn(guard::headers)).with_state(state)
 }
+
+#[cfg(test)]
+mod tests;

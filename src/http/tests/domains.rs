@@ -1,0 +1,149 @@
+//! The answer that partners rely on.
+
+use axum::body::Body;
+use axum::http::{Method, header};
+use fencepost_checks::{Actor, Code, Finding, Severity};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{TestApp, findings, order, request, without_ids};
+use crate::store::Role;
+
+fn partial(at: jiff::Timestamp) -> Finding {
+    Finding {
+        code: Code::FwPartial,
+        severity: Severity::Blocking,
+        subject: "mail.customer.example:25".to_owned(),
+        detail: "192.0.2.10 reaches it, 192.0.2.11 does not.".to_owned(),
+        remedy: "Allow 192.0.2.11 to port 25.".to_owned(),
+        who: Actor::Customer,
+        vantages: vec!["egress-192.0.2.11".to_owned()],
+        observed_at: at,
+    }
+}
+
+#[tokio::test]
+async fn a_new_order_waits() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let token = app.token(Role::Partner, Some("acme")).await;
+    let status = app.get(&token, "/v1/domains/EXAMPLE.com./status").await;
+    insta::assert_snapshot!("status_ordered", without_ids(&status.pretty()));
+    assert_eq!(status.header(header::CACHE_CONTROL), "no-store");
+    let change = app.get(&token, "/v1/domains/example.com/mx-change").await;
+    insta::assert_snapshot!("mx_change_not_permitted", without_ids(&change.pretty()));
+}
+
+#[tokio::test]
+async fn a_permit_is_shown_and_ends_by_itself() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let token = app.token(Role::Partner, Some("acme")).await;
+    insta::assert_snapshot!(
+        "status_ready",
+        without_ids(&app.get(&token, "/v1/domains/example.com/status").await.pretty())
+    );
+    let change = app.get(&token, "/v1/domains/example.com/mx-change").await;
+    insta::assert_snapshot!("mx_change_permitted", without_ids(&change.pretty()));
+    app.advance(SignedDuration::from_hours(6));
+    let change = app.get(&token, "/v1/domains/example.com/mx-change").await;
+    assert_eq!(change.status, 409, "{}", change.text);
+    let status = app.get(&token, "/v1/domains/example.com/status").await.json();
+    assert_eq!((&status["mx_change_permitted"], &status["permit"]), (&json!(false), &Value::Null));
+}
+
+#[tokio::test]
+async fn findings_are_shown_gravest_first() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let now = app.now();
+    let info = Finding { severity: Severity::Info, code: Code::SmtpOk, ..partial(now) };
+    app.facts("example.com", &[], vec![findings(&[info, partial(now)], now)]).await;
+    let token = app.token(Role::Viewer, None).await;
+    let status = app.get(&token, "/v1/domains/example.com/status").await.json();
+    let codes: Vec<&str> = status["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["FW_PARTIAL", "SMTP_OK"]);
+}
+
+#[tokio::test]
+async fn lists_are_read_in_pages() {
+    let app = TestApp::new();
+    for number in 0..5 {
+        app.ordered("acme", &format!("d{number}.example")).await;
+    }
+    let token = app.token(Role::Desk, None).await;
+    let mut seen = Vec::new();
+    let mut path = "/v1/domains?limit=2".to_owned();
+    for _ in 0..4 {
+        let page = app.get(&token, &path).await.json();
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 2);
+        seen.extend(items.iter().map(|item| item["domain"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/domains?limit=2&after={next}");
+    }
+    seen.sort();
+    assert_eq!(seen, ["d0.example", "d1.example", "d2.example", "d3.example", "d4.example"]);
+    let filtered = app.get(&token, "/v1/domains?prefix=D3&phase=ordered").await.json();
+    assert_eq!(filtered["items"].as_array().unwrap().len(), 1);
+    for bad in ["limit=0", "limit=501", "limit=x", "phase=odd", "colour=blue"] {
+        assert_eq!(app.get(&token, &format!("/v1/domains?{bad}")).await.status, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn events_go_on_where_the_last_page_ended() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let token = app.token(Role::Desk, None).await;
+    let all = app.get(&token, "/v1/domains/example.com/events").await.json();
+    let all = all["items"].as_array().unwrap();
+    assert!(all.len() > 3, "{all:?}");
+    let first = app.get(&token, "/v1/domains/example.com/events?limit=2").await.json();
+    let rest = format!("/v1/domains/example.com/events?after={}", first["next"].as_str().unwrap());
+    let rest = app.get(&token, &rest).await.json();
+    let both = [first["items"].as_array().unwrap().clone(), rest["items"].as_array().unwrap().clone()].concat();
+    assert_eq!(&both, all);
+}
+
+#[tokio::test]
+async fn a_stream_gives_the_same_events() {
+    use futures_util::StreamExt;
+    use tower::ServiceExt;
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let token = app.token(Role::Desk, None).await;
+    let page = app.get(&token, "/v1/domains/example.com/events?after=1").await.json();
+    let mut request = request(Method::GET, &token, "/v1/domains/example.com/events", Body::empty());
+    request.headers_mut().insert(header::ACCEPT, "text/event-stream".parse().unwrap());
+    request.headers_mut().insert("last-event-id", "1".parse().unwrap());
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut body = response.into_body().into_data_stream();
+    let piece = body.next().await.unwrap().unwrap();
+    let piece = String::from_utf8(piece.to_vec()).unwrap();
+    let data = piece.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), page["items"][0]);
+    assert!(piece.contains("id: 2"), "{piece}");
+}
+
+#[tokio::test]
+async fn requests_about_a_domain_reach_the_lifecycle() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    assert_eq!(app.post(&partner, "/v1/domains/example.com/recheck", &json!({})).await.status, 200);
+    let bad = app.post(&desk, "/v1/domains/example.com/cancel", &json!({ "reason": "a\nb" })).await;
+    assert_eq!((bad.status.as_u16(), &bad.json()["errors"][0]["field"]), (422, &json!("reason")));
+    let bad = app.post(&desk, "/v1/domains/example.com/accept-mx", &json!({ "names": ["b d"], "reason": "r" })).await;
+    assert_eq!((bad.status.as_u16(), &bad.json()["errors"][0]["field"]), (422, &json!("names[0]")));
+    let cancelled = app.post(&desk, "/v1/domains/example.com/cancel", &json!({ "reason": "typed wrongly" })).await;
+    assert_eq!(cancelled.json(), json!({ "phase": "cancelled", "changed": true }));
+    // The domain can be ordered anew.
+    let again = app.post(&desk, "/v1/orders", &order("acme", "example.com")).await;
+    assert_eq!(again.status, 201, "{}", again.text);
+}

@@ -1,0 +1,134 @@
+//! The pages: who may read them, and that nothing in them can act.
+
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use fencepost_checks::{Actor, Code, Finding, Severity};
+use serde_json::json;
+
+use super::{Reply, TestApp, findings, observation, order, round};
+use crate::store::Role;
+
+const HOSTILE: &str = "<script>alert(1)</script>\"'&";
+
+async fn page(app: &TestApp, path: &str, cookie: &str, host: &str) -> Reply {
+    let mut request = Request::builder().uri(path).header(header::HOST, host);
+    if !cookie.is_empty() {
+        request = request.header(header::COOKIE, format!("a=b; fencepost_token={cookie}"));
+    }
+    app.send(request.body(Body::empty()).unwrap()).await
+}
+
+async fn sign_in(app: &TestApp, form: &str, site: &str) -> Reply {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/sign-in")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", site)
+        .body(Body::from(form.to_owned()))
+        .unwrap();
+    app.send(request).await
+}
+
+#[tokio::test]
+async fn hostile_text_is_shown_and_never_acts() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    let mut body = order("acme", "example.com");
+    body["customer_name"] = json!(HOSTILE);
+    assert_eq!(app.post(&desk, "/v1/orders", &body).await.status, 201);
+    let now = app.now();
+    let finding = Finding {
+        code: Code::SmtpNoBanner,
+        severity: Severity::Blocking,
+        subject: HOSTILE.to_owned(),
+        detail: HOSTILE.to_owned(),
+        remedy: HOSTILE.to_owned(),
+        who: Actor::Customer,
+        vantages: vec![HOSTILE.to_owned()],
+        observed_at: now,
+    };
+    let mx = observation("mx", &round("example.com", HOSTILE, now), now);
+    app.facts("example.com", &[], vec![findings(&[finding], now), mx]).await;
+    for path in ["/", "/domains/example.com"] {
+        let reply = page(&app, path, &desk, "fencepost.example").await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert!(!reply.text.contains("<script"), "{path}");
+        assert!(reply.text.contains("&#60;script&#62;"), "{path}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn nobody_reads_pages_without_a_token() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    for path in ["/", "/domains/example.com", "/domains/nowhere.example"] {
+        let reply = page(&app, path, "", "127.0.0.1:8080").await;
+        assert_eq!(reply.status, 303, "{path}");
+        assert!(reply.header(header::LOCATION).starts_with("/sign-in?next=%2F"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn signing_in_sets_a_cookie_that_scripts_and_other_sites_cannot_use() {
+    let app = TestApp::with(|config| config.http.public_url = "https://fencepost.example".to_owned());
+    app.ordered("acme", "example.com").await;
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    let reply = sign_in(&app, &format!("token={partner}&next=%2Fdomains%2Fexample.com"), "same-origin").await;
+    assert_eq!((reply.status.as_u16(), reply.header(header::LOCATION)), (303, "/domains/example.com"));
+    let cookie = reply.header(header::SET_COOKIE);
+    for attribute in ["HttpOnly", "SameSite=Strict", "Secure", "Path=/", "Max-Age="] {
+        assert!(cookie.contains(attribute), "{attribute} in {attribute}");
+    }
+    assert_eq!(page(&app, "/domains/example.com", &partner, "fencepost.example").await.status, 200);
+
+    let elsewhere = sign_in(&app, &format!("token={partner}&next=https://evil.example"), "same-origin").await;
+    assert_eq!(elsewhere.header(header::LOCATION), "/");
+    assert_eq!(sign_in(&app, &format!("token={partner}"), "cross-site").await.status, 403);
+    let wrong = sign_in(&app, "token=fp_wrong", "same-origin").await;
+    assert_eq!((wrong.status.as_u16(), wrong.header(header::SET_COOKIE)), (401, ""));
+}
+
+#[tokio::test]
+async fn a_partner_reads_its_own_pages_only() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let other = app.token(Role::Partner, Some("other")).await;
+    let theirs = page(&app, "/domains/example.com", &other, "h").await;
+    let nobodys = page(&app, "/domains/nowhere.example", &other, "h").await;
+    assert_eq!((theirs.status.as_u16(), &theirs.text), (404, &nobodys.text));
+    assert!(!page(&app, "/", &other, "h").await.text.contains("example.com"));
+}
+
+#[tokio::test]
+async fn open_pages_are_for_loopback_names_only() {
+    let app = TestApp::with(|config| config.http.open_pages_on_loopback = true);
+    app.ordered("acme", "example.com").await;
+    for host in ["127.0.0.1:8080", "localhost:8080", "localhost", "[::1]:8080"] {
+        assert_eq!(page(&app, "/", "", host).await.status, 200, "{host}");
+    }
+    // A page elsewhere whose name was pointed at this machine still sends its own name.
+    for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""] {
+        assert_eq!(page(&app, "/", "", host).await.status, 303, "{host}");
+    }
+    let elsewhere = TestApp::with(|config| {
+        config.http.open_pages_on_loopback = true;
+        config.http.listen = "0.0.0.0:8080".parse().unwrap();
+    });
+    assert_eq!(page(&elsewhere, "/", "", "127.0.0.1:8080").await.status, 303);
+    // Open pages read; the API still wants its token.
+    assert_eq!(app.get("", "/v1/domains").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_status_page_says_what_to_do() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let text = page(&app, "/domains/example.com", &desk, "h").await.text;
+    for words in ["Change the MX now.", "mx1.gateway.example.", "mail.old.example.", "Permit 1 issued", "hero go"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    let list = page(&app, "/", &desk, "h").await.text;
+    assert!(list.contains("change now") && list.contains("/domains/example.com"), "{list}");
+}

@@ -48,7 +48,7 @@ pub(super) async fn list(
         .iter()
         .map(|row| view::domain_line(row, &state.config.gateway, now, for_desk))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(Items { items, next: listing.next }).into_response())
+    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
 }
 
 pub(super) async fn status(State(state): State<HttpState>, identity: Identity, Path(domain): Path<String>) -> Answer {

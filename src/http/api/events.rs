@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::domains::name;
-use super::paging::{Items, Params, page};
+use super::paging::{Params, after_number, bounded, numbered};
 use super::{Answer, READERS};
 use crate::http::auth::Identity;
 use crate::http::problem::{Kind, Problem};
@@ -45,9 +45,9 @@ pub(super) async fn list(
 ) -> Answer {
     identity.require(READERS)?;
     let row = state.store.domain(&name(&domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
-    let page = page(query.after, query.limit)?;
+    let limit = bounded(query.limit)?;
     let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let after = seq(page.after.or(last_id))?;
+    let after = after_number(query.after.or(last_id).as_deref())?;
     if wants_stream(&headers) {
         let permit = state
             .streams
@@ -57,16 +57,9 @@ pub(super) async fn list(
         let events = follow(state.store.clone(), row.connection.id, after, permit);
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
     }
-    let rows = state.store.events(&row.connection.id, after, page.limit).await?;
-    let full = u32::try_from(rows.len()).is_ok_and(|count| count == page.limit);
-    let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    let rows = state.store.events(&row.connection.id, after, limit).await?;
     let items = rows.iter().map(view::event).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(Items { items, next }).into_response())
-}
-
-fn seq(after: Option<String>) -> Result<u64, Problem> {
-    let Some(text) = after else { return Ok(0) };
-    text.parse().map_err(|_| Problem::new(Kind::BadRequest, "`after` must be the number of an event."))
+    Ok(Json(numbered(items, rows.last().map(|row| row.seq), limit)).into_response())
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

@@ -48,5 +48,5 @@ pub(super) async fn parked(
         .into_iter()
         .map(|row| Parked { what: row.what, subject_id: row.subject_id, since: row.since, error: row.error })
         .collect();
-    Ok(Json(Items { items, next: listing.next }).into_response())
+    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
 }

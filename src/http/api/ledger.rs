@@ -6,10 +6,9 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
-use super::paging::{Items, Params, page};
+use super::paging::{Params, after_number, bounded, numbered};
 use crate::engine::AccountsError;
 use crate::http::auth::Identity;
-use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
 use crate::store::Role;
 
@@ -29,18 +28,10 @@ pub(super) async fn entries(
     Params(query): Params<EntryQuery>,
 ) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    let page = page(query.after, query.limit)?;
-    let after = match page.after {
-        None => 0,
-        Some(text) => {
-            text.parse().map_err(|_| Problem::new(Kind::BadRequest, "`after` must be the number of an entry."))?
-        }
-    };
-    let rows = state.store.entries(query.customer.as_deref(), after, page.limit).await?;
-    let full = u32::try_from(rows.len()).is_ok_and(|count| count == page.limit);
-    let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
-    let items = rows.into_iter().map(view::entry).collect();
-    Ok(Json(Items { items, next }).into_response())
+    let (after, limit) = (after_number(query.after.as_deref())?, bounded(query.limit)?);
+    let rows = state.store.entries(query.customer.as_deref(), after, limit).await?;
+    let last = rows.last().map(|row| row.seq);
+    Ok(Json(numbered(rows.into_iter().map(view::entry).collect(), last, limit)).into_response())
 }
 
 /// Whether the ledger is whole, and its head: write it down elsewhere, and rewriting shows.

@@ -19,7 +19,7 @@ use super::problem::{Kind, Problem};
 use crate::store::Role;
 
 pub(super) use domains::{name, phase_word};
-pub(super) use paging::page;
+pub(super) use paging::{cursor, page};
 
 /// Who may read customers and domains, each within its scope.
 pub(super) const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];

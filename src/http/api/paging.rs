@@ -3,6 +3,8 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,26 +13,61 @@ use crate::store::Page;
 
 const DEFAULT_LIMIT: u32 = 50;
 pub(super) const MAX_LIMIT: u32 = 500;
-const MAX_CURSOR: usize = 256;
+const MAX_CURSOR: usize = 1_024;
 
 /// A page of anything.
 #[derive(Debug, Serialize)]
 pub(super) struct Items<T> {
-    pub items: Vec<T>,
+    items: Vec<T>,
     /// Give it as `after` to go on; `null` at the end.
-    pub next: Option<String>,
+    next: Option<String>,
 }
 
-/// Checks the paging part of a query string.
+impl<T> Items<T> {
+    /// A page of a listing of the store.
+    pub(super) fn new(items: Vec<T>, next: Option<&str>) -> Self {
+        Self { items, next: next.map(cursor) }
+    }
+}
+
+/// Checks the paging part of a query string. The store's cursors may hold any character; outside they
+/// are base64url, so that they can be copied into an address.
 pub(in crate::http) fn page(after: Option<String>, limit: Option<u32>) -> Result<Page, Problem> {
+    let no_cursor = || Problem::new(Kind::BadRequest, "`after` is no cursor of this service.");
+    let after = match after.filter(|after| !after.is_empty()) {
+        None => None,
+        Some(after) if after.len() > MAX_CURSOR => return Err(no_cursor()),
+        Some(after) => {
+            let bytes = URL_SAFE_NO_PAD.decode(after).map_err(|_| no_cursor())?;
+            Some(String::from_utf8(bytes).map_err(|_| no_cursor())?)
+        }
+    };
+    Ok(Page { after, limit: bounded(limit)? })
+}
+
+/// A store's cursor as callers see it.
+pub(in crate::http) fn cursor(next: &str) -> String {
+    URL_SAFE_NO_PAD.encode(next)
+}
+
+/// The number after which a numbered listing goes on.
+pub(super) fn after_number(after: Option<&str>) -> Result<u64, Problem> {
+    let Some(text) = after.filter(|after| !after.is_empty()) else { return Ok(0) };
+    text.parse().map_err(|_| Problem::new(Kind::BadRequest, "`after` must be the number of the last item seen."))
+}
+
+pub(super) fn bounded(limit: Option<u32>) -> Result<u32, Problem> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if limit == 0 || limit > MAX_LIMIT {
         return Err(Problem::new(Kind::BadRequest, format!("`limit` must be 1 to {MAX_LIMIT}.")));
     }
-    if after.as_ref().is_some_and(|after| after.len() > MAX_CURSOR) {
-        return Err(Problem::new(Kind::BadRequest, "`after` is no cursor of this service."));
-    }
-    Ok(Page { after: after.filter(|after| !after.is_empty()), limit })
+    Ok(limit)
+}
+
+/// A page of numbered items: there may be more when it is full.
+pub(super) fn numbered<T>(items: Vec<T>, last: Option<u64>, limit: u32) -> Items<T> {
+    let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
+    Items { items, next: last.filter(|_| full).map(|last| last.to_string()) }
 }
 
 /// The common query of listings.

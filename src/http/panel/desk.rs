@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::words::{self, Times, When};
-use crate::http::api::{READERS, page, phase_word};
+use crate::http::api::{READERS, cursor, page, phase_word};
 use crate::http::view::DomainLine;
 use crate::http::{HttpState, view};
 use crate::lifecycle::connection::Phase;
@@ -100,8 +100,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(q
             continue;
         }
         let more = listing.next.map(|next| {
-            let after: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-            let after = if query.phase.is_some() { format!("&after={after}") } else { String::new() };
+            let after = if query.phase.is_some() { format!("&after={}", cursor(&next)) } else { String::new() };
             format!("/?phase={word}{after}")
         });
         sections.push(Section { word, title: words::phase(phase), about: words::phase_about(phase), rows, more });

@@ -13,7 +13,7 @@ use crate::http::api::{READERS, name};
 use crate::http::problem::Problem;
 use crate::http::view;
 use crate::lifecycle::connection::Phase;
-use crate::status::{DomainStatus, RecordLine, Waiting};
+use crate::status::{AnswerKind, DomainStatus, RecordLine, Waiting};
 use crate::store::{OutboxRow, Role};
 
 /// Newest events and notices on the page.
@@ -192,8 +192,11 @@ fn facts(status: &DomainStatus, times: &Times) -> Vec<(&'static str, When)> {
 }
 
 fn records(status: DomainStatus) -> Vec<Records> {
+    let go = status.mx_change_permitted || matches!(status.phase, Phase::Confirming | Phase::Connected);
+    let set =
+        if go || status.answer == AnswerKind::RollBack { "the MX as it shall be" } else { "not before the go-ahead" };
     let all = [
-        Records { title: "Set", note: "the MX as it shall be", tone: "set", lines: status.records_to_set },
+        Records { title: "Set", note: set, tone: "set", lines: status.records_to_set },
         Records { title: "Remove", note: "in the same change", tone: "remove", lines: status.records_to_remove },
         Records { title: "Published now", note: "as last seen", tone: "now", lines: status.current_mx },
         Records {

@@ -5,7 +5,7 @@ use axum::http::{Method, header};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{TestApp, request};
+use super::{TestApp, order, request};
 use crate::http::token::Token;
 use crate::store::Role;
 
@@ -106,9 +106,8 @@ async fn a_token_in_the_cookie_of_the_pages_is_none_for_the_api() {
 #[tokio::test]
 async fn histories_say_who_did_it() {
     let app = TestApp::new();
-    let customer = app.ordered("acme", "example.com").await;
     let desk = app.token(Role::Desk, None).await;
-    app.post(&desk, &format!("/v1/customers/{customer}/register"), &json!({})).await;
+    app.post(&desk, "/v1/orders", &order("acme", "example.com")).await;
     let events = app.get(&desk, "/v1/domains/example.com/events").await.json();
     let id = Token::parse(&desk).unwrap().id().to_owned();
     let causes: Vec<&str> = events["items"].as_array().unwrap().iter().map(|e| e["cause"].as_str().unwrap()).collect();

@@ -185,11 +185,8 @@ impl Prober {
         let host = self.dns.resolvers.host(&name).await;
         match host.error {
             None => Ok(host.addresses),
-            // A failing look-up says nothing about the customer's name.
-            Some(error) if matches!(error.as_str(), "nxdomain" | "no data") => Err(unresolvable(error)),
-            Some(error) => {
-                Err(ConnectOutcome::VantageFault { detail: format!("the look-up of {name} failed: {error}") })
-            }
+            // Servfail and time-outs stay recognisable: they do not mean that there is no address.
+            Some(error) => Err(unresolvable(error)),
         }
     }
 

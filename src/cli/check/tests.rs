@@ -1,6 +1,11 @@
 //! Whole checks against a laboratory, and what people and programs read of them.
 
+use std::net::Ipv4Addr;
+
+use fencepost_checks::{Code, Severity, Verdict};
+
 use super::*;
+use crate::demo::lab;
 
 #[test]
 fn servers_and_resolvers_are_read_strictly() {
@@ -15,4 +20,128 @@ fn servers_and_resolvers_are_read_strictly() {
     assert_eq!(resolver("9.9.9.9"), Ok("9.9.9.9:53".parse().unwrap()));
     assert_eq!(resolver("[::1]:5353"), Ok("[::1]:5353".parse().unwrap()));
     assert!(resolver("dns.example").is_err());
+}
+
+const DNS: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 3);
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 11);
+const MAIL: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 25);
+const EGRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 1);
+const OUTSIDER: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 2);
+
+/// One name server for everything, one resolver, one mail server.
+struct Lab {
+    config: Config,
+    port: u16,
+    mail: lab::MailServer,
+    _running: (lab::NameServer, lab::Resolver),
+}
+
+impl Lab {
+    async fn start(exchange: &str) -> Self {
+        let mut root = lab::Zone::new(".", &["ns.example."], 3600, 60).unwrap();
+        root.delegate("example.", 3600, &[("ns.example.", DNS)]).unwrap();
+        let mut tld = lab::Zone::new("example.", &["ns.example."], 3600, 60).unwrap();
+        tld.set_a("ns.example.", 3600, &[DNS]).unwrap();
+        tld.set_a("mx1.gateway.example.", 3600, &[Ipv4Addr::new(127, 0, 62, 24)]).unwrap();
+        tld.delegate("customer.example.", 3600, &[("ns.example.", DNS)]).unwrap();
+        let mut zone = lab::Zone::new("customer.example.", &["ns.example."], 3600, 60).unwrap();
+        zone.set_mx("customer.example.", 300, &[(10, exchange)]).unwrap();
+        zone.set_a("mail.customer.example.", 300, &[MAIL]).unwrap();
+        let clock: SharedClock = Arc::new(SystemClock);
+        // The same port everywhere, as in the world; another test may take one in between.
+        for _ in 0..50 {
+            let port = std::net::TcpListener::bind((DNS, 0)).unwrap().local_addr().unwrap().port();
+            let zones = Arc::new(lab::ZoneSet::new(vec![root.clone(), tld.clone(), zone.clone()]));
+            let dns = lab::NameServer::start(DNS.into(), port, zones).await;
+            let resolver = lab::Resolver::start((RESOLVER, port).into(), (DNS, port).into(), 0, clock.clone()).await;
+            let mail = lab::MailServer::new(
+                "mail.customer.example",
+                (MAIL, port).into(),
+                "customer.example",
+                None,
+                clock.clone(),
+            );
+            if let (Ok(dns), Ok(resolver), Ok(())) = (dns, resolver, mail.start()) {
+                return Self { config: config(port), port, mail, _running: (dns, resolver) };
+            }
+        }
+        panic!("no free port");
+    }
+
+    async fn check(&self) -> Report {
+        let prober = Prober::new(&self.config.probe, &self.config.gateway, Arc::new(SystemClock)).unwrap();
+        let servers = [server(&format!("mail.customer.example:{}", self.port)).unwrap()];
+        check(&"customer.example".parse().unwrap(), &servers, &self.config, &prober, &SystemClock).await
+    }
+}
+
+fn config(port: u16) -> Config {
+    let mut config = Config::default();
+    config.gateway.mx_hosts = vec![config::MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 }];
+    config.gateway.egress = vec![config::EgressAddress { address: EGRESS.into(), label: String::new(), local: true }];
+    config.probe.resolvers = vec![(RESOLVER, port).into()];
+    config.probe.roots = vec![(DNS, port).into()];
+    config.probe.dns_port = port;
+    config.probe.outsiders = vec![OUTSIDER.into()];
+    config.probe.pause_ms = 0;
+    config.probe.connect_timeout_ms = 300;
+    config.probe.allow_targets = vec!["127.0.62.0/24".to_owned()];
+    config
+}
+
+fn parts(report: &Report) -> Vec<(Part, Verdict)> {
+    report.parts.iter().map(|p| (p.part, p.verdict)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_domain_passes() {
+    let lab = Lab::start("mx1.gateway.example.").await;
+    let report = lab.check().await;
+    let all = [Part::Mx, Part::Smtp, Part::Firewall, Part::Lint].map(|part| (part, Verdict::Pass));
+    assert_eq!(parts(&report), all, "{:#?}", report.findings);
+    assert_eq!(report.exit(), Exit::Pass);
+    let text = table::render(&report, false, Some(110)).replace(&lab.port.to_string(), "10025");
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_mx_elsewhere_and_a_closed_firewall_fail() {
+    let lab = Lab::start("mail.customer.example.").await;
+    lab.mail.set_firewall(lab::Firewall::Block(vec![EGRESS])).unwrap();
+    let report = lab.check().await;
+    assert_eq!(
+        parts(&report),
+        [
+            (Part::Mx, Verdict::Fail),
+            (Part::Smtp, Verdict::Inconclusive),
+            (Part::Firewall, Verdict::Fail),
+            (Part::Lint, Verdict::Pass)
+        ]
+    );
+    assert_eq!((report.exit(), report.findings[0].severity), (Exit::Fail, Severity::Blocking));
+    assert!(report.findings.iter().any(|f| f.code == Code::FwInverted), "{:#?}", report.findings);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["verdict"], &json["mx_verdict"]), (&"fail".into(), &"foreign_only".into()));
+    assert_eq!(json["mx"][0]["exchange"], "mail.customer.example");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_gateway_the_mx_is_judged_for_soundness() {
+    let mut lab = Lab::start("mail.customer.example.").await;
+    lab.config.gateway = config::GatewayConfig::default();
+    let report = lab.check().await;
+    assert_eq!(parts(&report), [(Part::Mx, Verdict::Pass), (Part::Smtp, Verdict::Pass)], "{:#?}", report.findings);
+    assert!(!report.findings.iter().any(|f| f.code == Code::MxForeignOnly));
+    let coloured = table::render(&report, true, Some(100));
+    assert!(coloured.contains("\u{1b}["), "colours where they are asked for");
+    assert!(!table::render(&report, false, Some(100)).contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_address_is_not_visited_without_permission() {
+    let mut lab = Lab::start("mx1.gateway.example.").await;
+    lab.config.probe.allow_targets = vec![format!("{DNS}/32")];
+    let report = lab.check().await;
+    assert!(report.findings.iter().any(|f| f.code == Code::BlockedTarget), "{:#?}", report.findings);
+    assert_ne!(report.exit(), Exit::Pass);
 }

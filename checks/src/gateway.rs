@@ -19,8 +19,8 @@ pub struct GatewayContext {
 
 /// Judges the dialogues with the gateway's MX hosts.
 ///
-/// `Pass`: every address of every host that was asked accepts the domain, and none accepts a foreign
-/// one. A 4xx (the gateway still defers the domain) is `Inconclusive`: the gate does not pass, and
+/// `Pass`: every address of every host that could be asked accepts the domain, at least one of each
+/// host, and none accepts a foreign one. A 4xx (the gateway still defers the domain) is `Inconclusive`: the gate does not pass, and
 /// nothing is lost, because senders retry. A 5xx, a refused connection or an open relay is `Fail`.
 #[must_use]
 pub fn judge(dialogues: &[SmtpDialogue], context: &GatewayContext) -> Judgement {
@@ -70,8 +70,13 @@ fn of_host(host: &DomainName, dialogues: &[SmtpDialogue], context: &GatewayConte
         // acceptance in any of its dialogues is an acceptance.
         let accepted_elsewhere = v == Verdict::Inconclusive
             && of_this.iter().any(|o| o.peer == d.peer && accepts(o, context).0 == Verdict::Pass);
+        // An address that our side cannot use (no IPv6, say) proves nothing against the host.
+        let our_fault = matches!(d.connect, ConnectOutcome::VantageFault { .. })
+            && of_this.iter().any(|o| accepts(o, context).0 == Verdict::Pass);
         if !accepted_elsewhere {
-            verdict = verdict.max(v);
+            if !our_fault {
+                verdict = verdict.max(v);
+            }
             findings.extend(found);
         }
         if let Some(open) = open_relay(d) {

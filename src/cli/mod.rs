@@ -17,6 +17,7 @@ mod print;
 mod serve;
 mod status;
 mod token;
+mod notice;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +84,8 @@ pub enum Command {
     Config(config::Args),
     /// Ask a running server whether it is well
     Healthcheck(healthcheck::Args),
+    /// Look at the notices that are sent
+    Notice(notice::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -154,6 +157,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args, &cli.global).await,
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
+        Command::Notice(args) => notice::run(&args, &cli.global),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -1,17 +1,56 @@
 //! Outgoing notices: a [`Letter`] rendered from templates and handed to the next hop by SMTP.
 //! Implements the port [`Notifier`] that the engine owns. Whom to tell what, and when, is decided
 //! elsewhere; nothing here looks at a database or a clock.
+//!
+//! Letter → `view` (words, made harmless) → template → `document` (blocks) → text and HTML →
+//! `message` (headers) → `smarthost` (next hop).
+
+mod accepted;
+mod document;
+mod message;
+pub mod sample;
+mod smarthost;
+mod template;
+mod view;
+
+#[cfg(test)]
+mod delivery_tests;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
+use lettre::address::Envelope;
+use lettre::message::Mailbox;
+use lettre::{AsyncTransport, Message};
 
-use crate::config::NotifyConfig;
+use self::accepted::Accepted;
+use self::document::Document;
+use self::message::Sender;
+use self::smarthost::Transport;
+use self::view::View;
+use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision};
 use crate::engine::ports::{Letter, Notifier, NotifyError};
+use crate::order::Language;
+
+pub(crate) use self::smarthost::check_smarthost;
+pub use self::template::NAMES;
+
+/// One whole delivery to one recipient, connection included.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Sends notices through the configured smarthost.
 #[derive(Debug)]
 pub struct SmtpNotifier {
-    _config: NotifyConfig,
-    _public_url: String,
+    config: NotifyConfig,
+    public_url: String,
+    zone: TimeZone,
+    no_decision: OnNoDecision,
+    sender: Sender,
+    transport: Option<Transport>,
+    accepted: Accepted,
 }
 
 /// Why the notifier cannot be set up. The text names the configuration key and the way out.
@@ -19,24 +58,154 @@ pub struct SmtpNotifier {
 #[error("{0}")]
 pub struct NotifySetupError(pub(crate) String);
 
+/// A notice as people would see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
 impl SmtpNotifier {
-    /// `public_url` is how people reach the pages; status links in notices start with it.
+    /// `public_url` is how people reach the pages; status links in notices start with it. Times are
+    /// written in UTC unless [`Self::with_calendar`] says otherwise.
     ///
     /// # Errors
     /// [`NotifySetupError`] for a malformed address or next hop, or a password file that cannot be read.
     pub fn new(config: &NotifyConfig, public_url: &str) -> Result<Self, NotifySetupError> {
-        Ok(Self { _config: config.clone(), _public_url: public_url.to_owned() })
+        let mailbox = |key: &str, text: &str| {
+            text.parse::<Mailbox>().map_err(|_| NotifySetupError(format!("notify.{key}: `{text}` is no mail address")))
+        };
+        let sender = Sender {
+            from: mailbox("from", &config.from)?,
+            reply_to: mailbox("desk", &config.desk)?,
+            message_id_domain: config.message_id_domain.clone(),
+        };
+        let transport = if config.smarthost.is_empty() {
+            None
+        } else {
+            let made =
+                smarthost::connect(&config.smarthost, config.username.as_deref(), config.password_file.as_deref());
+            Some(made.map_err(NotifySetupError)?)
+        };
+        Ok(Self {
+            config: config.clone(),
+            public_url: public_url.to_owned(),
+            zone: TimeZone::UTC,
+            no_decision: OnNoDecision::Invoice,
+            sender,
+            transport,
+            accepted: Accepted::default(),
+        })
+    }
+
+    /// Writes times in the business time zone, and what happens without a decision as configured.
+    ///
+    /// # Errors
+    /// [`NotifySetupError`] when there is no such zone.
+    pub fn with_calendar(mut self, commerce: &CommerceConfig) -> Result<Self, NotifySetupError> {
+        let name = &commerce.time_zone;
+        self.no_decision = commerce.on_no_decision;
+        self.zone =
+            TimeZone::get(name).map_err(|error| NotifySetupError(format!("commerce.time_zone: `{name}`: {error}")))?;
+        Ok(self)
+    }
+
+    /// Subject, text and HTML of a letter, without sending it.
+    ///
+    /// # Errors
+    /// [`NotifyError::Permanent`] when there is no such notice.
+    pub fn render(&self, letter: &Letter) -> Result<Rendered, NotifyError> {
+        let (document, html) = self.compose(letter)?;
+        Ok(Rendered { text: document.text(), subject: document.subject, html })
+    }
+
+    fn compose(&self, letter: &Letter) -> Result<(Document, String), NotifyError> {
+        let view = View::new(letter, &self.config, &self.public_url, &self.zone, self.no_decision);
+        // Finnish texts have their folder waiting; until then everybody gets English.
+        let language = match letter.language {
+            Language::En | Language::Fi => "en",
+        };
+        let name = view::one_line(&letter.notice);
+        let unrenderable = |error: askama::Error| NotifyError::Permanent(format!("notice `{name}`: {error}"));
+        let rendered = template::render(&letter.notice, &view)
+            .ok_or_else(|| NotifyError::Permanent(format!("there is no notice `{name}`")))?
+            .map_err(unrenderable)?;
+        let document = Document::parse(&rendered);
+        let html = document.html(language, view.status_url.as_deref()).map_err(unrenderable)?;
+        Ok((document, html))
+    }
+
+    fn message(&self, letter: &Letter) -> Result<Message, NotifyError> {
+        let (document, html) = self.compose(letter)?;
+        message::build(letter, &document, html, &self.sender).map_err(NotifyError::Permanent)
+    }
+
+    /// One transaction for one recipient: an address that is refused keeps nobody else from reading.
+    async fn send(&self, transport: &Transport, to: &Mailbox, bytes: &[u8]) -> Result<String, NotifyError> {
+        let envelope = Envelope::new(Some(self.sender.from.email.clone()), vec![to.email.clone()])
+            .map_err(|error| NotifyError::Permanent(error.to_string()))?;
+        match tokio::time::timeout(DELIVERY_TIMEOUT, transport.send_raw(&envelope, bytes)).await {
+            Err(_) => Err(NotifyError::Transient(format!("no end after {} s", DELIVERY_TIMEOUT.as_secs()))),
+            Ok(Ok(response)) => {
+                let reply: Vec<&str> = response.message().collect();
+                Ok(view::one_line(&format!("{} {}", response.code(), reply.join(" "))))
+            }
+            Ok(Err(error)) => Err(classify(&error)),
+        }
     }
 }
 
 #[async_trait]
 impl Notifier for SmtpNotifier {
     async fn deliver(&self, letter: &Letter) -> Result<String, NotifyError> {
-        Err(NotifyError::Transient(format!("notice `{}`: sending is not built yet", letter.notice)))
+        let message = self.message(letter)?;
+        let recipients = message::recipients(letter).map_err(NotifyError::Permanent)?;
+        let Some(transport) = &self.transport else {
+            return Err(NotifyError::Transient("not sent: notify.smarthost is empty".to_owned()));
+        };
+        let id = message::message_id(&letter.dedupe_key, &self.sender);
+        let bytes = message.formatted();
+        let mut said = Vec::new();
+        let (mut taken, mut transient) = (0_usize, false);
+        for to in &recipients {
+            if let Some(reply) = self.accepted.reply(&id, &to.email) {
+                taken += 1;
+                said.push(format!("{}: {reply}", to.email));
+                continue;
+            }
+            match self.send(transport, to, &bytes).await {
+                Ok(reply) => {
+                    taken += 1;
+                    said.push(format!("{}: {reply}", to.email));
+                    self.accepted.remember(&id, &to.email, reply);
+                }
+                Err(NotifyError::Transient(why)) => {
+                    transient = true;
+                    said.push(format!("{}: {why}", to.email));
+                }
+                Err(NotifyError::Permanent(why)) => said.push(format!("{}: refused: {why}", to.email)),
+            }
+        }
+        let said = format!("{id} {}", said.join("; "));
+        match (taken, transient) {
+            (_, true) => Err(NotifyError::Transient(said)),
+            (0, false) => Err(NotifyError::Permanent(said)),
+            (_, false) => Ok(said),
+        }
     }
 }
 
-/// Whether a text names a next hop.
-pub(crate) fn check_smarthost(_text: &str) -> Result<(), String> {
-    Ok(())
+/// 5xx is for good, except where the log-in is meant: somebody will mend that.
+fn classify(error: &lettre::transport::smtp::Error) -> NotifyError {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    let text = view::one_line(&text);
+    let about_login =
+        error.status().is_some_and(|code| matches!(code.to_string().as_str(), "530" | "534" | "535" | "538"));
+    if error.is_permanent() && !about_login { NotifyError::Permanent(text) } else { NotifyError::Transient(text) }
 }

@@ -1,0 +1,153 @@
+//! A notice between its template and the wire. Templates are written as plain text with four kinds
+//! of blocks; from the same document come the text part (wrapped) and the HTML part (escaped), so
+//! that the two can never say different things.
+//!
+//! The first line is `Subject: …`. Then blocks, parted by blank lines: the head (`To do:`, `Who:`,
+//! `By:`, `Why:`), lists (`- `), code (four spaces, never wrapped), and paragraphs.
+
+use askama::Template;
+
+/// Columns of the text part (RFC 5322 §2.1.1 recommends at most 78 characters a line).
+const WIDTH: usize = 76;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Document {
+    pub(super) subject: String,
+    pub(super) blocks: Vec<Block>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Block {
+    /// What to do, who, by when, why.
+    Head(Vec<(String, String)>),
+    Paragraph(String),
+    List(Vec<String>),
+    Code(Vec<String>),
+}
+
+impl Document {
+    /// Reads what a template rendered.
+    pub(super) fn parse(rendered: &str) -> Self {
+        let rendered = rendered.trim_start();
+        let (first, rest) = rendered.split_once('\n').unwrap_or((rendered, ""));
+        let subject = first.strip_prefix("Subject:").unwrap_or(first).trim().to_owned();
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut fresh = true;
+        for line in rest.lines().map(str::trim_end) {
+            if line.is_empty() {
+                fresh = true;
+                continue;
+            }
+            add(&mut blocks, line, fresh);
+            fresh = false;
+        }
+        Self { subject, blocks }
+    }
+
+    /// The `text/plain` part.
+    pub(super) fn text(&self) -> String {
+        let mut parts = Vec::new();
+        for block in &self.blocks {
+            parts.push(match block {
+                Block::Head(rows) => {
+                    rows.iter().map(|(label, text)| wrap(&format!("{:<8}{text}", format!("{label}:")), 8)).collect()
+                }
+                Block::Paragraph(text) => wrap(text, 0),
+                Block::List(items) => items.iter().map(|item| wrap(&format!("- {item}"), 2)).collect(),
+                Block::Code(lines) => lines.iter().map(|line| format!("    {line}\n")).collect(),
+            });
+        }
+        parts.join("\n")
+    }
+
+    /// The `text/html` part. `link` is the one address that becomes a link.
+    pub(super) fn html(&self, language: &str, link: Option<&str>) -> askama::Result<String> {
+        Page { document: self, language, link }.render()
+    }
+}
+
+fn add(blocks: &mut Vec<Block>, line: &str, fresh: bool) {
+    if let Some(code) = line.strip_prefix("    ") {
+        match blocks.last_mut() {
+            Some(Block::Code(lines)) => lines.push(code.to_owned()),
+            _ => blocks.push(Block::Code(vec![code.to_owned()])),
+        }
+    } else if let Some(item) = line.strip_prefix("- ") {
+        // Items of a loop come with blank lines between them.
+        match blocks.last_mut() {
+            Some(Block::List(items)) => items.push(item.to_owned()),
+            _ => blocks.push(Block::List(vec![item.to_owned()])),
+        }
+    } else if let Some((label, text)) = head(line, blocks) {
+        match blocks.last_mut() {
+            Some(Block::Head(rows)) => rows.push((label.to_owned(), text.to_owned())),
+            _ => blocks.push(Block::Head(vec![(label.to_owned(), text.to_owned())])),
+        }
+    } else {
+        match blocks.last_mut() {
+            Some(Block::Paragraph(text)) if !fresh => {
+                text.push(' ');
+                text.push_str(line);
+            }
+            _ => blocks.push(Block::Paragraph(line.to_owned())),
+        }
+    }
+}
+
+/// The head comes first, and nowhere else.
+fn head<'a>(line: &'a str, blocks: &[Block]) -> Option<(&'a str, &'a str)> {
+    if !matches!(blocks, [] | [Block::Head(_)]) {
+        return None;
+    }
+    let (label, text) = line.split_once(": ")?;
+    matches!(label, "To do" | "Who" | "By" | "Why").then(|| (label, text.trim()))
+}
+
+fn wrap(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    // What precedes the text is kept as it is.
+    let start = if indent > 0 { text.char_indices().nth(indent).map_or(text.len(), |(at, _)| at) } else { 0 };
+    out.push_str(&text[..start]);
+    column += indent.min(text.chars().count());
+    let mut first = true;
+    for word in text[start..].split_whitespace() {
+        let length = word.chars().count();
+        if !first && column + 1 + length > WIDTH {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if !first {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+        first = false;
+    }
+    out.push('\n');
+    out
+}
+
+#[derive(Template)]
+#[template(path = "notices/letter.html")]
+struct Page<'a> {
+    document: &'a Document,
+    language: &'a str,
+    link: Option<&'a str>,
+}
+
+/// A stretch of a paragraph.
+enum Piece<'a> {
+    Text(&'a str),
+    Link(&'a str),
+}
+
+impl Page<'_> {
+    fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t>> {
+        match self.link.and_then(|link| text.split_once(link).map(|(before, after)| (before, link, after))) {
+            Some((before, link, after)) => vec![Piece::Text(before), Piece::Link(link), Piece::Text(after)],
+            None => vec![Piece::Text(text)],
+        }
+    }
+}

@@ -1,0 +1,236 @@
+use lettre::message::Mailbox;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::NotifyConfig;
+
+fn notifier() -> SmtpNotifier {
+    SmtpNotifier::new(&NotifyConfig::default(), "https://onboarding.gateway.example/")
+        .unwrap()
+        .with_calendar(&CommerceConfig::default())
+        .unwrap()
+}
+
+fn letter(notice: &str) -> Letter {
+    sample::letter(notice).unwrap()
+}
+
+/// The message as it goes over the wire.
+fn wire(letter: &Letter) -> String {
+    String::from_utf8(notifier().message(letter).unwrap().formatted()).unwrap()
+}
+
+fn headers(wire: &str) -> &str {
+    wire.split_once("\r\n\r\n").unwrap().0
+}
+
+#[test]
+fn what_every_notice_says() {
+    for name in NAMES {
+        let rendered = notifier().render(&letter(name)).unwrap();
+        insta::assert_snapshot!(*name, format!("Subject: {}\n\n{}", rendered.subject, rendered.text));
+    }
+}
+
+#[test]
+fn every_notice_begins_with_what_to_do_who_by_when_and_why() {
+    for name in NAMES {
+        let text = notifier().render(&letter(name)).unwrap().text;
+        let lines: Vec<&str> = text.lines().collect();
+        let at = |label: &str| lines.iter().position(|line| line.starts_with(label));
+        let places = [at("To do:"), at("Who:"), at("By:"), at("Why:")];
+        assert_eq!(places[0], Some(0), "{name}");
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{name}: {places:?}");
+        assert!(!text.contains("{{") && !text.contains("\n\n\n"), "{name}");
+        assert!(text.lines().all(|line| line.chars().count() <= 78 || line.starts_with("    ")), "{name}");
+    }
+}
+
+#[test]
+fn the_lifecycle_names_no_notice_without_a_template() {
+    use crate::lifecycle::{connection, subscription};
+    // Exhaustive on purpose: a new variant does not compile until it is listed here.
+    let connection = |notice| match notice {
+        connection::Notice::OrderReceived
+        | connection::Notice::FirewallInstructions
+        | connection::Notice::MxChangeMayBeRelayed
+        | connection::Notice::PermissionWithdrawn
+        | connection::Notice::MxChangeSeen
+        | connection::Notice::EarlyCutoverAlarm
+        | connection::Notice::MayCloseOldPath
+        | connection::Notice::Connected
+        | connection::Notice::Overdue
+        | connection::Notice::Drift
+        | connection::Notice::Repaired
+        | connection::Notice::DeliveryFailing
+        | connection::Notice::MoveAway
+        | connection::Notice::Stop
+        | connection::Notice::Released => serde_json::to_value(notice).unwrap(),
+    };
+    let subscription = |notice| match notice {
+        subscription::Notice::TrialStarted
+        | subscription::Notice::TrialReminder
+        | subscription::Notice::TrialEnded
+        | subscription::Notice::DecisionNeeded
+        | subscription::Notice::WillBeInvoiced
+        | subscription::Notice::Invoiced
+        | subscription::Notice::ThankYou
+        | subscription::Notice::NoticeConfirmed => serde_json::to_value(notice).unwrap(),
+    };
+    let named: Vec<serde_json::Value> = NAMES.iter().map(|name| serde_json::json!(name)).collect();
+    // 15 + 8 templates, and each name parses as one of the two.
+    assert_eq!(named.len(), 23);
+    for name in named {
+        let known = serde_json::from_value(name.clone()).map(connection).is_ok_and(|back| back == name)
+            || serde_json::from_value(name.clone()).map(subscription).is_ok_and(|back| back == name);
+        assert!(known, "{name}");
+    }
+}
+
+#[test]
+fn a_letter_with_nothing_in_it_still_reads() {
+    for name in NAMES {
+        let mut bare = letter(name);
+        bare.egress.clear();
+        bare.servers.clear();
+        bare.commerce = None;
+        if let Some(status) = &mut bare.status {
+            status.permit = None;
+            status.window = None;
+            status.findings.clear();
+            status.waiting_for.clear();
+            status.records_to_set.clear();
+            status.records_to_remove.clear();
+            status.current_mx.clear();
+            status.previous_mx.clear();
+            status.fastest_change_after = None;
+            status.all_senders_switched_by = None;
+            status.old_path_needed_until = None;
+        }
+        let rendered = notifier().render(&bare).unwrap();
+        assert!(rendered.text.starts_with("To do:"), "{name}: {}", rendered.text);
+    }
+}
+
+#[test]
+fn the_html_part_says_the_same_and_is_escaped() {
+    let mut hostile = letter("permission_withdrawn");
+    hostile.partner = "<script>alert(1)</script> & Co".to_owned();
+    if let Some(status) = &mut hostile.status {
+        status.findings[0].detail = "banner \"><img src=x onerror=alert(1)>".to_owned();
+    }
+    let html = notifier().render(&hostile).unwrap().html;
+    assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
+    assert!(html.contains("&#60;script&#62;") && html.contains("&#38; Co"), "{html}");
+    insta::assert_snapshot!("html", notifier().render(&letter("mx_change_may_be_relayed")).unwrap().html);
+}
+
+#[test]
+fn html_tags_are_balanced() {
+    for name in NAMES {
+        let html = notifier().render(&letter(name)).unwrap().html;
+        let mut open: Vec<String> = Vec::new();
+        for tag in html.split('<').skip(1).map(|rest| rest.split_once('>').unwrap().0) {
+            let word = tag.split_whitespace().next().unwrap().to_owned();
+            if let Some(closed) = word.strip_prefix('/') {
+                assert_eq!(open.pop().as_deref(), Some(closed), "{name}");
+            } else if !matches!(word.as_str(), "!DOCTYPE" | "meta") {
+                open.push(word);
+            }
+        }
+        assert_eq!(open, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn the_headers_of_a_notice() {
+    let wire = wire(&letter("connected"));
+    insta::assert_snapshot!("headers", headers(&wire).replace("\r\n", "\n"));
+}
+
+#[test]
+fn a_repetition_is_the_same_message_and_another_notice_is_not() {
+    let first = letter("connected");
+    let id =
+        |letter: &Letter| headers(&wire(letter)).lines().find(|l| l.starts_with("Message-ID:")).unwrap().to_owned();
+    assert_eq!(wire(&first), wire(&first.clone()));
+    let mut other = first.clone();
+    other.dedupe_key.push('x');
+    assert_ne!(id(&first), id(&other));
+    let mut later = first.clone();
+    later.at += jiff::SignedDuration::from_hours(1);
+    assert_eq!(id(&first), id(&later));
+}
+
+#[test]
+fn an_unknown_notice_and_a_bad_address_are_permanent() {
+    assert!(
+        matches!(notifier().render(&letter("no_such")), Err(NotifyError::Permanent(why)) if why.contains("no_such"))
+    );
+    for to in [vec![], vec!["nobody"], vec!["a@b.example\r\nBcc: c@d.example"], vec!["a@b.example"; 51]] {
+        let mut bad = letter("connected");
+        bad.to = to.into_iter().map(str::to_owned).collect();
+        assert!(matches!(notifier().message(&bad), Err(NotifyError::Permanent(_))), "{:?}", bad.to);
+    }
+}
+
+#[test]
+fn what_cannot_work_is_told_at_the_start() {
+    let bad = |change: fn(&mut NotifyConfig)| {
+        let mut config = NotifyConfig::default();
+        change(&mut config);
+        SmtpNotifier::new(&config, "https://x.example").unwrap_err().to_string()
+    };
+    assert!(bad(|c| c.from = "nobody".into()).starts_with("notify.from"));
+    assert!(bad(|c| c.desk = String::new()).starts_with("notify.desk"));
+    assert!(bad(|c| c.smarthost = "mail.example".into()).starts_with("notify.smarthost"));
+    let password = bad(|c| {
+        c.smarthost = "smtps://mail.example".into();
+        c.username = Some("u".into());
+        c.password_file = Some("/does/not/exist".into());
+    });
+    assert!(password.starts_with("notify.password_file"), "{password}");
+}
+
+proptest! {
+    /// Whatever stands in names, reasons and keys: no header more, none less, one line each.
+    #[test]
+    fn nothing_gets_into_the_headers(text in "(\\PC|\r|\n|\r\n|\t|\0|:|<|>|Bcc: x@y.example){0,60}", index in 0..NAMES.len()) {
+        let notice = NAMES[index];
+        let plain = letter(notice);
+        let mut hostile = plain.clone();
+        hostile.customer_name.clone_from(&text);
+        hostile.partner.clone_from(&text);
+        hostile.dedupe_key.clone_from(&text);
+        if let Some(status) = &mut hostile.status {
+            status.reason.clone_from(&text);
+            status.connection_id.clone_from(&text);
+            status.findings[0].detail.clone_from(&text);
+            status.records_to_set[0].exchange.clone_from(&text);
+        }
+        if let Some(facts) = &mut hostile.commerce {
+            facts.domains[0].clone_from(&text);
+        }
+        let names = |letter: &Letter| -> Vec<String> {
+            headers(&wire(letter))
+                .split("\r\n")
+                .filter(|line| !line.starts_with([' ', '\t']))
+                .map(|line| line.split(':').next().unwrap().to_owned())
+                .collect()
+        };
+        prop_assert_eq!(names(&hostile), names(&plain));
+        let rendered = notifier().render(&hostile).unwrap();
+        prop_assert!(!rendered.subject.contains(['\r', '\n']));
+        prop_assert!(rendered.text.starts_with("To do:"));
+        let to: Vec<Mailbox> = message::recipients(&hostile).unwrap();
+        prop_assert_eq!(to.len(), 1);
+    }
+
+    /// A template's blocks survive any text within them.
+    #[test]
+    fn wrapping_loses_no_word(words in prop::collection::vec("[a-z]{1,90}", 0..40)) {
+        let document = Document::parse(&format!("Subject: x\n\n{}\n", words.join(" ")));
+        let text = document.text();
+        prop_assert_eq!(text.split_whitespace().collect::<Vec<_>>(), words);
+    }
+}

@@ -1,0 +1,195 @@
+//! What templates may show of a [`Letter`]: everything already as words, on one line, bounded and
+//! free of control characters, so that no input can reach a header or fake a line.
+
+use fencepost_checks::{Actor, Finding, Severity};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::config::{NotifyConfig, OnNoDecision};
+use crate::engine::ports::Letter;
+use crate::order::MailServer;
+use crate::status::{DomainStatus, RecordLine};
+
+/// Longer pieces of input are cut.
+const MAX_PIECE: usize = 600;
+/// More records, findings or servers than this are not listed.
+const MAX_LINES: usize = 50;
+
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) service: String,
+    pub(super) desk: String,
+    pub(super) partner: String,
+    pub(super) customer: String,
+    pub(super) domain: String,
+    pub(super) status_url: Option<String>,
+    pub(super) reason: String,
+    /// What happens when nobody decides.
+    pub(super) without_decision: &'static str,
+    pub(super) waiting: Vec<String>,
+    pub(super) waiting_who: String,
+    /// Blocking findings.
+    pub(super) findings: Vec<FindingView>,
+    pub(super) warnings: Vec<FindingView>,
+    pub(super) records_to_set: Vec<String>,
+    pub(super) records_to_remove: Vec<String>,
+    pub(super) current_mx: Vec<String>,
+    pub(super) previous_mx: Vec<String>,
+    pub(super) valid_until: Option<String>,
+    pub(super) fastest_change_after: Option<String>,
+    pub(super) switched_by: Option<String>,
+    pub(super) old_path_until: Option<String>,
+    pub(super) earliest_close: Option<String>,
+    pub(super) egress: Vec<String>,
+    pub(super) servers: Vec<String>,
+    pub(super) servers_inline: String,
+    pub(super) hosted: bool,
+    pub(super) domains: String,
+    pub(super) price: String,
+    pub(super) mailboxes: u32,
+    pub(super) group: Option<u8>,
+    pub(super) connected_on: Option<String>,
+    pub(super) trial_end: Option<String>,
+    pub(super) negotiation_end: Option<String>,
+    pub(super) charged_from: Option<String>,
+    pub(super) notice_ends: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct FindingView {
+    pub(super) code: &'static str,
+    pub(super) subject: String,
+    pub(super) detail: String,
+    pub(super) remedy: String,
+    pub(super) who: &'static str,
+}
+
+impl View {
+    pub(super) fn new(
+        letter: &Letter,
+        config: &NotifyConfig,
+        public_url: &str,
+        zone: &TimeZone,
+        no_decision: OnNoDecision,
+    ) -> Self {
+        let status = letter.status.as_ref();
+        let commerce = letter.commerce.as_ref();
+        let dates = commerce.and_then(|facts| facts.dates.as_ref());
+        let when = |instant: Option<Timestamp>| instant.map(|at| moment(at, zone));
+        let records = |pick: fn(&DomainStatus) -> &Vec<RecordLine>| {
+            status.map_or_else(Vec::new, |status| pick(status).iter().take(MAX_LINES).map(record).collect())
+        };
+        let findings = |severity| {
+            let all = status.map(|status| status.findings.as_slice()).unwrap_or_default();
+            all.iter().filter(|f| f.severity == severity).take(MAX_LINES).map(FindingView::new).collect()
+        };
+        let waiting = status.map(|status| status.waiting_for.as_slice()).unwrap_or_default();
+        let servers: Vec<String> = letter.servers.iter().take(MAX_LINES).map(server).collect();
+        Self {
+            service: one_line(&config.service_name),
+            desk: one_line(&config.desk),
+            partner: one_line(&letter.partner),
+            customer: one_line(&letter.customer_name),
+            domain: status.map(|status| status.domain.to_string()).unwrap_or_default(),
+            status_url: status.map(|status| status_url(public_url, status)),
+            reason: status
+                .map(|status| one_line(&status.reason))
+                .filter(|reason| !reason.is_empty())
+                .unwrap_or_else(|| "the status page tells the details".to_owned()),
+            without_decision: match no_decision {
+                OnNoDecision::Invoice => "the customer is invoiced from that day on",
+                OnNoDecision::Escalate => "the service desk decides",
+                OnNoDecision::Release => "the service ends on that day",
+            },
+            waiting: waiting
+                .iter()
+                .take(MAX_LINES)
+                .map(|w| format!("{}: {}", actor(w.who), one_line(&w.what)))
+                .collect(),
+            waiting_who: waiting.first().map_or("the service desk", |w| actor(w.who)).to_owned(),
+            findings: findings(Severity::Blocking),
+            warnings: findings(Severity::Warning),
+            records_to_set: records(|status| &status.records_to_set),
+            records_to_remove: records(|status| &status.records_to_remove),
+            current_mx: records(|status| &status.current_mx),
+            previous_mx: records(|status| &status.previous_mx),
+            valid_until: when(status.and_then(|status| status.permit.as_ref()).map(|permit| permit.valid_until)),
+            fastest_change_after: when(status.and_then(|status| status.fastest_change_after)),
+            switched_by: when(status.and_then(|status| status.all_senders_switched_by)),
+            old_path_until: when(status.and_then(|status| status.old_path_needed_until)),
+            earliest_close: when(status.and_then(|status| status.window.as_ref()).and_then(|w| w.earliest_close)),
+            egress: letter.egress.iter().take(MAX_LINES).map(ToString::to_string).collect(),
+            servers_inline: servers.join(", "),
+            servers,
+            hosted: letter.hosted,
+            domains: commerce.map(|facts| one_line(&facts.domains.join(", "))).unwrap_or_default(),
+            price: commerce.map(|facts| facts.price.to_string()).unwrap_or_default(),
+            mailboxes: commerce.map_or(0, |facts| facts.mailboxes),
+            group: commerce.and_then(|facts| facts.group),
+            connected_on: dates.map(|dates| day(dates.connected)),
+            trial_end: dates.map(|dates| day(dates.trial_end)),
+            negotiation_end: dates.map(|dates| day(dates.negotiation_end)),
+            charged_from: commerce.and_then(|facts| facts.charged_from).map(day),
+            notice_ends: commerce.and_then(|facts| facts.notice_ends).map(day),
+        }
+    }
+}
+
+impl FindingView {
+    fn new(finding: &Finding) -> Self {
+        Self {
+            code: finding.code.as_str(),
+            subject: one_line(&finding.subject),
+            detail: one_line(&finding.detail),
+            remedy: one_line(&finding.remedy),
+            who: actor(finding.who),
+        }
+    }
+}
+
+/// Where a domain's status is shown.
+fn status_url(public_url: &str, status: &DomainStatus) -> String {
+    format!("{}/domains/{}", public_url.trim_end_matches('/'), status.domain)
+}
+
+fn actor(who: Actor) -> &'static str {
+    match who {
+        Actor::Customer => "the customer",
+        Actor::Partner => "the partner",
+        Actor::DnsProvider => "the DNS provider",
+        Actor::Desk => "the service desk",
+        Actor::Vendor => "the filtering service",
+        Actor::Time => "nobody, only time has to pass",
+        Actor::Nobody => "nobody",
+    }
+}
+
+/// As a line of a zone file, which every DNS provider's form has the fields of.
+fn record(record: &RecordLine) -> String {
+    let ttl = record.ttl.map(|ttl| format!("{ttl} ")).unwrap_or_default();
+    one_line(&format!("{} {ttl}IN MX {} {}", record.name, record.preference, record.exchange))
+}
+
+fn server(server: &MailServer) -> String {
+    let standby = if server.standby { " (standby)" } else { "" };
+    one_line(&format!("{} port {}{standby}", server.host, server.port))
+}
+
+fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%A %-d %B %Y at %H:%M (%Z)").to_string()
+}
+
+fn day(date: Date) -> String {
+    date.strftime("%A %-d %B %Y").to_string()
+}
+
+/// Input on one line: control characters and line separators become spaces, runs of space one.
+pub(super) fn one_line(text: &str) -> String {
+    let flat: String = text
+        .chars()
+        .take(MAX_PIECE)
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect();
+    flat.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -12,12 +12,12 @@ mod healthcheck;
 mod invoicing;
 mod ledger;
 mod list;
+mod notice;
 mod order;
 mod print;
 mod serve;
 mod status;
 mod token;
-mod notice;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

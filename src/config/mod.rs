@@ -10,6 +10,7 @@ mod notify;
 mod parse;
 mod place;
 mod probe;
+mod smarthost;
 mod store;
 mod validate;
 
@@ -20,6 +21,7 @@ pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
 pub use place::Place;
 pub use probe::ProbeConfig;
+pub use smarthost::{Security, Smarthost};
 pub use store::{EngineConfig, StoreConfig};
 pub use validate::Problem;
 

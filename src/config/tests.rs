@@ -1,3 +1,5 @@
+//! What is accepted, and the words for what is not.
+
 use super::known::KnownKeys;
 use super::{Config, ConfigError, EgressAddress, MxHost, from_text, load};
 

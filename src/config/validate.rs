@@ -13,6 +13,7 @@ use url::{Host, Url};
 
 use super::{
     AdapterConfig, CommerceConfig, Config, EngineConfig, GatewayConfig, HttpConfig, NotifyConfig, ProbeConfig,
+    Smarthost,
 };
 
 /// Something wrong with a value.
@@ -223,7 +224,7 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
 
 fn notify(notify: &NotifyConfig, found: &mut Problems) {
     if !notify.smarthost.is_empty()
-        && let Err(why) = crate::notify::check_smarthost(&notify.smarthost)
+        && let Err(why) = notify.smarthost.parse::<Smarthost>()
     {
         found.add("notify.smarthost", why);
     }

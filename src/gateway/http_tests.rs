@@ -1,3 +1,5 @@
+//! The adapter against an API that fails in the ways APIs fail.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 

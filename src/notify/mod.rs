@@ -35,7 +35,6 @@ use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision};
 use crate::engine::ports::{Letter, Notifier, NotifyError};
 use crate::order::Language;
 
-pub(crate) use self::smarthost::check_smarthost;
 pub use self::template::NAMES;
 
 /// One whole delivery to one recipient, connection included.

@@ -1,3 +1,5 @@
+//! What people see of notices, and what no input can do to a message.
+
 use lettre::message::Mailbox;
 use proptest::prelude::*;
 

@@ -9,6 +9,8 @@ mod entries;
 mod event;
 mod evolve;
 mod state;
+#[cfg(test)]
+mod stories;
 mod timers;
 mod transitions;
 #[cfg(test)]

@@ -1,0 +1,157 @@
+//! Single customers through time, with the dates and entries that each must get.
+
+use jiff::Timestamp;
+use jiff::civil::date;
+
+use super::event::{Effect, Fact};
+use super::state::{OrderKind, Phase, Subscription};
+use super::{Terms, decide, evolve, open, timers};
+use crate::config::CommerceConfig;
+use crate::ledger::EntryKind;
+use crate::lifecycle::calendar::Calendar;
+use crate::order::Order;
+
+/// One customer, and everything that was asked of others.
+struct Story {
+    calendar: Calendar,
+    order: Order,
+    sub: Subscription,
+    told: Vec<String>,
+}
+
+fn at(text: &str) -> Timestamp {
+    format!("{text}:00Z").parse().unwrap()
+}
+
+impl Story {
+    fn new(kind: OrderKind) -> Self {
+        let order = serde_json::from_str(
+            r#"{ "partner": "Acme IT", "customer_name": "Customer Ltd", "business_id": null, "billing_address": null,
+                 "vat_id": null, "bill_to": "customer", "contacts": [], "domains": ["a.example"], "servers": [],
+                 "hosted": true, "test_mailbox": "postmaster", "mailboxes": 5, "kind": "trial",
+                 "price": "120.00 EUR", "sales_rep": null, "invoicing_group": null, "language": "en" }"#,
+        )
+        .unwrap();
+        let (sub, decision) = open(kind, None, 1, at("2026-01-20T09:00"));
+        let sub = evolve(&sub, &decision, at("2026-01-20T09:00"));
+        let calendar = Calendar::from_config(&CommerceConfig::default()).unwrap();
+        Self { calendar, order, sub, told: Vec::new() }
+    }
+
+    fn fact(&mut self, now: &str, fact: &Fact) -> &mut Self {
+        self.take(at(now), fact);
+        self
+    }
+
+    fn take(&mut self, now: Timestamp, fact: &Fact) {
+        let terms = Terms { customer_id: "c1", order_id: "o1", order: &self.order, calendar: &self.calendar };
+        let decision = decide(&self.sub, &terms, fact, now);
+        self.sub = evolve(&self.sub, &decision, now);
+        let day = self.calendar.day_of(now);
+        self.told.extend(decision.effects.iter().map(|e| match e {
+            Effect::Ledger { entry } => format!("{day} entry {:?} from {}", entry.kind, entry.valid_from),
+            other => format!("{day} {other:?}"),
+        }));
+    }
+
+    fn connected(&mut self, now: &str) -> &mut Self {
+        self.fact(now, &Fact::DomainConnected { domain: "a.example".to_owned(), at: at(now) })
+    }
+
+    fn word(&mut self, now: &str, customer: bool) -> &mut Self {
+        let evidence = format!("mail of {now}");
+        self.fact(now, &Fact::Decided { customer, group: None, by: "desk".to_owned(), received: at(now), evidence })
+    }
+
+    fn notice(&mut self, now: &str) -> &mut Self {
+        let evidence = format!("notice of {now}");
+        self.fact(now, &Fact::NoticeGiven { by: "desk".to_owned(), received: at(now), evidence })
+    }
+
+    /// Follows the timers until none is left.
+    fn wait(&mut self) -> &mut Self {
+        let mut now = self.sub.phase_since;
+        while let Some((_, due)) = timers(&self.sub, &self.calendar, now).first().copied() {
+            now = due;
+            self.take(now, &Fact::Due);
+        }
+        self
+    }
+}
+
+#[test]
+fn one_that_never_decides_is_warned_and_invoiced_from_n() {
+    let mut story = Story::new(OrderKind::Trial);
+    story.connected("2026-01-31T10:00").wait();
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(date(2026, 4, 2))));
+    insta::assert_snapshot!(story.told.join("\n"));
+}
+
+#[test]
+fn the_first_charged_day_follows_the_decision() {
+    let cases = [
+        ("2026-02-10T10:00", date(2026, 3, 2)),  // in the trial: from its end
+        ("2026-03-01T21:59", date(2026, 3, 2)),  // the last minute of the trial in Helsinki
+        ("2026-03-10T10:00", date(2026, 3, 10)), // negotiation was free until the yes
+        ("2026-03-30T10:00", date(2026, 4, 1)),  // day 29 to 31 moves to the 1st
+    ];
+    for (yes, charged_from) in cases {
+        let mut story = Story::new(OrderKind::Trial);
+        story.connected("2026-01-31T10:00").word(yes, true);
+        assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(charged_from)), "{yes}");
+    }
+    let mut paid = Story::new(OrderKind::Paid);
+    paid.connected("2026-01-31T10:00");
+    assert_eq!((paid.sub.phase, paid.sub.charged_from), (Phase::Active, Some(date(2026, 2, 1))));
+}
+
+#[test]
+fn notice_is_one_month_through_the_twelfth_and_six_beyond() {
+    for (given, ends) in [
+        ("2026-05-31T10:00", date(2026, 6, 30)),
+        ("2027-02-01T10:00", date(2027, 3, 1)),
+        ("2027-02-02T10:00", date(2027, 8, 2)),
+    ] {
+        let mut story = Story::new(OrderKind::Paid);
+        story.connected("2026-02-01T10:00").notice(given).notice(given);
+        assert_eq!((story.sub.phase, story.sub.notice_ends), (Phase::Notice, Some(ends)), "{given}");
+        story.wait();
+        assert_eq!(story.sub.phase, Phase::Ended);
+        let deactivated = story.told.iter().filter(|t| t.contains(&format!("{:?}", EntryKind::Deactivated))).count();
+        assert_eq!(deactivated, 1);
+    }
+}
+
+#[test]
+fn a_no_received_in_time_and_entered_late_takes_the_charge_back() {
+    let mut story = Story::new(OrderKind::Trial);
+    story.connected("2026-01-31T10:00").wait();
+    let no = Fact::Decided {
+        customer: false,
+        group: None,
+        by: "desk".to_owned(),
+        received: at("2026-04-01T10:00"),
+        evidence: "mail".to_owned(),
+    };
+    story.told.clear();
+    story.fact("2026-04-05T10:00", &no).fact("2026-04-06T10:00", &no);
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Declined, None));
+    insta::assert_snapshot!(story.told.join("\n"));
+}
+
+#[test]
+fn an_older_word_that_comes_late_changes_nothing() {
+    let mut story = Story::new(OrderKind::Trial);
+    story.connected("2026-01-31T10:00").word("2026-02-10T10:00", false);
+    let yes = Fact::Decided {
+        customer: true,
+        group: None,
+        by: "desk".to_owned(),
+        received: at("2026-02-09T10:00"),
+        evidence: "older mail".to_owned(),
+    };
+    story.fact("2026-02-11T10:00", &yes);
+    assert_eq!(story.sub.phase, Phase::Declined);
+    story.word("2026-02-12T10:00", true);
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(date(2026, 3, 2))));
+}

@@ -17,8 +17,12 @@ pub mod ports;
 mod recipients;
 mod run;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 mod words;
 mod work;
+#[cfg(test)]
+mod world;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! list. Nothing outside knows which one it talks to. Times are always handed in.
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 pub mod sqlite;
 mod types;
 

@@ -53,11 +53,23 @@ fn due(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<Claim
     Ok(claims)
 }
 
+/// When something can be claimed next: what is due of a subject that is worked on counts from the
+/// end of its lease.
 pub(super) fn next_due(connection: &Connection) -> StoreResult<Option<Timestamp>> {
-    let earliest = |sql| first(connection, sql, [], |row| instant(row.get(0)?));
-    let timer = earliest("SELECT due_at FROM timer WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")?;
-    let item = earliest("SELECT due_at FROM outbox WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")?;
-    Ok(timer.into_iter().chain(item).min())
+    let mut earliest: Option<i64> = None;
+    for sql in [
+        "SELECT t.due_at FROM timer t JOIN subject s ON s.id = t.subject_id \
+         WHERE t.due_at IS NOT NULL AND s.lease_until IS NULL ORDER BY t.due_at LIMIT 1",
+        "SELECT min(lease_until) FROM subject WHERE lease_until IS NOT NULL",
+        "SELECT o.due_at FROM outbox o WHERE o.due_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outbox p \
+         WHERE p.subject_id = o.subject_id AND p.due_at IS NOT NULL AND p.lease_until IS NOT NULL) \
+         ORDER BY o.due_at LIMIT 1",
+        "SELECT min(lease_until) FROM outbox WHERE lease_until IS NOT NULL",
+    ] {
+        let found: Option<Option<i64>> = first(connection, sql, [], |row| Ok(row.get(0)?))?;
+        earliest = earliest.into_iter().chain(found.flatten()).min();
+    }
+    earliest.map(instant).transpose()
 }
 
 /// Gives a claim up. Nothing happens when it belongs to somebody else by now.

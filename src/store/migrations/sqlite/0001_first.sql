@@ -38,6 +38,8 @@ CREATE INDEX subject_of_partner_by_domain ON subject (partner_id, domain, id) WH
 CREATE UNIQUE INDEX holder_of_domain ON subject (domain)
     WHERE domain IS NOT NULL AND held_by IS NULL AND phase NOT IN ('released', 'cancelled');
 
+CREATE INDEX subject_leased ON subject (lease_until) WHERE lease_until IS NOT NULL;
+
 CREATE TABLE event (
     subject_id  TEXT NOT NULL,
     seq         INTEGER NOT NULL,
@@ -95,6 +97,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX outbox_pending_of_subject ON outbox (subject_id, id) WHERE due_at IS NOT NULL;
 CREATE INDEX outbox_of_subject ON outbox (subject_id, kind, id);
+CREATE INDEX outbox_leased ON outbox (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX outbox_parked ON outbox (id) WHERE status = 'parked';
 
 -- Requests from outside (with their answer) and facts between subjects that were taken in.

@@ -1,0 +1,225 @@
+//! A small world for tests: a customer whose servers work, a gateway that keeps routes, a partner
+//! that moves the MX when the letter says that it may, and a mailbox that remembers every delivery.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use fencepost_checks::DomainName;
+use fencepost_checks::observation::smtp::StageOutcome;
+use fencepost_checks::observation::{
+    ConnectOutcome, DnsAnswer, DnsRound, LintObservation, MtaStsObservation, MxRecord, ServerAnswer, SmtpDialogue,
+    SmtpReply, Stage, StageRecord, TextLookup, Vantage, VantageRole,
+};
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::ports::{Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire, ServerTask};
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::lifecycle::connection::RouteMode;
+use crate::order::MailServer;
+
+const EGRESS: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 51, 100, 10), Ipv4Addr::new(198, 51, 100, 11)];
+
+#[derive(Debug)]
+pub(super) struct World {
+    clock: SharedClock,
+    routes: Mutex<BTreeMap<DomainName, (RouteMode, u64)>>,
+    moved: Mutex<BTreeSet<DomainName>>,
+    /// Every delivery: dedupe key and name of the notice.
+    pub letters: Mutex<Vec<(String, String)>>,
+    calls: AtomicUsize,
+    /// After so many calls of a port, `struck` is told.
+    strike_at: AtomicUsize,
+    pub struck: Notify,
+}
+
+pub(super) fn config() -> Config {
+    let mut config = Config::default();
+    let mx_host = |name: &str| serde_json::json!({ "name": name, "preference": 10 });
+    let egress = |address: Ipv4Addr| serde_json::json!({ "address": address });
+    config.gateway.mx_hosts = vec![serde_json::from_value(mx_host("mx1.gateway.example")).unwrap()];
+    config.gateway.egress = EGRESS.iter().map(|a| serde_json::from_value(egress(*a)).unwrap()).collect();
+    config.notify.smarthost = "smtp://127.0.0.1:1".to_owned();
+    config.engine.auto_register = true;
+    config.engine.poll_ms = 10;
+    config
+}
+
+impl World {
+    pub(super) fn new(clock: SharedClock) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            routes: Mutex::default(),
+            moved: Mutex::default(),
+            letters: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            strike_at: AtomicUsize::new(usize::MAX),
+            struck: Notify::new(),
+        })
+    }
+
+    /// Tells `struck` after so many further calls.
+    pub(super) fn strike_after(&self, calls: usize) {
+        self.strike_at.store(self.calls.load(Ordering::SeqCst) + calls, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> Timestamp {
+        if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.strike_at.load(Ordering::SeqCst) {
+            self.struck.notify_one();
+        }
+        self.clock.now()
+    }
+
+    fn dialogue(&self, vantage: (VantageRole, IpAddr), host: &str, port: u16, rcpt: u16) -> SmtpDialogue {
+        let stages = [
+            (Stage::Banner, 220),
+            (Stage::Ehlo, 250),
+            (Stage::MailFrom, 250),
+            (Stage::RcptTest, rcpt),
+            (Stage::RcptPostmaster, rcpt),
+            (Stage::Rset, 250),
+            (Stage::Quit, 221),
+        ];
+        let record = |(stage, code)| {
+            let reply = SmtpReply { code, enhanced: None, lines: vec!["as it is".to_owned()] };
+            StageRecord { stage, elapsed_ms: 1, outcome: StageOutcome::Reply { reply } }
+        };
+        SmtpDialogue {
+            vantage: Vantage { id: format!("at-{}", vantage.1), role: vantage.0, address: Some(vantage.1) },
+            host: host.to_owned(),
+            peer: Some(SocketAddr::from(([203, 0, 113, 25], port))),
+            port,
+            standby: false,
+            started_at: self.now(),
+            connect: ConnectOutcome::Connected { elapsed_ms: 1 },
+            stages: stages.into_iter().map(record).collect(),
+            capabilities: Vec::new(),
+            tls: None,
+            transcript: Vec::new(),
+        }
+    }
+
+    fn with_servers(&self, task: &ServerTask, vantages: &[(VantageRole, IpAddr)]) -> Vec<SmtpDialogue> {
+        let each = |server: &MailServer| {
+            vantages.iter().map(|v| self.dialogue(*v, &server.host, server.port, 250)).collect::<Vec<_>>()
+        };
+        task.servers.iter().flat_map(each).collect()
+    }
+}
+
+fn egress() -> Vec<(VantageRole, IpAddr)> {
+    EGRESS.iter().map(|address| (VantageRole::Egress, IpAddr::from(*address))).collect()
+}
+
+fn outsider() -> (VantageRole, IpAddr) {
+    (VantageRole::Outsider, IpAddr::from([192, 0, 2, 200]))
+}
+
+#[async_trait]
+impl Observer for World {
+    async fn mx_round(&self, domain: &DomainName) -> DnsRound {
+        let now = self.now();
+        tokio::task::yield_now().await;
+        let ours = self.moved.lock().unwrap().contains(domain);
+        let exchange = if ours { "mx1.gateway.example" } else { "mail.example.com" };
+        let answer = |last: u8| ServerAnswer {
+            name: format!("ns{last}.dns.example"),
+            address: SocketAddr::from(([192, 0, 2, last], 53)),
+            in_parent: true,
+            in_child: true,
+            answer: DnsAnswer::Mx {
+                records: vec![MxRecord { preference: 10, exchange: exchange.to_owned() }],
+                ttl: 300,
+            },
+            elapsed_ms: 1,
+            observed_at: now,
+        };
+        DnsRound {
+            domain: domain.clone(),
+            started_at: now,
+            finished_at: now,
+            zone: Some(domain.clone()),
+            servers: vec![answer(1), answer(2)],
+            servers_without_address: Vec::new(),
+            resolvers: Vec::new(),
+            exchanges: Vec::new(),
+            ns_ttl: Some(300),
+            delegation_error: None,
+        }
+    }
+
+    async fn firewall(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        tokio::task::yield_now().await;
+        let mut vantages = egress();
+        vantages.push(outsider());
+        self.with_servers(task, &vantages)
+    }
+
+    async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.with_servers(task, &egress()[..1])
+    }
+
+    async fn gateway(&self, domain: &DomainName, _test_mailbox: &str) -> Vec<SmtpDialogue> {
+        let delivers = matches!(self.routes.lock().unwrap().get(domain), Some((RouteMode::Deliver, _)));
+        vec![self.dialogue(outsider(), "mx1.gateway.example", 25, if delivers { 250 } else { 451 })]
+    }
+
+    async fn lint(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation {
+        LintObservation {
+            domain: domain.clone(),
+            observed_at: self.now(),
+            mta_sts: MtaStsObservation {
+                record: TextLookup::Absent,
+                policy: fencepost_checks::observation::lint::PolicyFetch::NotAsked,
+            },
+            spf: TextLookup::Absent,
+            dmarc: TextLookup::Absent,
+            own_servers: servers.iter().map(|s| (s.host.clone(), vec![IpAddr::from([203, 0, 113, 25])])).collect(),
+        }
+    }
+
+    async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.with_servers(task, &[outsider()])
+    }
+}
+
+#[async_trait]
+impl Gateway for World {
+    async fn apply(&self, desire: &RouteDesire) -> Result<(), GatewayError> {
+        self.now();
+        let mut routes = self.routes.lock().unwrap();
+        let (mode, seen) = routes.entry(desire.domain.clone()).or_insert((desire.mode, desire.generation));
+        if *seen > desire.generation {
+            let (domain, ours, seen) = (desire.domain.clone(), desire.generation, *seen);
+            return Err(GatewayError::Stale { domain, ours, seen });
+        }
+        (*mode, *seen) = (desire.mode, desire.generation);
+        Ok(())
+    }
+
+    async fn observe(&self, domain: &DomainName) -> Result<Option<RouteMode>, GatewayError> {
+        Ok(self.routes.lock().unwrap().get(domain).map(|(mode, _)| *mode))
+    }
+}
+
+#[async_trait]
+impl Notifier for World {
+    async fn deliver(&self, letter: &Letter) -> Result<String, NotifyError> {
+        let now = self.now();
+        tokio::task::yield_now().await;
+        if now.as_microsecond() % 7 == 0 {
+            return Err(NotifyError::Transient("451 try later".to_owned()));
+        }
+        self.letters.lock().unwrap().push((letter.dedupe_key.clone(), letter.notice.clone()));
+        if letter.notice == "mx_change_may_be_relayed" {
+            let status = letter.status.as_ref().unwrap();
+            assert!(status.mx_change_permitted, "the letter is only sent while it is true");
+            self.moved.lock().unwrap().insert(status.domain.clone());
+        }
+        Ok("250 taken".to_owned())
+    }
+}

@@ -145,3 +145,38 @@ async fn a_private_address_is_not_visited_without_permission() {
     assert!(report.findings.iter().any(|f| f.code == Code::BlockedTarget), "{:#?}", report.findings);
     assert_ne!(report.exit(), Exit::Pass);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enforced_policy_is_fetched_over_verified_https_only() {
+    let mut lab = Lab::start("mx1.gateway.example.").await;
+    let ca = lab::CertificateAuthority::new().unwrap();
+    let policies = lab::PolicyServer::start(lab.port, &["customer.example"], &ca).await.unwrap();
+    policies.enforce("customer.example", &["mail.customer.example"], 86_400);
+    let address = lab::address::POLICY_SERVER;
+    lab._running
+        .0
+        .zones
+        .edit("customer.example.", |zone| {
+            zone.set_txt("_mta-sts.customer.example.", 300, &["v=STSv1; id=1", "something else"])?;
+            zone.set_a("mta-sts.customer.example.", 300, &[address])
+        })
+        .unwrap();
+    lab.config.probe.https_port = lab.port;
+    let domain = "customer.example".parse().unwrap();
+    let fetch = async |config: &Config| {
+        let prober = Prober::new(&config.probe, &config.gateway, Arc::new(SystemClock)).unwrap();
+        serde_json::to_value(prober.lint(&domain, &[]).await.mta_sts).unwrap()
+    };
+    let guarded = fetch(&lab.config).await;
+    assert_eq!(guarded["record"]["texts"], serde_json::json!(["v=STSv1; id=1"]));
+    assert!(guarded["policy"]["detail"].as_str().unwrap().contains("loopback"), "{guarded}");
+    lab.config.probe.allow_targets.push(format!("{address}/32"));
+    let untrusted = fetch(&lab.config).await;
+    assert!(untrusted["policy"]["detail"].as_str().unwrap().contains("certificate"), "{untrusted}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root.pem");
+    std::fs::write(&file, ca.pem()).unwrap();
+    lab.config.probe.extra_roots = Some(file);
+    let fetched = fetch(&lab.config).await;
+    assert!(fetched["policy"]["body"].as_str().unwrap().contains("mx: mail.customer.example"), "{fetched}");
+}

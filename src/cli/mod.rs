@@ -11,6 +11,7 @@ mod events;
 mod healthcheck;
 mod invoicing;
 mod ledger;
+mod lifecycle;
 mod list;
 mod notice;
 mod order;
@@ -86,6 +87,8 @@ pub enum Command {
     Healthcheck(healthcheck::Args),
     /// Look at the notices that are sent
     Notice(notice::Args),
+    /// Print the states and transitions of both machines
+    Lifecycle(lifecycle::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -158,6 +161,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Notice(args) => notice::run(&args, &cli.global),
+        Command::Lifecycle(args) => lifecycle::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -2,8 +2,8 @@
 //! fact decided, every decision folded, every notice remembered.
 
 use fencepost::lifecycle::connection::{
-    Connection, Decision, Effect, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, TimerKind, decide, evolve, open,
-    timers,
+    Connection, Decision, Effect, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, RouteMode, TimerKind, decide,
+    evolve, open, timers,
 };
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
@@ -27,6 +27,8 @@ pub enum Mx {
     /// Nobody answered.
     Error,
 }
+
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub fn hours(n: i64) -> SignedDuration {
     SignedDuration::from_hours(n)
@@ -212,4 +214,10 @@ pub fn by_person(n: u8) -> Fact {
         3 => Fact::Cancel { by, reason: "changed their mind".to_owned() },
         _ => Fact::Recheck { by },
     }
+}
+
+pub const ALL_GATES: [Gate; 4] = [Gate::Allowlist, Gate::Probe, Gate::Gateway, Gate::Lint];
+
+pub fn is_removal(mode: RouteMode) -> bool {
+    matches!(mode, RouteMode::Absent | RouteMode::Reject)
 }

@@ -103,8 +103,8 @@ pub(super) fn back_to_ready(d: &mut Draft) -> bool {
 /// To `connected`: the stretch is long enough, every sender has switched, the last look was clean
 /// and recent, and the path was proven again.
 pub(super) fn close(d: &mut Draft) -> bool {
-    let over = earliest_close(&d.c).is_some_and(|at| d.now >= at);
-    if !over || !agreed_lately(&d.c, d.now) || !path_proven(&d.c, d.now) {
+    let Some(end) = earliest_close(&d.c) else { return false };
+    if !agreed_since(&d.c, end, d.now) || !path_proven(&d.c, d.now) {
         return false;
     }
     let first = d.c.connected_at.is_none();
@@ -118,11 +118,13 @@ pub(super) fn close(d: &mut Draft) -> bool {
     true
 }
 
-fn agreed_lately(c: &Connection, now: Timestamp) -> bool {
+/// A clean round at or after the end of the stretch, and lately: before it somebody may have changed
+/// the MX without being seen.
+fn agreed_since(c: &Connection, end: Timestamp, now: Timestamp) -> bool {
     c.observed.mx.as_ref().is_some_and(|mx| {
         mx.clean_rounds >= AGREED_ROUNDS
             && !mx.resolvers_stale
-            && mx.last_clean_at.is_some_and(|at| now.duration_since(at) <= GAP)
+            && mx.last_clean_at.is_some_and(|at| at >= end && now.duration_since(at) <= GAP)
     })
 }
 

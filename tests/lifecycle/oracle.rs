@@ -1,0 +1,204 @@
+//! What must hold after every step, judged from the facts themselves and not from what the
+//! connection made of them. Shared by the model checker and the random histories.
+
+use fencepost::lifecycle::connection::{
+    Connection, Decision, Event, Fact, Gate, Phase, RouteMode, TimerKind, answer, decide, mx_change_permitted,
+    permit_valid_until, table, timers,
+};
+use fencepost::status::AnswerKind;
+use fencepost_checks::Verdict;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::script::{ALL_GATES, HOUR, hours, is_removal, notices};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flaw {
+    PermitWithoutEvidence,
+    PermittedWithoutPermit,
+    ConnectedTooEarly,
+    RouteRemovedTooEarly,
+    ReleasedWithRoute,
+    DeliversBeforeGates,
+    Forgotten,
+    SpinsOnDeadline,
+    ToldTwice,
+    TransitionNotInTable,
+    FinalPhaseLeft,
+}
+
+/// The newest look at a gate, and the newest that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Look {
+    pub at: Timestamp,
+    pub verdict: Verdict,
+    pub last_pass: Option<Timestamp>,
+}
+
+/// An independent memory of the facts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Oracle {
+    pub gates: [Option<Look>; 4],
+    pub mx_at: Option<Timestamp>,
+    pub names_us: bool,
+    /// Time covered by clean rounds no more than an hour apart, since `confirming` or an old answer.
+    pub covered: SignedDuration,
+    pub last_clean: Option<Timestamp>,
+    pub t_star: Option<Timestamp>,
+}
+
+impl Oracle {
+    fn look(&self, gate: Gate) -> Option<Look> {
+        self.gates[ALL_GATES.iter().position(|g| *g == gate).unwrap()]
+    }
+
+    /// Takes a fact in before it is decided.
+    pub fn learn(&mut self, fact: &Fact, now: Timestamp) {
+        match fact {
+            Fact::Gate(fact) => {
+                let at = fact.observed_at.min(now);
+                let known = &mut self.gates[ALL_GATES.iter().position(|g| *g == fact.gate).unwrap()];
+                let newer = known.is_none_or(|k| at > k.at || (at == k.at && fact.verdict > k.verdict));
+                if newer {
+                    let before = known.and_then(|k| k.last_pass);
+                    let last_pass = if fact.verdict == Verdict::Pass { Some(at) } else { before };
+                    *known = Some(Look { at, verdict: fact.verdict, last_pass });
+                }
+            }
+            Fact::Mx(fact) => {
+                let at = fact.observed_at.min(now);
+                if self.mx_at.is_some_and(|known| at <= known) {
+                    return;
+                }
+                self.mx_at = Some(at);
+                if fact.ours_published || fact.complete {
+                    self.names_us = !fact.gone;
+                }
+                self.t_star = fact.t_star.or(self.t_star);
+                if fact.clean {
+                    if let Some(gap) = self.last_clean.map(|last| at.duration_since(last)).filter(|gap| *gap <= HOUR) {
+                        self.covered = self.covered.saturating_add(gap);
+                    }
+                    self.last_clean = Some(at);
+                } else if fact.old_published {
+                    self.covered = SignedDuration::ZERO;
+                    self.last_clean = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Judges a step, then takes over what it began.
+    pub fn judge(
+        &mut self,
+        before: &Connection,
+        fact: &Fact,
+        decision: &Decision,
+        after: &Connection,
+        now: Timestamp,
+    ) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let mut phase = before.phase;
+        for event in &decision.events {
+            match event {
+                Event::PermitIssued { .. }
+                    if !self.every_gate(after, |look| fresh(look, now) && look.verdict == Verdict::Pass) =>
+                {
+                    flaws.push(Flaw::PermitWithoutEvidence);
+                }
+                Event::PhaseEntered { phase: to, .. } => {
+                    if before.phase.is_final() {
+                        flaws.push(Flaw::FinalPhaseLeft);
+                    }
+                    if !table().iter().any(|row| row.from == phase.as_str() && row.to == to.as_str()) {
+                        flaws.push(Flaw::TransitionNotInTable);
+                    }
+                    phase = *to;
+                    if to.is_final() && self.names_us {
+                        flaws.push(Flaw::RouteRemovedTooEarly);
+                    }
+                    if *to == Phase::Confirming {
+                        self.covered = SignedDuration::ZERO;
+                        // The stretch begins now, if the last round that could tell was clean.
+                        self.last_clean = self.last_clean.map(|_| now);
+                    }
+                    let early = self.covered < hours(24) || self.t_star.is_some_and(|t_star| now < t_star);
+                    if *to == Phase::Connected && early {
+                        flaws.push(Flaw::ConnectedTooEarly);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.judge_state(after, now, &mut flaws);
+        let told = notices(decision);
+        let mut once = told.clone();
+        once.sort_unstable();
+        once.dedup();
+        let again = decide(after, fact, now);
+        if once.len() != told.len() || !notices(&again).is_empty() || !again.events.is_empty() {
+            flaws.push(Flaw::ToldTwice);
+        }
+        flaws
+    }
+
+    /// What must hold of a state at any time, also between facts.
+    pub fn judge_state(&self, c: &Connection, now: Timestamp, flaws: &mut Vec<Flaw>) {
+        let permitted = mx_change_permitted(c, now);
+        if permitted && !self.every_gate(c, |look| fresh(look, now) && look.verdict != Verdict::Fail) {
+            flaws.push(Flaw::PermitWithoutEvidence);
+        }
+        let valid = c.permit.is_some() && permit_valid_until(c).is_some_and(|until| now < until);
+        let said = answer(c, now);
+        if permitted && !(valid && c.phase == Phase::Ready) || permitted != (said.answer == AnswerKind::ChangeNow) {
+            flaws.push(Flaw::PermittedWithoutPermit);
+        }
+        if c.permit.is_some() && c.phase != Phase::Ready {
+            flaws.push(Flaw::PermittedWithoutPermit);
+        }
+        if is_removal(c.route) && !c.phase.is_final() && (self.names_us || c.phase != Phase::Releasing) {
+            flaws.push(Flaw::RouteRemovedTooEarly);
+        }
+        if c.phase == Phase::Released && c.observed.route_confirmed != Some(RouteMode::Absent) {
+            flaws.push(Flaw::ReleasedWithRoute);
+        }
+        let wanted = match c.phase {
+            Phase::Ordered | Phase::Allowlisting | Phase::Probing => Some(RouteMode::Defer),
+            Phase::Provisioning | Phase::Ready | Phase::Confirming | Phase::Connected | Phase::Drifted => {
+                Some(RouteMode::Deliver)
+            }
+            Phase::Releasing => None,
+            Phase::Released | Phase::Cancelled => Some(RouteMode::Absent),
+        };
+        if wanted.is_some_and(|wanted| wanted != c.route) {
+            flaws.push(Flaw::DeliversBeforeGates);
+        }
+        let due = timers(c, now);
+        let mut kinds: Vec<_> = due.iter().map(|(kind, _)| *kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let waits = !c.phase.is_final() && c.phase != Phase::Connected;
+        if !c.phase.is_final() && due.is_empty()
+            || waits && said.waiting_for.is_empty()
+            || kinds.len() != due.len()
+            || said.reason.is_empty()
+        {
+            flaws.push(Flaw::Forgotten);
+        }
+        let overdue = due.iter().any(|(kind, at)| *kind == TimerKind::Deadline && *at <= now);
+        if overdue && decide(c, &Fact::Due, now).events.is_empty() {
+            flaws.push(Flaw::SpinsOnDeadline);
+        }
+    }
+
+    fn every_gate(&self, c: &Connection, holds: impl Fn(&Look) -> bool) -> bool {
+        ALL_GATES
+            .iter()
+            .filter(|gate| !(c.hosted && **gate == Gate::Allowlist))
+            .all(|gate| self.look(*gate).as_ref().is_some_and(&holds))
+    }
+}
+
+fn fresh(look: &Look, now: Timestamp) -> bool {
+    look.last_pass.is_some_and(|at| now.duration_since(at) < hours(6))
+}

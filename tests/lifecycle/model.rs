@@ -376,7 +376,8 @@ fn a_planted_fault_is_found() {
     ] {
         let machines = machines(decide, &Arc::default());
         let (_, machine) = machines.into_iter().find(|(n, _)| *n == name).unwrap();
-        let found = machine.checker().finish_when(HasDiscoveries::Any).spawn_bfs().join().discoveries();
+        let wanted = HasDiscoveries::AllOf(BTreeSet::from([property]));
+        let found = machine.checker().finish_when(wanted).spawn_bfs().join().discoveries();
         assert!(found.contains_key(property), "{name}: {:?}", found.keys());
     }
 }

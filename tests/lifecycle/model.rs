@@ -223,14 +223,13 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
     // An old pass behind a later failure counts only for a permit that is still there, and once
     // connected every pass has to be made again before it counts.
     let pass = |at: Timestamp| if live { ago(6) } else { cut(at, 6) };
-    for which in [&mut c.observed.allowlist, &mut c.observed.probe, &mut c.observed.gateway, &mut c.observed.lint] {
-        if let Some(seen) = which {
-            seen.first_at = base;
-            seen.last_pass_at = seen.last_pass_at.filter(|_| seen.verdict == PASS || has_permit).map(pass);
-            seen.last_at = look(seen.last_at);
-            seen.misses = 0;
-            seen.blocking.clear();
-        }
+    let gates = [&mut c.observed.allowlist, &mut c.observed.probe, &mut c.observed.gateway, &mut c.observed.lint];
+    for seen in gates.into_iter().flatten() {
+        seen.first_at = base;
+        seen.last_pass_at = seen.last_pass_at.filter(|_| seen.verdict == PASS || has_permit).map(pass);
+        seen.last_at = look(seen.last_at);
+        seen.misses = 0;
+        seen.blocking.clear();
     }
     for known in world.oracle.gates.iter_mut().flatten() {
         known.last_pass = known.last_pass.filter(|_| known.verdict == PASS || has_permit).map(pass);

@@ -9,6 +9,8 @@ use fencepost_checks::escape::clean;
 use serde::Serialize;
 use serde_json::Value;
 
+/// Width of tables that go into a pipe or a file, characters.
+const PIPED: u16 = 140;
 /// Longest cell, characters.
 const CELL: usize = 400;
 
@@ -17,6 +19,10 @@ const CELL: usize = 400;
 pub fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_header(columns);
+    if table.width().is_none() {
+        // No terminal: without a width, one long sentence would make every line as long.
+        table.set_width(PIPED);
+    }
     table
 }
 

@@ -95,7 +95,7 @@ struct ListenError {
 /// Says where the pages are, and on the first start how to make a token.
 async fn greet(config: &Config, store: &dyn Store) -> Result<(), AnyError> {
     for note in config.notes() {
-        tracing::warn!(key = note.key, "{}", note.message);
+        tracing::warn!("{} {}", note.key, note.message);
     }
     lines(&format!("fencepost serves {} (listening on {})", config.http.public_url, config.http.listen));
     if store.tokens().await?.is_empty() {

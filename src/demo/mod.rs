@@ -5,6 +5,11 @@
 //! the people read mails and pages, never the database.
 
 mod agenda;
+mod api;
+pub mod cast;
 pub mod lab;
+mod notice;
+mod story;
+mod trouble;
 
 pub use agenda::{Agenda, Busy};

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod completions;
 mod config;
+mod demo;
 mod events;
 mod healthcheck;
 mod invoicing;
@@ -53,6 +54,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the whole thing on this machine: from order to invoice, with no set-up
+    Demo(demo::Args),
     /// Run the service: engine, API and pages
     Serve(serve::Args),
     /// Place an order
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Exit {
     match cli.command {
+        Command::Demo(args) => demo::run(&args).await,
         Command::Serve(args) => serve::run(&args, &cli.global).await,
         Command::Order(args) => order::run(&args).await,
         Command::Register(args) => act::register(&args).await,

@@ -54,7 +54,8 @@ pub fn render(title: &str, lines: &[Line], zone: &TimeZone) -> String {
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let full = lines.last().is_some_and(|l| !l.is_empty() && l.chars().count() + 1 + word.chars().count() > TEXT_WIDTH);
+        let full =
+            lines.last().is_some_and(|l| !l.is_empty() && l.chars().count() + 1 + word.chars().count() > TEXT_WIDTH);
         if full {
             lines.push(String::new());
         }
@@ -79,6 +80,6 @@ mod tests {
         story.add(at("2027-01-04T08:20:00Z"), "partner", "looks whether the change may be relayed: yes.");
         story.add(at("2027-01-04T06:00:00Z"), "desk", "places the order.");
         story.add(at("2027-04-01T06:00:00Z"), "fencepost", "word ".repeat(30));
-        insta::assert_snapshot!(render("Aalto", &story.lines(), &TimeZone::get("Europe/Helsinki").unwrap()), @"");
+        insta::assert_snapshot!(render("Aalto", &story.lines(), &TimeZone::get("Europe/Helsinki").unwrap()));
     }
 }

@@ -18,8 +18,8 @@ mod scene;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use profile::{Expected, PROFILES, Profile};
-pub use scene::{Scene, Stage};
+pub use profile::{PROFILES, Profile};
+pub use scene::{Notes, Scene, Stage};
 
 use super::trouble::Outcome;
 

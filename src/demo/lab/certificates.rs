@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use super::error::{LabResult, While};
@@ -34,12 +34,6 @@ impl CertificateAuthority {
     #[must_use]
     pub fn pem(&self) -> String {
         self.0.pem()
-    }
-
-    /// The root certificate.
-    #[must_use]
-    pub fn der(&self) -> CertificateDer<'static> {
-        self.0.der().clone()
     }
 
     /// A TLS acceptor with a certificate for these names.

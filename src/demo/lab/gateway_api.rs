@@ -26,8 +26,6 @@ const LARGEST_BODY: usize = 64 << 10;
 pub struct GatewayApi {
     /// What the adapter's `url` is set to.
     pub url: String,
-    /// Writes that were made to fail.
-    pub refused_once: Arc<Mutex<HashSet<String>>>,
     _task: Task,
 }
 
@@ -52,8 +50,7 @@ impl GatewayApi {
         let what = "starting the gateway's HTTP API";
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.during(what)?;
         let url = format!("http://{}/routes", listener.local_addr().during(what)?);
-        let refused_once: Arc<Mutex<HashSet<String>>> = Arc::default();
-        let api = Api { routes, token: token.into(), refused_once: Arc::clone(&refused_once) };
+        let api = Api { routes, token: token.into(), refused_once: Arc::default() };
         let router = Router::new()
             .route("/routes/{domain}", get(show).put(put).delete(remove))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -63,7 +60,7 @@ impl GatewayApi {
                 tracing::warn!(%error, "the gateway's API has stopped");
             }
         });
-        Ok(Self { url, refused_once, _task: task })
+        Ok(Self { url, _task: task })
     }
 }
 

@@ -2,7 +2,7 @@
 //! firewall, domains that it accepts. It keeps what it received, so that lost mail can be counted.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -128,28 +128,10 @@ impl MailServer {
         self.inner.habits().greylisting = delay;
     }
 
-    /// Whether the server takes mail for a domain.
-    pub fn set_accepts(&self, domain: &str, accepts: bool) {
-        let mut habits = self.inner.habits();
-        if accepts {
-            habits.domains.insert(domain.to_ascii_lowercase());
-        } else {
-            habits.domains.remove(&domain.to_ascii_lowercase());
-        }
-    }
-
     /// What has arrived so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.inner.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    #[must_use]
-    pub fn ip(&self) -> Ipv4Addr {
-        match self.address.ip() {
-            IpAddr::V4(v4) => v4,
-            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-        }
     }
 }
 

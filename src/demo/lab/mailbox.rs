@@ -36,11 +36,6 @@ impl Mail {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
-
-    #[must_use]
-    pub fn is_to(&self, address: &str) -> bool {
-        self.to.iter().any(|to| to.eq_ignore_ascii_case(address))
-    }
 }
 
 /// A running mailbox; it stops when dropped.

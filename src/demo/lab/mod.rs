@@ -2,7 +2,7 @@
 //! resolvers, mail servers, the gateway and a mailbox. Real sockets, real protocols; only the
 //! waiting is virtual, because everything that honours a time takes it from the shared clock.
 
-pub mod address;
+mod address;
 mod authority;
 mod certificates;
 mod error;
@@ -15,24 +15,17 @@ mod outgoing;
 mod policy_server;
 mod resolver;
 mod sender;
-pub mod smtp;
+mod smtp;
 mod stub;
 mod task;
 mod world;
 mod zones;
 
-pub use authority::NameServer;
-pub use certificates::CertificateAuthority;
-pub use error::{LabError, LabResult};
+pub use error::LabError;
 pub use firewall::Firewall;
-pub use gateway::{Gateway, MX_NAMES, Route, Routes, Stale};
-pub use gateway_api::GatewayApi;
-pub use mail_server::{MailServer, Received};
-pub use mailbox::{Mail, Mailbox};
-pub use outgoing::{Delivery, Outgoing, addresses, deliver, exchanges};
-pub use policy_server::PolicyServer;
-pub use resolver::Resolver;
-pub use stub::ask;
+pub use gateway::MX_NAMES;
+pub use mail_server::MailServer;
+pub use mailbox::Mail;
+pub use outgoing::Delivery;
 pub use task::Task;
 pub use world::{Copies, Lab};
-pub use zones::{Zone, ZoneSet};

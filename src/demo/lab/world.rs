@@ -258,7 +258,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::demo::lab::{Route, outgoing};
+    use crate::demo::lab::gateway::Route;
+    use crate::demo::lab::outgoing;
     use crate::lifecycle::connection::RouteMode;
     use crate::order::MailServer as Server;
 

@@ -1,0 +1,204 @@
+//! The final account of one customer: gathers what fencepost says about it, completes the story,
+//! and compares everything with how it had to end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::cast::{Notes, Profile, Stage};
+use super::lab::{Mail, MailServer};
+use super::notice::notice_of;
+use super::story::Story;
+use super::telling::{phase_word, tell};
+use super::traffic::Report;
+use super::trouble::{Doing, Outcome};
+use crate::ledger::invoice::InvoiceLine;
+use crate::lifecycle::connection::{Event, Phase};
+use crate::lifecycle::subscription;
+
+/// Events read at once; a whole run has fewer pages than [`PAGES`].
+const PAGE: usize = 200;
+const PAGES: usize = 50;
+
+/// How a customer ended.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub name: &'static str,
+    pub domain: &'static str,
+    pub title: &'static str,
+    pub connection: Phase,
+    pub subscription: subscription::Phase,
+    pub invoiced: Vec<(String, String)>,
+    pub sent: usize,
+    pub arrived: usize,
+    pub deferred: u32,
+    /// What is not as it should be.
+    pub failures: Vec<String>,
+}
+
+/// What the account is made from, beside what the API says.
+pub struct Sources<'a> {
+    pub profile: &'static Profile,
+    pub story: &'a Story,
+    pub notes: Notes,
+    pub report: Report,
+    pub server: &'a MailServer,
+    pub lines: Vec<InvoiceLine>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct EventRow {
+    seq: u64,
+    at: Timestamp,
+    kind: String,
+    body: Value,
+}
+
+/// Gathers, completes the story and compares.
+///
+/// # Errors
+/// When fencepost cannot be asked.
+pub async fn settle(stage: &Stage, sources: Sources<'_>) -> Outcome<Account> {
+    let Sources { profile, story, notes, report, server, lines } = sources;
+    let status: Value = stage.desk.read(&format!("/v1/domains/{}/status", profile.domain)).await?;
+    let customer: Value = stage.desk.read(&format!("/v1/customers/{}", notes.customer_id)).await?;
+    let events = events(stage, profile.domain).await?;
+    let ledger = ledger(stage, &notes.customer_id).await?;
+    let mails = mails(stage, profile);
+    complete(story, &events, &mails, &lines)?;
+
+    let received: BTreeSet<String> = server.received().into_iter().map(|mail| mail.message_id).collect();
+    let missing: Vec<&String> = report.sent.iter().filter(|id| !received.contains(*id)).collect();
+    let account = Account {
+        name: profile.name,
+        domain: profile.domain,
+        title: profile.title,
+        connection: field(&status, "phase")?,
+        subscription: field(&customer, "phase")?,
+        invoiced: lines.iter().map(|line| (line.run.to_string(), line.amount.to_string())).collect(),
+        sent: report.sent.len(),
+        arrived: report.sent.len() - missing.len(),
+        deferred: report.deferred,
+        failures: Vec::new(),
+    };
+    let mut failures = compare(profile, &account, &events, &mails, &ledger);
+    failures.extend(findings(profile, &notes, &events));
+    failures.extend(permits(&notes, &events));
+    failures.extend(report.lost.iter().map(|lost| format!("mail was lost: {lost}")));
+    failures.extend(missing.iter().map(|id| format!("{id} never arrived at the customer's server")));
+    if report.sent.is_empty() {
+        failures.push("nobody sent any mail".to_owned());
+    }
+    Ok(Account { failures, ..account })
+}
+
+fn field<T: for<'de> Deserialize<'de>>(value: &Value, name: &str) -> Outcome<T> {
+    serde_json::from_value(value.get(name).cloned().unwrap_or(Value::Null)).doing(&format!("reading `{name}`"))
+}
+
+async fn events(stage: &Stage, domain: &str) -> Outcome<Vec<EventRow>> {
+    let mut all: Vec<EventRow> = Vec::new();
+    for _ in 0..PAGES {
+        let after = all.last().map_or(0, |row| row.seq);
+        let path = format!("/v1/domains/{domain}/events?after={after}&limit={PAGE}");
+        let page: Value = stage.desk.read(&path).await?;
+        let items: Vec<EventRow> = field(&page, "items")?;
+        let last = items.len() < PAGE;
+        all.extend(items);
+        if last {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// The kinds of a customer's ledger entries, in their order.
+async fn ledger(stage: &Stage, customer_id: &str) -> Outcome<Vec<String>> {
+    let path = format!("/v1/ledger/entries?customer={customer_id}&limit={PAGE}");
+    let page: Value = stage.accounting.read(&path).await?;
+    let items: Vec<Value> = field(&page, "items")?;
+    let kind = |item: &Value| item.pointer("/kind/kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(items.iter().map(kind).collect())
+}
+
+fn mails(stage: &Stage, profile: &Profile) -> Vec<Arc<Mail>> {
+    let about = |mail: &Arc<Mail>| mail.text.contains(profile.domain) || mail.text.contains(profile.name);
+    stage.lab.mailbox.mails().into_iter().filter(about).collect()
+}
+
+/// Adds what fencepost did, wrote and invoiced to what people did.
+fn complete(story: &Story, events: &[EventRow], mails: &[Arc<Mail>], lines: &[InvoiceLine]) -> Outcome<()> {
+    for row in events {
+        let event: Event = serde_json::from_value(row.body.clone()).doing("reading an event")?;
+        if let Some(text) = tell(&event) {
+            story.add(row.at, "fencepost", text);
+        }
+    }
+    for mail in mails {
+        story.add(mail.at, "mail", format!("to {}: {}", mail.to.join(", "), mail.subject));
+    }
+    for line in lines {
+        let day = line.run.at(9, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).doing("dating an invoice")?;
+        let period = format!("{} to {}", line.period.from, line.period.to);
+        story.add(day.timestamp(), "accounting", format!("invoices {} for {period}", line.amount));
+    }
+    Ok(())
+}
+
+fn compare(
+    profile: &Profile,
+    account: &Account,
+    events: &[EventRow],
+    mails: &[Arc<Mail>],
+    ledger: &[String],
+) -> Vec<String> {
+    let expected = &profile.expected;
+    let mut failures = Vec::new();
+    if account.connection != expected.connection {
+        let (is, should) = (phase_word(account.connection), phase_word(expected.connection));
+        failures.push(format!("the connection ended {is}, it should be {should}"));
+    }
+    if account.subscription != expected.subscription {
+        let (is, should) = (account.subscription, expected.subscription);
+        failures.push(format!("the subscription ended {is:?}, it should be {should:?}"));
+    }
+    let happened = |kind: &str| events.iter().any(|row| row.kind == kind);
+    failures.extend(expected.events.iter().filter(|k| !happened(k)).map(|k| format!("`{k}` never happened")));
+    failures.extend(expected.never.iter().filter(|k| happened(k)).map(|k| format!("`{k}` must not happen")));
+    let came = |notice: &str| mails.iter().any(|mail| notice_of(mail) == notice);
+    failures.extend(expected.notices.iter().filter(|n| !came(n)).map(|n| format!("the mail `{n}` never came")));
+    let ids: BTreeSet<&str> = mails.iter().map(|mail| mail.message_id.as_str()).collect();
+    if ids.len() != mails.len() {
+        failures.push(format!("{} mails have only {} Message-IDs", mails.len(), ids.len()));
+    }
+    if !expected.ledger.iter().copied().eq(ledger.iter().map(String::as_str)) {
+        failures.push(format!("the ledger has {ledger:?}, it should have {:?}", expected.ledger));
+    }
+    let invoiced: Vec<(&str, &str)> = account.invoiced.iter().map(|(r, a)| (r.as_str(), a.as_str())).collect();
+    if invoiced != expected.invoices {
+        failures.push(format!("invoiced was {invoiced:?}, it should be {:?}", expected.invoices));
+    }
+    failures
+}
+
+/// Findings count when somebody read them on the page, or when a gate was blocked by them.
+fn findings(profile: &Profile, notes: &Notes, events: &[EventRow]) -> Vec<String> {
+    let reported = |code: &str| {
+        let blocking = |row: &EventRow| {
+            let codes = row.body.get("blocking").and_then(Value::as_array);
+            codes.is_some_and(|codes| codes.iter().any(|c| c.as_str() == Some(code)))
+        };
+        events.iter().any(blocking)
+    };
+    let unseen = profile.expected.findings.iter().filter(|code| !notes.seen.contains(code) && !reported(code.as_str()));
+    unseen.map(|code| format!("the finding {code} was never seen")).collect()
+}
+
+fn permits(notes: &Notes, events: &[EventRow]) -> Vec<String> {
+    let Some(right_from) = notes.no_permit_before else { return Vec::new() };
+    let early = events.iter().filter(|row| row.kind == "permit_issued" && row.at < right_from);
+    early.map(|row| format!("a permit was issued at {}, before it was right at {right_from}", row.at)).collect()
+}

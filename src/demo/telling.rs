@@ -1,0 +1,89 @@
+//! The history of a connection in plain words: what fencepost saw and did, one line an event. What
+//! says nothing to a reader of the story is left out.
+
+use fencepost_checks::Code;
+
+use crate::lifecycle::connection::{Event, Gate, Health, Phase, ReleaseCause, RouteMode};
+
+/// A line about an event.
+#[must_use]
+pub fn tell(event: &Event) -> Option<String> {
+    let text = match event {
+        Event::PhaseEntered { phase, why } => format!("→ {}: {why}", phase_word(*phase)),
+        Event::PermitIssued { number, .. } => format!("permit {number}: the MX change may be relayed"),
+        Event::PermitRevoked { number, why } => format!("permit {number} is withdrawn: {why}"),
+        Event::PermitExpired { number } => format!("permit {number} expires"),
+        Event::EarlyCutover { names } => {
+            format!("the MX names the gateway before it may ({}): the gateway defers the mail", names.join(", "))
+        }
+        Event::EarlyCutoverEnded => "the early change is over".to_owned(),
+        Event::WindowOpened => "the confirmation window opens".to_owned(),
+        Event::WindowBroken { by } => format!("the window is broken: {by}"),
+        Event::MxChanged { verdict, names } => format!("sees the MX: {} ({verdict})", names.join(", ")),
+        Event::GateChanged { gate, verdict, blocking } => gate_line(*gate, verdict, blocking),
+        Event::RouteConfirmed { mode } => format!("the gateway {}", mode_words(*mode)),
+        Event::HealthChanged { health: Health::DeliveryFailing } => "the own server takes no mail any more".to_owned(),
+        Event::HealthChanged { health: Health::Good } => "the own server takes mail again".to_owned(),
+        Event::MxAccepted { accepted } => format!("{} accepts the MX as it is: {}", accepted.by, accepted.reason),
+        Event::ToldOverdue => "72 hours since the change: desk and partner are told".to_owned(),
+        Event::ReleaseStarted { cause } => format!("the release begins ({})", cause_word(*cause)),
+        Event::ReleaseWithdrawn => "the release is taken back".to_owned(),
+        Event::Departed { route_needed_until } => {
+            format!("the MX has left; the route stays until {route_needed_until:.0}, when every sender knows")
+        }
+        Event::Returned { .. } => "the MX names the gateway again".to_owned(),
+        Event::RouteDesired { .. }
+        | Event::WindowExtended { .. }
+        | Event::OldPathNeeded { .. }
+        | Event::ToldMayClose
+        | Event::ToldToMove => return None,
+    };
+    Some(text)
+}
+
+fn gate_line(gate: Gate, verdict: &str, blocking: &[Code]) -> String {
+    let gate = match gate {
+        Gate::Allowlist => "firewall",
+        Gate::Probe => "mail server",
+        Gate::Gateway => "gateway",
+        Gate::Lint => "policies",
+    };
+    let codes: Vec<&str> = blocking.iter().map(|code| code.as_str()).collect();
+    let codes = if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
+    format!("checks the {gate}: {verdict}{codes}")
+}
+
+/// The phase as interfaces write it.
+#[must_use]
+pub fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Ordered => "ordered",
+        Phase::Allowlisting => "allowlisting",
+        Phase::Probing => "probing",
+        Phase::Provisioning => "provisioning",
+        Phase::Ready => "ready",
+        Phase::Confirming => "confirming",
+        Phase::Connected => "connected",
+        Phase::Drifted => "drifted",
+        Phase::Releasing => "releasing",
+        Phase::Released => "released",
+        Phase::Cancelled => "cancelled",
+    }
+}
+
+fn mode_words(mode: RouteMode) -> &'static str {
+    match mode {
+        RouteMode::Defer => "defers the domain's mail",
+        RouteMode::Deliver => "filters and delivers the domain's mail",
+        RouteMode::Reject => "rejects the domain's mail",
+        RouteMode::Absent => "does not know the domain any more",
+    }
+}
+
+fn cause_word(cause: ReleaseCause) -> &'static str {
+    match cause {
+        ReleaseCause::Declined => "the trial ended with \"no\"",
+        ReleaseCause::Terminated => "the service was ended",
+        ReleaseCause::Withdrawn => "the order was withdrawn",
+    }
+}

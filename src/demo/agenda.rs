@@ -32,6 +32,8 @@ impl std::fmt::Debug for Wake {
 #[derive(Debug, Default)]
 struct Entries {
     busy: usize,
+    /// Somebody let go since the last step: what the engine believes to be next may be outdated.
+    released: bool,
     last_id: u64,
     waiting: BTreeMap<(Timestamp, u64), oneshot::Sender<Busy>>,
 }
@@ -42,10 +44,12 @@ pub struct Busy(Agenda);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.entries().busy -= 1;
-        if let Some(Wake(wake)) = self.0.0.wake.get() {
-            wake();
+        {
+            let mut entries = self.0.entries();
+            entries.busy -= 1;
+            entries.released = true;
         }
+        self.0.wake();
     }
 }
 
@@ -87,6 +91,12 @@ impl Agenda {
         self.until(self.now() + pause, held).await
     }
 
+    fn wake(&self) {
+        if let Some(Wake(wake)) = self.0.wake.get() {
+            wake();
+        }
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,10 +108,16 @@ impl Clock for Agenda {
     }
 
     /// Moves to `next` or to the first entry of the agenda, whichever is earlier, and lets those
-    /// act whose time has come. Stands still as long as anybody is busy.
+    /// act whose time has come. Stands still as long as anybody is busy, and once after that.
     fn skip_to(&self, next: Timestamp) -> bool {
         let mut entries = self.entries();
         if entries.busy > 0 {
+            return false;
+        }
+        if std::mem::take(&mut entries.released) {
+            // What was just done may be due before `next`: the engine has to look again.
+            drop(entries);
+            self.wake();
             return false;
         }
         let first = entries.waiting.keys().next().map_or(next, |(at, _)| *at);
@@ -151,6 +167,7 @@ mod tests {
         assert!(woken_at >= at + hour && woken_at < at + hour * 2, "{woken_at}");
         assert!(!agenda.skip_to(at + hour * 24), "time stands still while somebody acts");
         drop(busy);
+        assert!(!agenda.skip_to(at + hour * 24), "what was just done may be due earlier: look again");
         assert!(agenda.skip_to(at + hour * 24));
         assert!(agenda.now() >= at + hour * 24);
     }

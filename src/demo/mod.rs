@@ -9,7 +9,7 @@ mod accounting;
 mod agenda;
 mod api;
 mod cast;
-mod lab;
+pub mod lab;
 mod notice;
 mod run;
 mod show;

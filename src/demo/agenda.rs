@@ -190,6 +190,7 @@ mod tests {
         }
         given_up.abort();
         assert!(given_up.await.is_err());
+        assert!(!agenda.skip_to(at + SignedDuration::from_secs(60)), "somebody was busy before");
         assert!(agenda.skip_to(at + SignedDuration::from_secs(60)));
         assert_eq!(agenda.entries().busy, 0);
     }

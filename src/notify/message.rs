@@ -34,7 +34,9 @@ pub(super) fn build(letter: &Letter, document: &Document, html: String, sender: 
         .date(system_time(letter.at))
         .message_id(Some(message_id(&letter.dedupe_key, sender)))
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
-        .raw_header(fixed("X-Auto-Response-Suppress", "All"));
+        .raw_header(fixed("X-Auto-Response-Suppress", "All"))
+        // For rules of mail programs: subjects are in the customer's language.
+        .raw_header(fixed("X-Fencepost-Notice", &one_line(&letter.notice)));
     if let Some(thread) = thread_id(letter, sender) {
         builder = builder.in_reply_to(thread.clone()).references(thread);
     }

@@ -2,7 +2,7 @@
 //! resolvers, mail servers, the gateway and a mailbox. Real sockets, real protocols; only the
 //! waiting is virtual, because everything that honours a time takes it from the shared clock.
 
-mod address;
+pub mod address;
 mod authority;
 mod certificates;
 mod error;
@@ -21,7 +21,6 @@ mod task;
 mod world;
 mod zones;
 
-pub use address::Ports;
 pub use authority::NameServer;
 pub use certificates::CertificateAuthority;
 pub use error::{LabError, LabResult};

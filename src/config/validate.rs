@@ -175,8 +175,9 @@ fn adapter(adapter: &AdapterConfig, found: &mut Problems) {
                     found.add(&format!("gateway.adapter.{key}"), "names no file");
                 }
             }
-            if reload.first().is_some_and(String::is_empty) {
-                found.add("gateway.adapter.reload", "has an empty command; write a list such as [postfix, reload]");
+            if reload.first().is_none_or(String::is_empty) {
+                let why = "names no command; Postfix loads its maps only when told: write [postfix, reload]";
+                found.add("gateway.adapter.reload", why);
             }
         }
         AdapterConfig::Http { url, token_file } => match web_url(url) {

@@ -5,10 +5,12 @@
 //! | adapter | routes live in |
 //! | --- | --- |
 //! | [`ManualGateway`] | somebody else's hands: nothing is written, nothing can be observed |
+//! | [`PostfixGateway`] | two map files of a Postfix on this machine |
 //! | [`HttpGateway`] | a gateway with an API |
 
 mod http;
 mod manual;
+mod postfix;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use crate::engine::ports::Gateway;
 
 pub use http::HttpGateway;
 pub use manual::ManualGateway;
+pub use postfix::PostfixGateway;
 
 /// The adapter that the configuration names.
 ///
@@ -26,8 +29,8 @@ pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, GatewaySetupErr
     match &config.adapter {
         AdapterConfig::Manual => Ok(Arc::new(ManualGateway)),
         AdapterConfig::Http { url, token_file } => Ok(Arc::new(HttpGateway::new(url, token_file.as_deref())?)),
-        AdapterConfig::Postfix { .. } => {
-            Err(GatewaySetupError("gateway.adapter.kind: postfix is not built in so far".to_owned()))
+        AdapterConfig::Postfix { relay_domains, transport, reload } => {
+            Ok(Arc::new(PostfixGateway::new(relay_domains, transport, reload)?))
         }
     }
 }

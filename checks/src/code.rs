@@ -60,6 +60,7 @@ catalogue! {
     MxNone = "MX_NONE": "The domain has no MX record. Senders then deliver to its A or AAAA address, past the gateway (RFC 5321 §5.1).";
     MxNull = "MX_NULL": "The domain says with a null MX that it takes no mail at all (RFC 7505).";
     MxInvalid = "MX_INVALID": "An MX record does not name a usable host: it is an address, an alias, a name that does not resolve, or no legal name.";
+    MxOrder = "MX_ORDER": "The preferences of the gateway's MX hosts are in another order than the gateway wants: mail takes the spare path first.";
     MxNullMixed = "MX_NULL_MIXED": "A null MX stands beside other MX records, which RFC 7505 forbids: some senders refuse to deliver.";
     MxOwnerAlias = "MX_OWNER_ALIAS": "The domain itself is an alias (CNAME): its mail follows the MX of another name.";
     MxLookupError = "MX_LOOKUP_ERROR": "The MX could not be found out. That is not the same as having no MX.";
@@ -81,6 +82,7 @@ catalogue! {
     FwProhibited = "FW_PROHIBITED": "A firewall answers that connections from the gateway's addresses are administratively prohibited.";
     FwRejectOrDown = "FW_REJECT_OR_DOWN": "Nobody can connect, the port is refused: either the mail service is stopped or a rule rejects everybody.";
     FwServiceDown = "FW_SERVICE_DOWN": "The firewall lets the gateway through, but nothing listens on the port: the mail service is down.";
+    FwNoCommonFamily = "FW_NO_COMMON_FAMILY": "The mail server has only IPv6 addresses and the gateway only IPv4 ones, or the other way round: no mail can go there.";
     FwIndeterminate = "FW_INDETERMINATE": "Nobody gets an answer: the server is down, or a firewall drops everything. From outside the two look the same.";
     FwOpenWorld = "FW_OPEN_WORLD": "The mail server accepts mail from anybody. Expected before the cut-over; afterwards spammers can go past the filter.";
     FwClosedTooEarly = "FW_CLOSED_TOO_EARLY": "The firewall already shuts out everybody but the gateway while the MX still names this server. Mail is being lost now.";

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::firewall::Allow;
 use crate::{Code, escape};
 
 /// The outcome of a gate. `Inconclusive` is a real answer: a time-out, a 4xx or a fault of our own
@@ -55,6 +56,9 @@ pub struct Finding {
     /// What to do, with the exact values to type.
     pub remedy: String,
     pub who: Actor,
+    /// What a firewall has to let in, where that is the remedy; [`Allow::rules`] makes rules to paste of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Allow>,
     /// Ids of the vantages that saw it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vantages: Vec<String>,
@@ -73,6 +77,7 @@ impl Finding {
             detail: String::new(),
             remedy: String::new(),
             who: Actor::Nobody,
+            allow: None,
             vantages: Vec::new(),
             observed_at,
         }
@@ -90,6 +95,13 @@ impl Finding {
     pub fn remedy(mut self, who: Actor, text: &str) -> Self {
         self.who = who;
         self.remedy = escape::clean(text, escape::DETAIL);
+        self
+    }
+
+    /// What a firewall has to let in.
+    #[must_use]
+    pub fn allow(mut self, allow: Option<Allow>) -> Self {
+        self.allow = allow;
         self
     }
 

@@ -13,12 +13,14 @@
 //! | [`smtp`] | whether the own server takes mail for the domain |
 //! | [`gateway`] | whether the gateway itself is ready for the domain |
 //! | [`lint`] | what else would lose mail once the MX has moved |
+//! | [`explain`] | what each code means, who acts and what to do |
 //! | [`escape`] | text from outside, made harmless for terminals, logs and pages |
 //! | [`name`] | domain names compared as names, never as strings |
 //! | [`target`] | which addresses a probe may never connect to |
 
 pub mod code;
 pub mod escape;
+pub mod explain;
 pub mod finding;
 pub mod firewall;
 pub mod gateway;

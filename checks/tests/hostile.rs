@@ -209,7 +209,7 @@ fn sound(judgement: &Judgement) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn rounds(rounds in prop::collection::vec(round(), 1..4)) {
-        let expected = Expected { gateway_hosts: vec![name("mx1.gateway.example")], accepted: Some(vec![name("mail.example.com")]) };
+        let expected = Expected { gateway_hosts: vec![name("mx1.gateway.example")], preferences: vec![10], suffixes: vec![name("mx.gateway.example")], accepted: Some(vec![name("mail.example.com")]) };
         let mut history = RrsetHistory::default();
         for round in &rounds {
             history.observe(round);
@@ -285,7 +285,8 @@ fn a_huge_set_is_judged() {
         ns_ttl: None,
         delegation_error: None,
     };
-    let judged = mx::judge(&round, &Expected { gateway_hosts: vec![name("mx1.gateway.example")], accepted: None });
+    let judged =
+        mx::judge(&round, &Expected { gateway_hosts: vec![name("mx1.gateway.example")], ..Expected::default() });
     assert_eq!(judged.names.len(), 20);
     assert_eq!(judged.verdict, mx::MxVerdict::ForeignOnly);
 }

@@ -56,7 +56,7 @@ fn round(second: i64, seen: &[Seen]) -> DnsRound {
 }
 
 fn expected() -> Expected {
-    Expected { gateway_hosts: vec![name("mx1.gateway.example")], accepted: None }
+    Expected { gateway_hosts: vec![name("mx1.gateway.example")], ..Expected::default() }
 }
 
 /// Rounds of `servers` servers that end with the new set everywhere: gaps in seconds, and what each

@@ -8,9 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anstream::AutoStream;
-use fencepost_checks::firewall::{self, FirewallContext};
+use fencepost_checks::firewall::{self, FirewallContext, Product};
 use fencepost_checks::lint::{self, LintContext};
-use fencepost_checks::mx::{self, Expected};
+use fencepost_checks::mx;
 use fencepost_checks::observation::DnsRound;
 use fencepost_checks::smtp::{self, SmtpContext};
 use fencepost_checks::{DomainName, Judgement};
@@ -41,9 +41,36 @@ pub struct Args {
     /// Resolver to use instead of the configured ones, repeatable; port 53 unless given
     #[arg(long = "resolver", value_name = "IP[:PORT]", value_parser = resolver)]
     resolvers: Vec<SocketAddr>,
+    /// Firewall whose rules are shown where the gateway does not get through
+    #[arg(long, value_enum, value_name = "PRODUCT")]
+    firewall: Option<Firewall>,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+}
+
+/// A firewall product, as people type it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Firewall {
+    Nftables,
+    Iptables,
+    Pf,
+    Windows,
+    Asa,
+    Fortigate,
+}
+
+impl From<Firewall> for Product {
+    fn from(firewall: Firewall) -> Self {
+        match firewall {
+            Firewall::Nftables => Self::Nftables,
+            Firewall::Iptables => Self::Iptables,
+            Firewall::Pf => Self::Pf,
+            Firewall::Windows => Self::Windows,
+            Firewall::Asa => Self::Asa,
+            Firewall::Fortigate => Self::Fortigate,
+        }
+    }
 }
 
 /// Runs the checks that are possible with what is given and configured. Exit status: 0 pass, 1 a check
@@ -70,7 +97,7 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
         Output::Json => print::json(&report),
         Output::Table => {
             let coloured = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-            print::lines(&table::render(&report, coloured, None));
+            print::lines(&table::render(&report, args.firewall.map(Product::from), coloured, None));
         }
     }
     report.exit()
@@ -103,7 +130,7 @@ async fn check(
 
     let now = clock.now();
     let hosts: Vec<DomainName> = config.gateway.mx_hosts.iter().map(|h| h.name.clone()).collect();
-    let judged = mx::judge(&round, &Expected { gateway_hosts: hosts.clone(), accepted: None });
+    let judged = mx::judge(&round, &config.gateway.expected_mx());
     let own_server_in_mx = names_one_of(&round, servers, &policies.own_servers);
     let mut parts: Vec<(Part, Judgement)> = Vec::new();
     if !servers.is_empty() {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use fencepost_checks::DomainName;
+use fencepost_checks::mx::Expected;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct GatewayConfig {
     /// What the customer's MX must name.
     pub mx_hosts: Vec<MxHost>,
+    /// Names below which every host is the gateway's too, for an MX name of each customer's own.
+    pub mx_suffixes: Vec<DomainName>,
     /// From where the gateway delivers: what the customer's firewall must allow.
     pub egress: Vec<EgressAddress>,
     /// SMTP port of the MX hosts: 25, except in a laboratory.
@@ -82,11 +85,25 @@ impl AdapterConfig {
     }
 }
 
+impl GatewayConfig {
+    /// What a customer's MX should be, as far as the gateway goes.
+    #[must_use]
+    pub fn expected_mx(&self) -> Expected {
+        Expected {
+            gateway_hosts: self.mx_hosts.iter().map(|host| host.name.clone()).collect(),
+            preferences: self.mx_hosts.iter().map(|host| host.preference).collect(),
+            suffixes: self.mx_suffixes.clone(),
+            accepted: None,
+        }
+    }
+}
+
 impl Default for GatewayConfig {
     fn default() -> Self {
         let name = |text: &str| DomainName::parse(text).expect("a literal that is a valid name");
         Self {
             mx_hosts: Vec::new(),
+            mx_suffixes: Vec::new(),
             egress: Vec::new(),
             smtp_port: 25,
             mx_ttl: 300,

@@ -127,6 +127,15 @@ impl Prober {
                 Err(outcome) => done.push(self.not_visited(&server, None, None, outcome)),
             }
         }
+        // A server that nobody here can visit, for want of an address of its family, is told all the same.
+        let idle = |server: &MailServer| peers.iter().filter(|(s, _, _)| s == server).all(|(_, _, v)| v.is_empty());
+        for (server, peer, visits) in &peers {
+            if visits.is_empty() && idle(server) {
+                let family = if peer.is_ipv4() { "IPv4" } else { "IPv6" };
+                let detail = format!("no {family} address to send from");
+                done.push(self.not_visited(server, Some(*peer), None, ConnectOutcome::VantageFault { detail }));
+            }
+        }
         let visited: Vec<Vec<SmtpDialogue>> = futures_util::stream::iter(peers)
             .map(|(server, peer, visits)| self.visit_peer(server, peer, visits))
             .buffered(SIDE_BY_SIDE)

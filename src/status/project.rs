@@ -1,7 +1,7 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
-use fencepost_checks::mx::history::RrsetHistory;
+use fencepost_checks::mx::{self, history::RrsetHistory};
 use fencepost_checks::observation::DnsRound;
 use fencepost_checks::{DomainName, Finding};
 use jiff::{SignedDuration, Timestamp};
@@ -65,7 +65,7 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
         old_path_needed_until: connection
             .old_path_needed_until
             .or_else(|| t_star.and_then(|t| t.checked_add(OLD_PATH).ok())),
-        findings: findings(input.observations),
+        findings: findings(input),
         window: window(input),
     }
 }
@@ -130,15 +130,24 @@ fn instructions(
 }
 
 /// Findings of every gate, gravest first.
-fn findings(observations: &[Observation]) -> Vec<Finding> {
-    let mut all: Vec<Finding> = observations
+fn findings(input: &ProjectInput<'_>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = input
+        .observations
         .iter()
         .filter(|o| o.kind.starts_with("findings:"))
         .filter_map(|o| serde_json::from_str::<Vec<Finding>>(&o.body).ok())
         .flatten()
         .collect();
+    all.extend(early_cutover(input.connection));
     all.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     all
+}
+
+/// The MX names the gateway before it may: only the lifecycle knows that.
+fn early_cutover(connection: &Connection) -> Option<Finding> {
+    let since = connection.early_cutover_since?;
+    let names = connection.observed.mx.as_ref().map(|mx| mx.names.as_slice()).unwrap_or_default();
+    Some(mx::early_cutover(&connection.domain, names, since))
 }
 
 fn body<T: serde::de::DeserializeOwned>(observations: &[Observation], kind: &str) -> Option<T> {

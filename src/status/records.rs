@@ -47,5 +47,5 @@ pub(super) fn line(domain: &DomainName, ttl: Option<u32>, preference: u16, excha
 
 /// Whether the record names one of the gateway's hosts, compared as a name.
 pub(super) fn is_ours(line: &RecordLine, gateway: &GatewayConfig) -> bool {
-    DomainName::parse(&line.exchange).is_ok_and(|name| gateway.mx_hosts.iter().any(|host| host.name == name))
+    DomainName::parse(&line.exchange).is_ok_and(|name| gateway.expected_mx().is_ours(&name))
 }

@@ -2,6 +2,7 @@
 
 use crate::observation::smtp::{ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageOutcome};
 use crate::smtp::dialogue::{Kind, kind, record, reply};
+use crate::smtp::meaning::{self, Meaning};
 
 /// What an egress address met. Ordered from best to worst: of several tries, the best counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +45,9 @@ pub(super) enum Outside<'a> {
     Accepted,
     /// The server spoke, and what it said decides nothing (4xx, unknown mailbox, closed).
     Spoke,
-    /// The server spoke and refused for good.
+    /// The server refused this outsider because it is on a block list: proves nothing about others.
+    Listed,
+    /// The server spoke and refused for good, or as a platform refuses who is not its gateway.
     Rejected(&'a SmtpReply),
     Refused,
     /// Time-out or ICMP: dropped on the way.
@@ -56,15 +59,16 @@ impl Outside<'_> {
         match self {
             Self::Accepted => 0,
             Self::Spoke => 1,
-            Self::Rejected(_) => 2,
-            Self::Refused => 3,
-            Self::Dropped => 4,
+            Self::Listed => 2,
+            Self::Rejected(_) => 3,
+            Self::Refused => 4,
+            Self::Dropped => 5,
         }
     }
 
     /// Whether the outsider got an SMTP greeting.
     pub(super) const fn got_banner(&self) -> bool {
-        matches!(self, Self::Accepted | Self::Spoke | Self::Rejected(_))
+        matches!(self, Self::Accepted | Self::Spoke | Self::Listed | Self::Rejected(_))
     }
 }
 
@@ -91,14 +95,18 @@ fn spoken(d: &SmtpDialogue) -> Option<Outside<'_>> {
     if recipients().any(|r| kind(r) == Kind::Yes) {
         return Some(Outside::Accepted);
     }
-    // An unknown mailbox (5.1.x) says nothing about who may send.
-    let about_mailbox = |r: &SmtpReply| r.enhanced.as_deref().is_some_and(|e| e.starts_with("5.1."));
-    if recipients().next().is_some() {
-        let no = recipients().find(|r| kind(r) == Kind::No && !about_mailbox(r));
-        let all_no = recipients().all(|r| kind(r) == Kind::No);
-        return Some(no.filter(|_| all_no).map_or(Outside::Spoke, Outside::Rejected));
-    }
+    let recipients: Vec<&SmtpReply> = recipients().collect();
     let earlier = [Stage::MailFrom, Stage::EhloTls, Stage::Ehlo, Stage::Banner].into_iter().filter_map(|s| reply(d, s));
-    let no = earlier.into_iter().find(|r| kind(r) == Kind::No);
-    Some(no.map_or(Outside::Spoke, Outside::Rejected))
+    let all: Vec<&SmtpReply> = recipients.iter().copied().chain(earlier).collect();
+    let means = |m: fn(&Meaning) -> bool| all.iter().copied().find(|r| meaning::of(r).as_ref().is_some_and(m));
+    if let Some(r) = means(|m| matches!(m, Meaning::LockedDown(_))) {
+        return Some(Outside::Rejected(r));
+    }
+    if means(|m| *m == Meaning::Blocklisted).is_some() {
+        return Some(Outside::Listed);
+    }
+    let all_no = recipients.iter().all(|r| kind(r) == Kind::No);
+    // An unknown mailbox says nothing about who may send.
+    let no = all.iter().copied().find(|r| kind(r) == Kind::No && meaning::of(r) != Some(Meaning::UnknownMailbox));
+    Some(no.filter(|_| all_no).map_or(Outside::Spoke, Outside::Rejected))
 }

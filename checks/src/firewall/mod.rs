@@ -2,7 +2,12 @@
 //! server and a column a vantage; a vantage that was itself broken proves nothing.
 
 mod cell;
+mod products;
 mod row;
+pub mod rules;
+mod shut;
+mod through;
+mod words;
 
 use std::net::IpAddr;
 
@@ -11,6 +16,8 @@ use jiff::Timestamp;
 use crate::observation::SmtpDialogue;
 use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
 use row::Row;
+
+pub use rules::{Allow, Product, Snippet, rules};
 
 /// What the matrix is judged against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +70,7 @@ fn nothing_seen(context: &FirewallContext) -> Judgement {
     if context.hosted {
         return Judgement {
             verdict: Verdict::Pass,
-            findings: vec![row::unverifiable(context.domain.as_str(), context.now)],
+            findings: vec![through::unverifiable(context.domain.as_str(), context.now)],
             retry_after: None,
         };
     }

@@ -49,7 +49,7 @@ pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintCon
 }
 
 fn names_gateway(round: &DnsRound, context: &LintContext) -> bool {
-    let expected = mx::Expected { gateway_hosts: context.gateway_hosts.clone(), accepted: None };
+    let expected = mx::Expected { gateway_hosts: context.gateway_hosts.clone(), ..mx::Expected::default() };
     mx::judge(round, &expected).ours_published
 }
 

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::set::{Fault, fault, is_null, same, words};
+use jiff::Timestamp;
+
+use super::set::{Fault, fault, is_null, is_ours, out_of_order, same, words};
 use super::{Expected, MxVerdict, View, servers};
 use crate::observation::dns::ExchangeAddresses;
 use crate::observation::{DnsAnswer, DnsRound, MxRecord};
-use crate::{Actor, Code, Finding, Severity, escape};
+use crate::{Actor, Code, DomainName, Finding, Severity, escape};
 
 /// The finding that states the verdict, and the one about an alias at the domain itself.
 pub(super) fn of_verdict(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Vec<Finding> {
     let union: BTreeSet<&MxRecord> = view.published.iter().flat_map(|p| p.records).collect();
     let union: Vec<MxRecord> = union.into_iter().cloned().collect();
     let seen = format!("The MX of {} is: {}.", round.domain, words(&union));
-    let ours = |r: &&MxRecord| expected.gateway_hosts.iter().any(|h| same(&r.exchange, h));
+    let ours = |r: &&MxRecord| is_ours(&r.exchange, expected);
     let foreign = words(&union.iter().filter(|r| !ours(r)).cloned().collect::<Vec<_>>());
     let (code, severity, who, detail, remedy) = match view.verdict {
         MxVerdict::OursOnly => (Code::MxOursOnly, Severity::Info, Actor::Nobody, seen, "Nothing to do.".to_owned()),
@@ -37,7 +39,7 @@ pub(super) fn of_verdict(round: &DnsRound, expected: &Expected, view: &View<'_>)
                 .gateway_hosts
                 .iter()
                 .filter(|h| !union.iter().any(|r| same(&r.exchange, h)))
-                .map(crate::DomainName::fqdn)
+                .map(DomainName::fqdn)
                 .collect();
             let lacking = if missing.is_empty() {
                 "some of the gateway's hosts on some name servers".to_owned()
@@ -170,6 +172,40 @@ fn owner_alias(round: &DnsRound) -> Option<Finding> {
     )
 }
 
+/// `MX_ORDER`: all names are right, and the spare host is asked first.
+pub(super) fn of_order(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Option<Finding> {
+    let (server, (first, spare)) =
+        view.published.iter().find_map(|p| Some((p.server, out_of_order(p.records, expected)?)))?;
+    Some(
+        Finding::new(Code::MxOrder, Severity::Warning, round.domain.as_str(), round.finished_at)
+            .detail(&format!(
+                "{} gives {spare} the same or a lower number than {first}, but {first} is to be asked first.",
+                servers::label(server)
+            ))
+            .remedy(
+                Actor::Partner,
+                &format!("Correct the preferences; a lower number is asked first. {}", keep(round, expected)),
+            ),
+    )
+}
+
+/// `EARLY_CUTOVER`, with the names that are published.
+pub(super) fn early_cutover(domain: &DomainName, names: &[String], at: Timestamp) -> Finding {
+    Finding::new(Code::EarlyCutover, Severity::Warning, domain.as_str(), at)
+        .detail(&format!(
+            "The MX of {domain} already names the gateway ({}), and the change is not permitted yet. The gateway defers \
+             the mail and senders try again for some days.",
+            names.join(", ")
+        ))
+        .remedy(
+            Actor::Partner,
+            &format!(
+                "Set the previous MX records of {domain} again, or see that what the other findings name is mended at once: \
+                 the checks run with priority until the change is permitted."
+            ),
+        )
+}
+
 /// One finding for each exchange that is no usable host.
 pub(super) fn of_exchanges(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Vec<Finding> {
     let union: BTreeSet<&MxRecord> = view.published.iter().flat_map(|p| p.records).collect();
@@ -226,8 +262,7 @@ fn exchange_finding(record: &MxRecord, fault: &Fault, round: &DnsRound, expected
             format!("Correct the spelling of {name} in the MX, give it an address, or remove the record."),
         ),
     };
-    let who =
-        if expected.gateway_hosts.iter().any(|h| same(&record.exchange, h)) { Actor::Vendor } else { Actor::Partner };
+    let who = if is_ours(&record.exchange, expected) { Actor::Vendor } else { Actor::Partner };
     Finding::new(Code::MxInvalid, Severity::Warning, &name, round.finished_at).detail(&detail).remedy(who, &remedy)
 }
 
@@ -266,7 +301,7 @@ fn keep(round: &DnsRound, expected: &Expected) -> String {
         .gateway_hosts
         .iter()
         .enumerate()
-        .map(|(i, host)| format!("{}. MX {} {}", round.domain, (i + 1) * 10, host.fqdn()))
+        .map(|(i, host)| format!("{}. MX {} {}", round.domain, expected.preference(i), host.fqdn()))
         .collect();
     format!("The whole MX of {} shall then be: {}.", round.domain, lines.join("; "))
 }

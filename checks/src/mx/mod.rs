@@ -9,6 +9,7 @@ pub(crate) mod set;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
@@ -34,8 +35,37 @@ pub enum MxVerdict {
 pub struct Expected {
     /// The gateway's MX hosts, the preferred one first.
     pub gateway_hosts: Vec<DomainName>,
+    /// The preference of each of `gateway_hosts`, in the same order. Only their relation to each other is
+    /// judged; empty: none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferences: Vec<u16>,
+    /// Names below which every host is the gateway's, for gateways that give each customer an MX name of
+    /// its own. Matched label by label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suffixes: Vec<DomainName>,
     /// A set that the desk accepted for this domain although it is not the gateway's alone.
     pub accepted: Option<Vec<DomainName>>,
+}
+
+impl Expected {
+    /// Whether this exchange is the gateway's: one of its hosts, or below a suffix of its own.
+    #[must_use]
+    pub fn is_ours(&self, name: &DomainName) -> bool {
+        self.gateway_hosts.contains(name) || self.suffixes.iter().any(|s| name != s && name.is_at_or_below(s))
+    }
+
+    /// The preference to set for the gateway's host at `index`: as configured, else 10, 20, ….
+    fn preference(&self, index: usize) -> u16 {
+        let stepwise = || u16::try_from(index + 1).unwrap_or(u16::MAX).saturating_mul(10);
+        self.preferences.get(index).copied().unwrap_or_else(stepwise)
+    }
+}
+
+/// `EARLY_CUTOVER`: the published MX names the gateway although no permit was given yet. Whether that is
+/// so is known to the lifecycle; `names` are those that authoritative servers give.
+#[must_use]
+pub fn early_cutover(domain: &DomainName, names: &[String], at: Timestamp) -> Finding {
+    findings::early_cutover(domain, names, at)
 }
 
 /// What a round of answers means.
@@ -78,7 +108,7 @@ pub fn judge_watched(round: &DnsRound, expected: &Expected, history: &history::R
 
 /// The `NS_INCONSISTENT` finding alone, for those who judge something else.
 pub(crate) fn inconsistency(round: &DnsRound, gateway_hosts: &[DomainName]) -> Option<Finding> {
-    let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), accepted: None };
+    let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
     servers::inconsistent(round, &View::of(round, &expected, &BTreeSet::new()))
 }
 
@@ -94,14 +124,15 @@ fn judge_without(
         && round.servers.iter().all(|s| dead.contains(&s.address) || answered(s, round));
     let old: Option<&Published<'_>> = view.published.iter().find(|p| !set::is_good(p.verdict));
     let clean = complete && old.is_none();
-    let ours_published = view.published.iter().any(|p| set::names_any(p.records, &expected.gateway_hosts));
+    let ours_published = view.published.iter().any(|p| set::names_any(p.records, expected));
     let ours_seen = round
         .resolvers
         .iter()
         .filter_map(|r| set::published(&r.answer))
-        .any(|records| set::names_any(records, &expected.gateway_hosts));
+        .any(|records| set::names_any(records, expected));
     let stale = stale_resolvers(round, expected, &view);
     let mut findings = findings::of_verdict(round, expected, &view);
+    findings.extend(findings::of_order(round, expected, &view));
     findings.extend(findings::of_exchanges(round, expected, &view));
     findings.extend(servers::findings(round, &view, dead, dead_names));
     findings.extend(findings::of_resolvers(round, &stale));

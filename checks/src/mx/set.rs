@@ -78,9 +78,33 @@ pub(crate) fn same(text: &str, name: &DomainName) -> bool {
     DomainName::parse(text).is_ok_and(|parsed| parsed == *name)
 }
 
-/// Whether the set names any of these hosts.
-pub(crate) fn names_any(records: &[MxRecord], hosts: &[DomainName]) -> bool {
-    records.iter().any(|r| hosts.iter().any(|h| same(&r.exchange, h)))
+/// Whether the exchange is the gateway's.
+pub(crate) fn is_ours(exchange: &str, expected: &Expected) -> bool {
+    DomainName::parse(exchange).is_ok_and(|name| expected.is_ours(&name))
+}
+
+/// Whether the set names the gateway.
+pub(crate) fn names_any(records: &[MxRecord], expected: &Expected) -> bool {
+    records.iter().any(|r| is_ours(&r.exchange, expected))
+}
+
+/// Two of the gateway's hosts of which the set prefers the wrong one: the one that the gateway wants
+/// first, then the one that comes first in the set.
+pub(crate) fn out_of_order<'a>(
+    records: &[MxRecord],
+    expected: &'a Expected,
+) -> Option<(&'a DomainName, &'a DomainName)> {
+    // A host that is named twice counts where it is met first.
+    let published = |host: &DomainName| records.iter().filter(|r| same(&r.exchange, host)).map(|r| r.preference).min();
+    let hosts: Vec<(&DomainName, u16, u16)> = expected
+        .gateway_hosts
+        .iter()
+        .zip(&expected.preferences)
+        .filter_map(|(host, wanted)| Some((host, *wanted, published(host)?)))
+        .collect();
+    hosts.iter().find_map(|(a, a_wanted, a_has)| {
+        hosts.iter().find(|(_, b_wanted, b_has)| a_wanted < b_wanted && a_has >= b_has).map(|(b, _, _)| (*a, *b))
+    })
 }
 
 /// The verdict on one published set.
@@ -97,7 +121,12 @@ pub(crate) fn verdict(records: &[MxRecord], known: &[ExchangeAddresses], expecte
     let names: BTreeSet<DomainName> = records.iter().filter_map(|r| DomainName::parse(&r.exchange).ok()).collect();
     let ours: BTreeSet<DomainName> = expected.gateway_hosts.iter().cloned().collect();
     let all_legal = records.iter().all(|r| DomainName::parse(&r.exchange).is_ok());
-    if all_legal && !ours.is_empty() && names == ours {
+    let whole = ours.is_subset(&names) || names.iter().any(|n| !ours.contains(n) && expected.is_ours(n));
+    if all_legal
+        && !(ours.is_empty() && expected.suffixes.is_empty())
+        && whole
+        && names.iter().all(|n| expected.is_ours(n))
+    {
         return MxVerdict::OursOnly;
     }
     let accepted = expected.accepted.as_ref().map(|a| a.iter().cloned().collect::<BTreeSet<_>>());
@@ -106,12 +135,12 @@ pub(crate) fn verdict(records: &[MxRecord], known: &[ExchangeAddresses], expecte
     }
     let foreign_fault = |r: &&MxRecord| {
         // A fault of the gateway's own hosts is the vendor's and says nothing about the customer's MX.
-        !ours.iter().any(|h| same(&r.exchange, h)) && fault(&r.exchange, known, expected).is_some()
+        !is_ours(&r.exchange, expected) && fault(&r.exchange, known, expected).is_some()
     };
     if records.iter().any(|r| foreign_fault(&r)) {
         return MxVerdict::Invalid;
     }
-    match (names.iter().any(|n| ours.contains(n)), names.iter().any(|n| !ours.contains(n))) {
+    match (names.iter().any(|n| expected.is_ours(n)), names.iter().any(|n| !expected.is_ours(n))) {
         (true, true) => MxVerdict::OursPlusForeign,
         (true, false) => MxVerdict::OursPartial,
         (false, _) => MxVerdict::ForeignOnly,

@@ -2,8 +2,11 @@
 //! that accepts is a pass; what the others did then only warns.
 
 pub(crate) mod dialogue;
+pub(crate) mod meaning;
 mod outcome;
 pub(crate) mod tls;
+
+use std::net::SocketAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,7 +43,8 @@ pub fn judge(dialogues: &[SmtpDialogue], context: &SmtpContext) -> Judgement {
     } else {
         Verdict::Inconclusive
     };
-    let mut findings: Vec<Finding> = judged.into_iter().flat_map(|(_, _, f)| f).collect();
+    let told = judged.into_iter().flat_map(|(d, _, found)| found.into_iter().map(move |f| (d.peer, f)));
+    let mut findings = fold_same(told);
     findings.extend(tls::stripped(dialogues));
     if verdict != Verdict::Fail {
         for finding in &mut findings {
@@ -58,7 +62,7 @@ pub fn judge(dialogues: &[SmtpDialogue], context: &SmtpContext) -> Judgement {
         );
     }
     let retry_after = if verdict == Verdict::Pass { None } else { findings.iter().filter_map(|f| retry(f.code)).max() };
-    Judgement { verdict, findings: fold_same(findings), retry_after }
+    Judgement { verdict, findings, retry_after }
 }
 
 /// Outcomes of the servers that count: all but standby ones, or all where there is no other.
@@ -67,20 +71,23 @@ fn primaries<'a>(judged: &'a [(&SmtpDialogue, Outcome, Vec<Finding>)]) -> impl I
     judged.iter().filter(move |(d, _, _)| all_standby || !d.standby).map(|(_, o, _)| *o)
 }
 
-/// The same finding about the same server from several vantages is one finding.
-fn fold_same(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut folded: Vec<Finding> = Vec::new();
-    for finding in findings {
-        match folded.iter_mut().find(|f| f.code == finding.code && f.subject == finding.subject) {
-            Some(known) => {
+/// The same finding about the same address of the same server from several vantages is one finding.
+fn fold_same(findings: impl Iterator<Item = (Option<SocketAddr>, Finding)>) -> Vec<Finding> {
+    let mut folded: Vec<(Option<SocketAddr>, Finding)> = Vec::new();
+    for (peer, finding) in findings {
+        let same = |(p, f): &&mut (Option<SocketAddr>, Finding)| {
+            *p == peer && f.code == finding.code && f.subject == finding.subject
+        };
+        match folded.iter_mut().find(same) {
+            Some((_, known)) => {
                 known.severity = known.severity.max(finding.severity);
                 let new: Vec<String> = finding.vantages.into_iter().filter(|v| !known.vantages.contains(v)).collect();
                 known.vantages.extend(new);
             }
-            None => folded.push(finding),
+            None => folded.push((peer, finding)),
         }
     }
-    folded
+    folded.into_iter().map(|(_, f)| f).collect()
 }
 
 const fn retry(code: Code) -> Option<SignedDuration> {

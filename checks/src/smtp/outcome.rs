@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::dialogue::{Kind, connect_words, from, kind, peer, record, reply, say, server, stage_words};
+use super::meaning::{self, Meaning};
 use super::{looks_temporary, tls};
 use crate::observation::smtp::{ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageOutcome};
 use crate::{Actor, Code, DomainName, Finding, Severity, escape};
@@ -27,6 +28,7 @@ pub(super) fn of(d: &SmtpDialogue, domain: &DomainName) -> (Outcome, Vec<Finding
     let (outcome, mut findings) = about.path();
     if matches!(d.connect, ConnectOutcome::Connected { .. }) {
         findings.extend(about.slow());
+        findings.extend(about.odd_greeting());
         findings.extend(about.masked());
         findings.extend(about.relay());
         findings.extend(tls::findings(d));
@@ -51,7 +53,8 @@ impl About<'_> {
                 "Correct the mail server in the order: a host name such as mail.example.com or an address, and a port from 1 to 65535.",
             );
         }
-        let said = format!("A connection from {} {}.", from(self.d), connect_words(&self.d.connect));
+        let to = self.d.peer.map_or_else(|| server(self.d), |p| p.to_string());
+        let said = format!("A connection from {} to {to} {}.", from(self.d), connect_words(&self.d.connect));
         match &self.d.connect {
             ConnectOutcome::Connected { .. } => self.greeting(),
             ConnectOutcome::TimedOut { .. } | ConnectOutcome::Unreachable { .. } => {
@@ -139,6 +142,7 @@ impl About<'_> {
                 Kind::Yes => None,
                 // STARTTLS refused: the dialogue goes on in the clear; the TLS findings tell it.
                 _ if stage == Stage::Starttls => None,
+                Kind::Later if says_why(r) => Some(self.policy(r, stage)),
                 Kind::Later => Some(self.later(r, stage)),
                 Kind::No => Some(self.policy(r, stage)),
                 Kind::Odd => Some(self.odd(stage, &say(r))),
@@ -227,6 +231,9 @@ impl About<'_> {
             .into_iter()
             .filter_map(|(s, r)| Some((s, r?)))
             .collect();
+        if let Some((stage, r)) = both.iter().find(|(_, r)| says_why(r)) {
+            return self.policy(r, *stage);
+        }
         if let Some((stage, r)) = both.iter().find(|(_, r)| kind(r) == Kind::Later) {
             return self.later(r, *stage);
         }
@@ -261,7 +268,7 @@ impl About<'_> {
     fn later(&self, r: &SmtpReply, stage: Stage) -> Came {
         let text = r.lines.join(" ").to_ascii_lowercase();
         let at_recipient = matches!(stage, Stage::RcptTest | Stage::RcptPostmaster | Stage::MailFrom);
-        let (code, remedy) = if r.code == 421 || text.contains("too many") || text.contains("rate limit") {
+        let (code, remedy) = if meaning::of(r) == Some(Meaning::Throttled) {
             (
                 Code::SmtpRateLimited,
                 format!("It is tried again later by itself. Raise the limit for {} if this stays.", from(self.d)),
@@ -283,23 +290,31 @@ impl About<'_> {
         self.open(code, &format!("{} answered {} with {}.", peer(self.d), stage_words(stage), say(r)), &remedy)
     }
 
-    /// A 5xx reply before RCPT: the server does not want to talk to this address.
+    /// The server does not want mail from this address: a 5xx reply before RCPT, or one that says why.
     fn policy(&self, r: &SmtpReply, stage: Stage) -> Came {
-        let text = r.lines.join(" ").to_ascii_lowercase();
-        let listed = ["spamhaus", "blocklist", "block list", "blacklist", "dnsbl", "rbl", "listed"]
-            .iter()
-            .any(|w| text.contains(w));
-        let hint = if listed {
-            " The reply speaks of a block list: the operator of fencepost has to look into that, too."
-        } else {
-            ""
+        let detail = format!("{} answered {} with {}.", peer(self.d), stage_words(stage), say(r));
+        let allow = format!("The port is open, but the server's policy refuses {}.", from(self.d));
+        let (who, remedy) = match meaning::of(r) {
+            Some(Meaning::LockedDown(platform)) => (
+                Actor::Customer,
+                format!(
+                    "{allow} {} takes mail for {} from listed addresses only. Add {} to that list, {}.",
+                    platform.name(),
+                    self.domain,
+                    from(self.d),
+                    platform.setting()
+                ),
+            ),
+            Some(Meaning::Blocklisted) => {
+                (Actor::Vendor, format!("{allow} Allow this address in the server's access rules.{}", meaning::ALARM))
+            }
+            _ => (Actor::Customer, format!("{allow} Allow this address in the server's access rules.")),
         };
-        self.refused(
-            Code::SmtpPolicyReject,
-            &format!("{} answered {} with {}.", peer(self.d), stage_words(stage), say(r)),
-            if listed { Actor::Vendor } else { Actor::Customer },
-            &format!("The port is open, but the server's policy refuses {}. Allow this address in the server's access rules.{hint}", from(self.d)),
-        )
+        if kind(r) == Kind::Later {
+            let finding = self.finding(Code::SmtpPolicyReject, Severity::Warning).detail(&detail).remedy(who, &remedy);
+            return (Outcome::Open, vec![finding]);
+        }
+        self.refused(Code::SmtpPolicyReject, &detail, who, &remedy)
     }
 
     fn slow(&self) -> Option<Finding> {
@@ -322,6 +337,19 @@ impl About<'_> {
                     &format!("Slow is not down, but take {} out of deliberate delays.", from(self.d)),
                 )
         })
+    }
+
+    /// The greeting is 220 and no other number (RFC 5321 §4.3.2); most senders are lenient here.
+    fn odd_greeting(&self) -> Option<Finding> {
+        let r = reply(self.d, Stage::Banner).filter(|r| kind(r) == Kind::Yes && r.code != 220)?;
+        Some(
+            self.finding(Code::SmtpProtocolError, Severity::Warning)
+                .detail(&format!("{} greets with {}; the protocol asks for 220.", peer(self.d), say(r)))
+                .remedy(
+                    Actor::Customer,
+                    "Look into the mail server and into every proxy or firewall in front of it: the greeting must begin with 220.",
+                ),
+        )
     }
 
     /// A firewall that "inspects" SMTP masks the greeting with asterisks and EHLO keywords with X.
@@ -370,6 +398,11 @@ impl About<'_> {
     fn finding(&self, code: Code, severity: Severity) -> Finding {
         Finding::new(code, severity, &server(self.d), self.d.started_at).seen_by([self.d.vantage.id.as_str()])
     }
+}
+
+/// Whether the reply itself names the reason why this address may not deliver.
+fn says_why(r: &SmtpReply) -> bool {
+    matches!(meaning::of(r), Some(Meaning::LockedDown(_) | Meaning::Blocklisted))
 }
 
 fn usable_host(host: &str) -> bool {

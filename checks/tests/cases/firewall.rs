@@ -23,6 +23,12 @@ pub struct FirewallCase {
     egress: BTreeMap<String, String>,
     #[serde(default)]
     outsiders: BTreeMap<String, String>,
+    /// What egress addresses met at further addresses of the same server, by address of the server.
+    #[serde(default)]
+    also_at: BTreeMap<String, BTreeMap<String, String>>,
+    /// Minutes by which the outsiders tried later than the gateway's addresses.
+    #[serde(default)]
+    outsiders_later: i64,
     /// What they met at a standby server.
     #[serde(default)]
     standby: BTreeMap<String, String>,
@@ -50,8 +56,18 @@ impl Case for FirewallCase {
         for (from, met) in &self.egress {
             dialogues.extend(cell(from, met, "mail.example.com", false)?);
         }
+        for (peer, cells) in &self.also_at {
+            for (from, met) in cells {
+                let at = peer.parse().map_err(|_| format!("also_at: `{peer}` is no address"))?;
+                let mut there = cell(from, met, "mail.example.com", false)?;
+                there.iter_mut().for_each(|d| d.peer = d.peer.map(|p| std::net::SocketAddr::new(at, p.port())));
+                dialogues.extend(there);
+            }
+        }
         for (name, met) in &self.outsiders {
-            dialogues.extend(cell(&format!("outsider {name}"), met, "mail.example.com", false)?);
+            let mut there = cell(&format!("outsider {name}"), met, "mail.example.com", false)?;
+            there.iter_mut().for_each(|d| d.started_at += jiff::SignedDuration::from_mins(self.outsiders_later));
+            dialogues.extend(there);
         }
         for (from, met) in &self.standby {
             dialogues.extend(cell(from, met, "backup.example.com", true)?);

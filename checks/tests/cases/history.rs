@@ -74,7 +74,7 @@ impl Case for HistoryCase {
             history = serde_json::from_str(&stored).map_err(|e| e.to_string())?;
             last = Some(round);
         }
-        let expected = Expected { gateway_hosts: gateway(), accepted: None };
+        let expected = Expected { gateway_hosts: gateway(), ..Expected::default() };
         let t_star = history.t_star(&expected, &[]);
         let mut difference = String::new();
         let mut compare = |what: &str, expected: &Option<String>, got: Option<String>| {

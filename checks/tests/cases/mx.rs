@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fencepost_checks::mx::{Expected, judge};
+use fencepost_checks::mx::{Expected, early_cutover, judge};
 use serde::Deserialize;
 
 use crate::Case;
@@ -17,6 +17,15 @@ pub struct MxCase {
     spec: String,
     #[serde(default)]
     accepted: Option<Vec<String>>,
+    /// Preferences that the gateway wants of mx1 and mx2, where the order shall be judged.
+    #[serde(default)]
+    preferences: Vec<u16>,
+    /// Names below which every host is the gateway's.
+    #[serde(default)]
+    suffixes: Vec<String>,
+    /// No permit was given yet: the MX may not name the gateway.
+    #[serde(default)]
+    before_permit: bool,
     round: RoundSpec,
     expect: Expect,
 }
@@ -27,8 +36,18 @@ impl Case for MxCase {
     }
 
     fn run(&self) -> Result<(Got, String), String> {
-        let accepted = self.accepted.as_ref().map(|a| names(&a.iter().map(String::as_str).collect::<Vec<_>>()));
-        let judged = judge(&self.round.round(noon())?, &Expected { gateway_hosts: gateway(), accepted });
+        let list = |texts: &[String]| names(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let expected = Expected {
+            gateway_hosts: gateway(),
+            preferences: self.preferences.clone(),
+            suffixes: list(&self.suffixes),
+            accepted: self.accepted.as_deref().map(list),
+        };
+        let round = self.round.round(noon())?;
+        let mut judged = judge(&round, &expected);
+        if self.before_permit && judged.ours_published {
+            judged.findings.push(early_cutover(&round.domain, &judged.names, noon()));
+        }
         let all = [
             ("ours", judged.ours_published),
             ("old", judged.old_published),

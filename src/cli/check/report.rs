@@ -2,6 +2,7 @@
 //! other and says in one sentence what to do; the findings themselves are made elsewhere.
 
 use fencepost_checks::escape::clean;
+use fencepost_checks::firewall::Snippet;
 use fencepost_checks::mx::{MxJudgement, MxVerdict};
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
 use fencepost_checks::{Code, DomainName, Finding, Judgement, Severity, Verdict};
@@ -21,13 +22,16 @@ use crate::cli::Exit;
 ///   "mx": [ { "preference": 10, "exchange": "mail.example.com" } ],
 ///   "findings": [ { "code": "MX_FOREIGN_ONLY", "severity": "warning", "subject": "example.com",
 ///                   "detail": "…", "remedy": "…", "who": "partner", "vantages": [],
-///                   "observed_at": "…" } ] }
+///                   "observed_at": "…" } ],
+///   "firewall_rules": [ { "code": "FW_PARTIAL", "subject": "mail.example.com:25",
+///                         "rules": [ { "product": "nftables", "text": "…" } ] } ] }
 /// ```
 ///
 /// `verdict` is `pass`, `fail` or `inconclusive`, as the exit status 0, 1 or 3. `part` is `mx`, `smtp`
 /// (with `--server`), `firewall` (with `--server` and configured gateway addresses) or `lint` (with a
 /// configured gateway). `mx` is the set that the first authoritative server publishes, else what a
-/// resolver gives. Findings come with the gravest first.
+/// resolver gives. Findings come with the gravest first. A finding whose remedy is to let addresses in has
+/// them in `allow`, and `firewall_rules` has rules to paste for it in the words of each product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Report {
     pub(super) domain: DomainName,
@@ -40,6 +44,15 @@ pub(super) struct Report {
     pub(super) compared_with_gateway: bool,
     pub(super) mx: Vec<MxRecord>,
     pub(super) findings: Vec<Finding>,
+    pub(super) firewall_rules: Vec<FirewallRules>,
+}
+
+/// Rules to paste that mend one finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct FirewallRules {
+    pub(super) code: Code,
+    pub(super) subject: String,
+    pub(super) rules: Vec<Snippet>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,6 +107,7 @@ impl Report {
             mx_verdict: mx.verdict,
             compared_with_gateway,
             mx: published(round),
+            firewall_rules: unique.iter().filter_map(rules).collect(),
             findings: unique,
         }
     }
@@ -105,6 +119,11 @@ impl Report {
             Verdict::Inconclusive => Exit::Inconclusive,
         }
     }
+}
+
+fn rules(finding: &Finding) -> Option<FirewallRules> {
+    let rules = finding.allow.as_ref()?.rules();
+    Some(FirewallRules { code: finding.code, subject: finding.subject.clone(), rules })
 }
 
 /// A pass needs every authoritative address to have answered, and all of them well.

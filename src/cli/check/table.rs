@@ -3,9 +3,10 @@
 
 use comfy_table::{Attribute, Cell, Color};
 use fencepost_checks::escape::clean;
+use fencepost_checks::firewall::Product;
 use fencepost_checks::{Actor, Finding, Severity};
 
-use super::report::Report;
+use super::report::{FirewallRules, Report};
 use crate::cli::print;
 
 /// Width where there is no terminal to ask.
@@ -13,7 +14,7 @@ const WIDTH: u16 = 120;
 const MAX_CELL: usize = 1500;
 
 /// Renders with or without colours; `width` overrides that of the terminal.
-pub(super) fn render(report: &Report, coloured: bool, width: Option<u16>) -> String {
+pub(super) fn render(report: &Report, firewall: Option<Product>, coloured: bool, width: Option<u16>) -> String {
     let mut out = format!("{}\n\n{}\n", clean(&report.summary, MAX_CELL), mx_line(report));
     if report.findings.is_empty() {
         return out;
@@ -35,7 +36,20 @@ pub(super) fn render(report: &Report, coloured: bool, width: Option<u16>) -> Str
     out.push('\n');
     out.push_str(&table.to_string());
     out.push('\n');
+    for rules in &report.firewall_rules {
+        out.push_str(&rules_to_paste(rules, firewall));
+    }
     out
+}
+
+/// The rules of one product, compactly; without a choice a hint says which others there are.
+fn rules_to_paste(rules: &FirewallRules, firewall: Option<Product>) -> String {
+    let product = firewall.unwrap_or(Product::Nftables);
+    let Some(snippet) = rules.rules.iter().find(|s| s.product == product) else { return String::new() };
+    let hint = if firewall.is_none() { "; others: --firewall iptables, pf, windows, asa or fortigate" } else { "" };
+    let head = format!("{} ({}), rules for {}{hint}:", rules.code, clean(&rules.subject, MAX_CELL), product.name());
+    let text: String = snippet.text.lines().map(|line| format!("  {}\n", clean(line, MAX_CELL))).collect();
+    format!("\n{head}\n{text}")
 }
 
 fn mx_line(report: &Report) -> String {

@@ -86,8 +86,8 @@ impl Job<'_> {
     fn expected(&self) -> Expected {
         let accepted = self.loaded.connection.accepted_mx.as_ref();
         Expected {
-            gateway_hosts: self.parts.config.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect(),
             accepted: accepted.map(|accepted| accepted.names.clone()),
+            ..self.parts.config.gateway.expected_mx()
         }
     }
 }

@@ -17,6 +17,7 @@ fn partial(at: jiff::Timestamp) -> Finding {
         detail: "192.0.2.10 reaches it, 192.0.2.11 does not.".to_owned(),
         remedy: "Allow 192.0.2.11 to port 25.".to_owned(),
         who: Actor::Customer,
+        allow: None,
         vantages: vec!["egress-192.0.2.11".to_owned()],
         observed_at: at,
     }

@@ -44,6 +44,7 @@ async fn hostile_text_is_shown_and_never_acts() {
         detail: HOSTILE.to_owned(),
         remedy: HOSTILE.to_owned(),
         who: Actor::Customer,
+        allow: None,
         vantages: vec![HOSTILE.to_owned()],
         observed_at: now,
     };

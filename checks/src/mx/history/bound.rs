@@ -75,13 +75,15 @@ impl RrsetHistory {
     /// authoritative address still names it (or nothing was seen yet).
     #[must_use]
     pub fn departure(&self, gateway_hosts: &[DomainName]) -> Option<TStar> {
-        let ours = |set: &ServedSet| names_any(&set.records, gateway_hosts);
+        let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
+        let ours = |set: &ServedSet| names_any(&set.records, &expected);
         latest(self.terms(&ours, "with the gateway in its MX")?)
     }
 
     /// The last set that did not name the gateway: the one seen last, with the highest TTL on a tie.
     #[must_use]
     pub fn previous_mx(&self, gateway_hosts: &[DomainName]) -> Option<PreviousMx> {
+        let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
         let current = self.addresses.values().filter_map(|a| a.current.as_ref()).map(|c| (&c.set, c.ttl, c.last_seen));
         let finished = self
             .addresses
@@ -90,7 +92,7 @@ impl RrsetHistory {
             .filter_map(|i| i.set.as_ref().map(|set| (set, i.ttl, i.last_seen)));
         current
             .chain(finished)
-            .filter(|(set, _, _)| !names_any(&set.records, gateway_hosts))
+            .filter(|(set, _, _)| !names_any(&set.records, &expected))
             .max_by_key(|(_, ttl, seen)| (*seen, *ttl))
             .map(|(set, ttl, last_seen)| PreviousMx { records: set.records.clone(), ttl, last_seen })
     }

@@ -18,7 +18,7 @@ mod telling;
 mod traffic;
 mod trouble;
 
-pub use agenda::Agenda;
+pub use agenda::{Agenda, Busy};
 pub use run::{Finished, run};
 pub use show::{failures, summary};
 pub use trouble::Trouble;

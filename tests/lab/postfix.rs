@@ -32,7 +32,7 @@ impl Postfix {
                 "compatibility_level = 3.6\nqueue_directory = {queue}\ndata_directory = {data}\nmaillog_file = {log}\n\
                  maillog_file_prefixes = {folder}\ninet_interfaces = loopback-only\ninet_protocols = ipv4\nmynetworks = 127.0.0.1/32\n\
                  in_flow_delay = 0\nsmtpd_peername_lookup = no\nsmtputf8_enable = no\nalias_maps =\nalias_database =\nlocal_recipient_maps =\n\
-                 mydestination =\nsmtp_host_lookup = native\nminimal_backoff_time = 1s\n{settings}\n",
+                 mydestination =\nminimal_backoff_time = 1s\n{settings}\n",
                 queue = queue.display(),
                 data = data.display(),
                 log = log.display(),
@@ -69,8 +69,19 @@ impl Postfix {
         ["/usr/sbin/postfix", "-c", self.folder.join("config").to_str().unwrap(), "reload"].map(str::to_owned).to_vec()
     }
 
+    /// Lets the deliveries of transport `relay` ask this resolver instead of the system's: they run
+    /// in the queue folder as their root.
+    pub fn resolve_by(&self, resolver: IpAddr) {
+        let etc = self.folder.join("queue/etc");
+        fs::create_dir_all(&etc).unwrap();
+        fs::write(etc.join("resolv.conf"), format!("nameserver {resolver}\n")).unwrap();
+    }
+
+    /// The end of the log.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("maillog")).unwrap_or_default()
+        let log = fs::read_to_string(self.folder.join("maillog")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 }
 
@@ -103,7 +114,7 @@ verify    unix  -       -       n       -       1       verify
 flush     unix  n       -       n       1000?   0       flush
 proxymap  unix  -       -       n       -       -       proxymap
 smtp      unix  -       -       n       -       -       smtp
-relay     unix  -       -       n       -       -       smtp
+relay     unix  -       -       y       -       -       smtp
 error     unix  -       -       n       -       -       error
 retry     unix  -       -       n       -       -       error
 discard   unix  -       -       n       -       -       discard

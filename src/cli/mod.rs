@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod demo;
 mod events;
+mod explain;
 mod healthcheck;
 mod invoicing;
 mod ledger;
@@ -84,6 +85,8 @@ pub enum Command {
     Token(token::Args),
     /// Look once at a domain and its mail servers: a table of findings with remedies
     Check(check::Args),
+    /// Say what a finding code means and what to do about it
+    Explain(explain::Args),
     /// Look at the configuration
     Config(config::Args),
     /// Ask a running server whether it is well
@@ -162,6 +165,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Invoicing(args) => invoicing::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,
+        Command::Explain(args) => explain::run(&args),
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Notice(args) => notice::run(&args, &cli.global),

@@ -100,7 +100,7 @@ pub(super) const fn of(code: Code) -> Explanation {
         },
         Code::TtlHigh => Explanation {
             group: Group::Mx,
-            severities: &[Info, Warning],
+            severities: &[Warning],
             who: &[Actor::Partner],
             remedy: "Lower the TTL of the MX to 300, wait until the old TTL has passed, then change the MX.",
             source: "RFC 1035 §3.2.1, RFC 2181 §8",
@@ -429,14 +429,14 @@ pub(super) const fn of(code: Code) -> Explanation {
         },
         Code::StsUnknown => Explanation {
             group: Group::Policies,
-            severities: &[Warning, Blocking],
+            severities: &[Warning],
             who: &[Actor::Customer, Actor::Partner],
             remedy: "Make the policy readable at the address that the finding gives, over HTTPS with a valid certificate, or remove the TXT record.",
             source: "RFC 8461 §3.3",
         },
         Code::StsInvalid => Explanation {
             group: Group::Policies,
-            severities: &[Info, Warning],
+            severities: &[Warning],
             who: &[Actor::Customer, Actor::Partner],
             remedy: "Correct the record or the policy, or remove both.",
             source: "RFC 8461 §3",
@@ -457,7 +457,7 @@ pub(super) const fn of(code: Code) -> Explanation {
         },
         Code::RouteLoop => Explanation {
             group: Group::Policies,
-            severities: &[Warning, Blocking],
+            severities: &[Blocking],
             who: &[Actor::Desk, Actor::Customer],
             remedy: "Name the customer's own mail server by an address of its own, not the gateway's.",
             source: "RFC 5321 §6.3",

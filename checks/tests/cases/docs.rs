@@ -38,6 +38,21 @@ fn what_is_documented_is_what_findings_say() {
 }
 
 #[test]
+fn what_is_documented_is_shown_by_a_case() {
+    let mut severities: BTreeSet<(Code, String)> = BTreeSet::new();
+    for s in run_all().seen {
+        severities.insert((s.finding.code, format!("{:?}", s.finding.severity)));
+    }
+    let mut missing = Vec::new();
+    for code in Code::ALL {
+        let e = explain(*code);
+        let lacks = e.severities.iter().map(|s| format!("{s:?}")).filter(|s| !severities.contains(&(*code, s.clone())));
+        missing.extend(lacks.map(|s| format!("{code} {s}")));
+    }
+    assert!(missing.is_empty(), "no case shows: {}", missing.join(", "));
+}
+
+#[test]
 fn docs_are_up_to_date() {
     let mut examples: BTreeMap<Code, Example> = BTreeMap::new();
     for Seen { file, case, finding } in run_all().seen {

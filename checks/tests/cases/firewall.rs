@@ -32,6 +32,12 @@ pub struct FirewallCase {
     /// What they met at a standby server.
     #[serde(default)]
     standby: BTreeMap<String, String>,
+    /// What outsiders met there.
+    #[serde(default)]
+    standby_outsiders: BTreeMap<String, String>,
+    /// The address of the standby server, where it is not as usual.
+    #[serde(default)]
+    standby_at: Option<IpAddr>,
     /// Egress addresses of the gateway that were not tried.
     #[serde(default)]
     untried: Vec<IpAddr>,
@@ -70,7 +76,14 @@ impl Case for FirewallCase {
             dialogues.extend(there);
         }
         for (from, met) in &self.standby {
-            dialogues.extend(cell(from, met, "backup.example.com", true)?);
+            let mut there = cell(from, met, "backup.example.com", true)?;
+            if let Some(at) = self.standby_at {
+                there.iter_mut().for_each(|d| d.peer = d.peer.map(|p| std::net::SocketAddr::new(at, p.port())));
+            }
+            dialogues.extend(there);
+        }
+        for (name, met) in &self.standby_outsiders {
+            dialogues.extend(cell(&format!("outsider {name}"), met, "backup.example.com", true)?);
         }
         let mut egress: Vec<IpAddr> = self.egress.keys().filter_map(|a| a.parse().ok()).collect();
         egress.extend(&self.untried);

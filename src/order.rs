@@ -40,6 +40,9 @@ pub struct Order {
     pub invoicing_group: Option<u8>,
     /// `en` or `fi`.
     pub language: Language,
+    /// Why the service desk allows another trial within twelve months.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_override: Option<String>,
 }
 
 impl Order {

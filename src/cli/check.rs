@@ -19,7 +19,7 @@ use self::report::{Part, Report};
 use super::{Exit, Global, Output, complain, print};
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{self, Config};
-use crate::engine::ports::{Observer, ServerTask};
+use crate::engine::ports::{FirewallRound, Observer, ServerTask};
 use crate::order::MailServer;
 use crate::probe::Prober;
 
@@ -122,7 +122,7 @@ async fn check(
     let dialogues = async {
         // One after the other: they visit the same addresses.
         let whole = if servers.is_empty() { Vec::new() } else { observer.smtp(&task).await };
-        let knocks = if with_firewall { observer.firewall(&task).await } else { Vec::new() };
+        let knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
         (whole, knocks)
     };
     let (round, policies, (whole, knocks)) =
@@ -143,10 +143,10 @@ async fn check(
             hosted: false,
             own_server_in_mx,
             old_path_drained: false,
-            unsound: Vec::new(),
+            unsound: firewall::unsound(&knocks.reference),
             now,
         };
-        parts.push((Part::Firewall, firewall::judge(&knocks, &context)));
+        parts.push((Part::Firewall, firewall::judge(&knocks.dialogues, &context)));
     }
     if !hosts.is_empty() {
         let context = LintContext { gateway_hosts: hosts, gateway_egress: egress, now, ..LintContext::default() };

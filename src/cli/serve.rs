@@ -48,7 +48,10 @@ pub async fn run(_args: &Args, global: &Global) -> Exit {
 async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store)?);
-    let observer: Arc<dyn Observer> = Arc::new(Prober::new(&config.probe, &config.gateway, clock.clone())?);
+    // Ended before the engine gives the work up, so that what was seen is not lost.
+    let patience = std::time::Duration::from_millis(u64::from(config.engine.lease_seconds) * 600);
+    let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?.with_patience(patience);
+    let observer: Arc<dyn Observer> = Arc::new(prober);
     let gateway: Arc<dyn Gateway> = gateway::build(&config.gateway)?;
     let notifier: Arc<dyn Notifier> = Arc::new(notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?);
     let listener = TcpListener::bind(config.http.listen)

@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::payload::{FactItem, NoticeItem};
 use super::words::{Unreadable, json, parse, tag, word};
-use crate::lifecycle::connection::{self, Connection, Decision, Effect, Fact, MACHINE_VERSION, TimerKind};
+use crate::lifecycle::connection::{self, Connection, Decision, Effect, Event, Fact, MACHINE_VERSION, TimerKind};
 use crate::lifecycle::subscription;
 use crate::order::Order;
 use crate::store::{
-    Claim, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, Subject, SubjectKind, TimerSet,
-    Transition,
+    Claim, EvidenceName, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, Subject, SubjectKind,
+    TimerSet, Transition,
 };
 
 /// The same kind of work is not done again sooner than this, whatever the state asks for.
@@ -86,6 +86,7 @@ pub(super) fn transition(
         timers: timers(&after, decision.hurry, done, now)?,
         claim: with.claim,
         observations: with.observations,
+        archive: cited(&decision),
         route,
         inbox: with.inbox,
         consumes: with.consumes,
@@ -127,6 +128,15 @@ pub(super) fn open(
 fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable> {
     let each = |event| Ok(NewEvent { kind: tag(event, "event")?, body: json(event)?, cause: cause.to_owned() });
     decision.events.iter().map(each).collect()
+}
+
+/// The evidence that a permit of this decision names.
+fn cited(decision: &Decision) -> Vec<EvidenceName> {
+    let evidence = decision.events.iter().filter_map(|event| match event {
+        Event::PermitIssued { evidence, .. } => Some(evidence),
+        _ => None,
+    });
+    evidence.flatten().filter_map(|name| EvidenceName::parse(name)).collect()
 }
 
 /// Notices, and facts for the subscription.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fencepost_checks::DomainName;
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{self, ReleaseCause};
 use crate::lifecycle::subscription;
-use crate::order::Order;
+use crate::order::{FieldError, Order};
 use crate::store::{CommitOutcome, InboxKey, NewOrder, Placed, Scope, Store, StoreError, Transition};
 
 /// How often a subject that changes under our hands is loaded again.
@@ -84,6 +84,9 @@ pub enum DeskError {
     /// The request contradicts what is stored. The text is for people.
     #[error("{0}")]
     Conflict(String),
+    /// What is stored speaks against fields of the request.
+    #[error("{}", StoreError::Invalid(.0.clone()))]
+    Invalid(Vec<FieldError>),
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
     /// The subject changed again and again meanwhile: try once more.
@@ -98,6 +101,7 @@ impl From<StoreError> for DeskError {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(text) => Self::Conflict(text),
+            StoreError::Invalid(errors) => Self::Invalid(errors),
             StoreError::KeyReused => Self::KeyReused,
             other @ (StoreError::NewerSchema { .. } | StoreError::Database { .. }) => Self::Store(other),
         }
@@ -135,7 +139,8 @@ impl Desk {
     /// Stores an order: the customer, its subscription, and one connection a domain.
     ///
     /// # Errors
-    /// [`DeskError::Conflict`] when the same partner has the domain under way already.
+    /// [`DeskError::Conflict`] when the same partner has the domain under way already,
+    /// [`DeskError::Invalid`] for a trial too soon after another one.
     pub async fn place_order(&self, order: Order, caller: &Caller) -> DeskResult<OrderPlaced> {
         let (new, placed) = self.new_order(order, caller)?;
         match self.store.place_order(new).await? {
@@ -172,6 +177,7 @@ impl Desk {
         let new = NewOrder {
             order_id: placed.order_id.clone(),
             customer_id: placed.customer_id.clone(),
+            trials_since: trials_since(&order, &calendar, now),
             order,
             at: now,
             by: caller.who.clone(),
@@ -374,6 +380,13 @@ impl Caller {
         let key = InboxKey { key: key.clone(), request_hash: request_hash.clone(), response: json(answer)? };
         Ok(Some(key))
     }
+}
+
+/// One trial in twelve months, on business days of ours: on the day of the year after, another may
+/// begin. A reason of the desk's lets another one begin at once.
+fn trials_since(order: &Order, calendar: &Calendar, now: Timestamp) -> Option<Timestamp> {
+    let first_day = calendar.day_of(now).saturating_sub(12.months()).saturating_add(1.day());
+    order.trial_override.is_none().then(|| calendar.start_of(first_day))
 }
 
 fn calendar(config: &Config) -> DeskResult<Calendar> {

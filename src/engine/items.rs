@@ -37,6 +37,7 @@ pub(super) async fn carry_out(parts: &EngineParts, item: OutboxItem) {
     match &outcome {
         OutboxOutcome::Sent { .. } => {}
         OutboxOutcome::Dropped { reason: text } => tracing::info!(key = item.dedupe_key, "not sent: {text}"),
+        OutboxOutcome::Waiting { reason: text, .. } => tracing::debug!(key = item.dedupe_key, "waits: {text}"),
         OutboxOutcome::Retry { error: text, .. } => tracing::warn!(key = item.dedupe_key, "to be tried again: {text}"),
         OutboxOutcome::Parked { error: text } => tracing::error!(key = item.dedupe_key, "parked: {text}"),
     }
@@ -110,8 +111,8 @@ async fn taken_in(parts: &EngineParts, told: &FactItem, item: &OutboxItem) -> Re
 async fn notice(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {
     let about: NoticeItem = parse(&item.payload)?;
     if parts.config.notify.smarthost.is_empty() {
-        let error = "no smarthost is configured (notify.smarthost)".to_owned();
-        return Ok(OutboxOutcome::Retry { due_at: parts.clock.now() + UNSENT, error });
+        let reason = "no smarthost is configured (notify.smarthost)".to_owned();
+        return Ok(OutboxOutcome::Waiting { due_at: parts.clock.now() + UNSENT, reason });
     }
     let letter = match letter::write(parts, &about, &item.dedupe_key).await? {
         Written::Letter(letter) => letter,

@@ -16,6 +16,8 @@ mod payload;
 pub mod ports;
 mod recipients;
 mod run;
+#[cfg(test)]
+mod stories;
 mod subscriptions;
 #[cfg(test)]
 mod tests;

@@ -22,8 +22,9 @@ pub trait Observer: Send + Sync {
     /// MX of the domain at every address of every authoritative server, and at the resolvers.
     async fn mx_round(&self, domain: &DomainName) -> DnsRound;
 
-    /// Firewall matrix: egress – outsider – egress against every own server.
-    async fn firewall(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
+    /// Firewall matrix: egress – outsider – egress against every own server, and before and after it
+    /// every outsider against one of the gateway's MX hosts.
+    async fn firewall(&self, task: &ServerTask) -> FirewallRound;
 
     /// A whole SMTP dialogue with every own server from one egress address.
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
@@ -37,6 +38,15 @@ pub trait Observer: Send + Sync {
     /// While releasing: the present exchanges of the domain that are not the gateway's, or the own
     /// servers, asked from an outsider.
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
+}
+
+/// What a look at the firewall saw.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FirewallRound {
+    pub dialogues: Vec<SmtpDialogue>,
+    /// Outsiders at our own reference server: whether they reach anything at all. Empty where the
+    /// gateway has no MX host that an outsider could reach.
+    pub reference: Vec<SmtpDialogue>,
 }
 
 /// Which servers to talk to, and about what.

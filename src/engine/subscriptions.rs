@@ -60,6 +60,7 @@ pub(super) fn transition(
         state_since: after.phase_since,
         events: events(&decision, &with.cause)?,
         observations: with.observations,
+        archive: Vec::new(),
         outbox: outbox(loaded, (subject.version + 1, last_seq), &decision.effects, now)?,
         entries: entries(&decision),
         route: None,

@@ -13,17 +13,18 @@ use tokio_util::sync::CancellationToken;
 use super::world::{World, config};
 use super::{Caller, Engine, EngineParts, Idempotency};
 use crate::clock::{SharedClock, SteppingClock};
-use crate::config::StoreConfig;
+use crate::config::{Config, StoreConfig};
 use crate::ledger::chain;
 use crate::store::conformance::fixture::{name, order};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Page, Scope, Store};
 
 /// A database file, a clock and a world that outlive any engine.
-struct Stage {
+pub(super) struct Stage {
     folder: TempDir,
-    clock: SharedClock,
-    world: Arc<World>,
+    pub(super) clock: SharedClock,
+    pub(super) world: Arc<World>,
+    pub(super) config: Config,
 }
 
 /// What a customer's story amounts to.
@@ -36,14 +37,14 @@ struct Ending {
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let start: Timestamp = "2026-09-07T08:00:00Z".parse().unwrap();
         let clock: SharedClock = Arc::new(SteppingClock::starting_at(start));
-        Self { folder: TempDir::new().unwrap(), world: World::new(clock.clone()), clock }
+        Self { folder: TempDir::new().unwrap(), world: World::new(clock.clone()), clock, config: config() }
     }
 
     /// A new process, so to speak.
-    fn engine(&self) -> (Engine, Arc<dyn Store>) {
+    pub(super) fn engine(&self) -> (Engine, Arc<dyn Store>) {
         let path = self.folder.path().join("fencepost.db");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&StoreConfig { path }).unwrap());
         let engine = Engine::new(EngineParts {
@@ -52,7 +53,7 @@ impl Stage {
             gateway: self.world.clone(),
             notifier: self.world.clone(),
             clock: self.clock.clone(),
-            config: Arc::new(config()),
+            config: Arc::new(self.config.clone()),
         });
         (engine, store)
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,7 +16,9 @@ use fencepost_checks::observation::{
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::ports::{Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire, ServerTask};
+use super::ports::{
+    FirewallRound, Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire, ServerTask,
+};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::lifecycle::connection::RouteMode;
@@ -31,6 +33,16 @@ pub(super) struct World {
     moved: Mutex<BTreeSet<DomainName>>,
     /// Every delivery: dedupe key and name of the notice.
     pub letters: Mutex<Vec<(String, String)>>,
+    /// Domains whose MX was moved away again, and when.
+    pub left: Mutex<BTreeMap<DomainName, Timestamp>>,
+    /// Every change of a route, with its time.
+    pub route_log: Mutex<Vec<(Timestamp, RouteMode)>>,
+    /// The own servers refuse every recipient.
+    pub servers_refuse: AtomicBool,
+    /// The place to which mail goes after a release refuses every recipient.
+    pub next_refuses: AtomicBool,
+    /// So many deliveries fail before one succeeds.
+    pub deliveries_to_fail: AtomicUsize,
     calls: AtomicUsize,
     /// After so many calls of a port, `struck` is told.
     strike_at: AtomicUsize,
@@ -56,6 +68,11 @@ impl World {
             routes: Mutex::default(),
             moved: Mutex::default(),
             letters: Mutex::default(),
+            left: Mutex::default(),
+            route_log: Mutex::default(),
+            servers_refuse: AtomicBool::new(false),
+            next_refuses: AtomicBool::new(false),
+            deliveries_to_fail: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             strike_at: AtomicUsize::new(usize::MAX),
             struck: Notify::new(),
@@ -103,9 +120,15 @@ impl World {
         }
     }
 
-    fn with_servers(&self, task: &ServerTask, vantages: &[(VantageRole, IpAddr)]) -> Vec<SmtpDialogue> {
+    fn with_servers(
+        &self,
+        task: &ServerTask,
+        vantages: &[(VantageRole, IpAddr)],
+        refuses: &AtomicBool,
+    ) -> Vec<SmtpDialogue> {
+        let rcpt = if refuses.load(Ordering::SeqCst) { 550 } else { 250 };
         let each = |server: &MailServer| {
-            vantages.iter().map(|v| self.dialogue(*v, &server.host, server.port, 250)).collect::<Vec<_>>()
+            vantages.iter().map(|v| self.dialogue(*v, &server.host, server.port, rcpt)).collect::<Vec<_>>()
         };
         task.servers.iter().flat_map(each).collect()
     }
@@ -124,7 +147,8 @@ impl Observer for World {
     async fn mx_round(&self, domain: &DomainName) -> DnsRound {
         let now = self.now();
         tokio::task::yield_now().await;
-        let ours = self.moved.lock().unwrap().contains(domain);
+        let left = self.left.lock().unwrap().contains_key(domain);
+        let ours = !left && self.moved.lock().unwrap().contains(domain);
         let exchange = if ours { "mx1.gateway.example" } else { "mail.example.com" };
         let answer = |last: u8| ServerAnswer {
             name: format!("ns{last}.dns.example"),
@@ -152,15 +176,15 @@ impl Observer for World {
         }
     }
 
-    async fn firewall(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+    async fn firewall(&self, task: &ServerTask) -> FirewallRound {
         tokio::task::yield_now().await;
         let mut vantages = egress();
         vantages.push(outsider());
-        self.with_servers(task, &vantages)
+        FirewallRound { dialogues: self.with_servers(task, &vantages, &self.servers_refuse), reference: Vec::new() }
     }
 
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        self.with_servers(task, &egress()[..1])
+        self.with_servers(task, &egress()[..1], &self.servers_refuse)
     }
 
     async fn gateway(&self, domain: &DomainName, _test_mailbox: &str) -> Vec<SmtpDialogue> {
@@ -183,7 +207,7 @@ impl Observer for World {
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        self.with_servers(task, &[outsider()])
+        self.with_servers(task, &[outsider()], &self.next_refuses)
     }
 }
 
@@ -197,6 +221,7 @@ impl Gateway for World {
             let (domain, ours, seen) = (desire.domain.clone(), desire.generation, *seen);
             return Err(GatewayError::Stale { domain, ours, seen });
         }
+        self.route_log.lock().unwrap().push((self.clock.now(), desire.mode));
         (*mode, *seen) = (desire.mode, desire.generation);
         Ok(())
     }
@@ -214,11 +239,19 @@ impl Notifier for World {
         if now.as_microsecond() % 7 == 0 {
             return Err(NotifyError::Transient("451 try later".to_owned()));
         }
+        let failing = self.deliveries_to_fail.load(Ordering::SeqCst);
+        if failing > 0 {
+            self.deliveries_to_fail.store(failing - 1, Ordering::SeqCst);
+            return Err(NotifyError::Transient("451 try later".to_owned()));
+        }
         self.letters.lock().unwrap().push((letter.dedupe_key.clone(), letter.notice.clone()));
         if letter.notice == "mx_change_may_be_relayed" {
             let status = letter.status.as_ref().unwrap();
             assert!(status.mx_change_permitted, "the letter is only sent while it is true");
             self.moved.lock().unwrap().insert(status.domain.clone());
+        }
+        if letter.notice == "move_away" {
+            self.left.lock().unwrap().insert(letter.status.as_ref().unwrap().domain.clone(), now);
         }
         Ok("250 taken".to_owned())
     }

@@ -115,6 +115,7 @@ impl From<StoreError> for Problem {
             StoreError::KeyReused => {
                 Self::new(Kind::KeyReused, "Use a new key for a new request, or repeat the first request unchanged.")
             }
+            StoreError::Invalid(errors) => Self::invalid(errors),
             StoreError::NotFound => Self::not_found(),
             StoreError::NewerSchema { .. } => Self::new(Kind::NotReady, error.to_string()),
             StoreError::Database { what, source } => {
@@ -130,6 +131,7 @@ impl From<DeskError> for Problem {
         match error {
             DeskError::NotFound => Self::not_found(),
             DeskError::Conflict(text) => Self::new(Kind::Conflict, text),
+            DeskError::Invalid(errors) => Self::invalid(errors),
             DeskError::KeyReused => StoreError::KeyReused.into(),
             DeskError::Busy => Self::new(Kind::Busy, "The record is being changed by others, try again."),
             DeskError::Store(error) => error.into(),

@@ -32,6 +32,9 @@ pub(super) struct CustomerView {
     pub contacts: Vec<Contact>,
     pub servers: Vec<MailServer>,
     pub hosted: bool,
+    /// Why the desk allowed another trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_override: Option<String>,
     pub phase: subscription::Phase,
     pub phase_since: Timestamp,
     pub invoicing_group: Option<u8>,
@@ -121,6 +124,7 @@ pub(super) fn customer(row: &Customer) -> Result<CustomerView, Problem> {
         contacts: order.contacts.clone(),
         servers: order.servers.clone(),
         hosted: order.hosted,
+        trial_override: order.trial_override.clone(),
         phase: subscription.phase,
         phase_since: subscription.phase_since,
         invoicing_group: subscription.group.or(subscription.preferred_group),
@@ -176,8 +180,13 @@ pub(super) fn domain_line(
 }
 
 pub(super) fn event(row: &EventRow) -> Result<EventView<'_>, Problem> {
-    let body = RawValue::from_string(row.body.clone()).map_err(|error| unreadable("an event", &error))?;
+    let body = raw(row.body.clone(), "an event")?;
     Ok(EventView { seq: row.seq, at: row.at, kind: &row.kind, body, cause: &row.cause })
+}
+
+/// Stored JSON, passed on as it is.
+pub(super) fn raw(json: String, what: &str) -> Result<Box<RawValue>, Problem> {
+    RawValue::from_string(json).map_err(|error| unreadable(what, &error))
 }
 
 pub(super) fn entry(row: StoredEntry) -> EntryView {

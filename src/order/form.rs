@@ -62,6 +62,9 @@ pub struct OrderForm {
     /// `en` (default) or `fi`.
     #[serde(deserialize_with = "text")]
     pub language: Option<String>,
+    /// Only of the service desk: why another trial is allowed within twelve months.
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub trial_override: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +153,10 @@ impl OrderForm {
         });
         let language =
             choice(&mut p, "language", self.language.as_ref(), &[("en", Language::En), ("fi", Language::Fi)]);
+        let trial_override = optional(&mut p, "trial_override", self.trial_override.as_ref(), ADDRESS_CHARS, false);
+        if trial_override.is_some() && kind == Some(OrderKind::Paid) {
+            p.add("trial_override", "goes with a trial only; leave it out of a paid order");
+        }
 
         let problems = p.into_inner();
         match (partner, customer_name, mailboxes, kind, price) {
@@ -172,6 +179,7 @@ impl OrderForm {
                     sales_rep,
                     invoicing_group,
                     language,
+                    trial_override,
                 })
             }
             _ => Err(problems),
@@ -231,9 +239,11 @@ impl OrderForm {
 
     fn check_servers(&self, p: &mut Problems, rules: &OrderRules) -> Vec<MailServer> {
         bounded(p, "servers", self.servers.len(), MAX_SERVERS);
-        // A hosted platform's entry host can be read from the present MX, so it may be left out.
-        if self.servers.is_empty() && !self.hosted {
-            p.add("servers", "name at least one own mail server (host and port), or say `hosted: true`");
+        // Without a server there is nothing to prove and nowhere to deliver to.
+        if self.servers.is_empty() && self.hosted {
+            p.add("servers", "name the host of the hosted platform that takes the mail; the present MX shows it");
+        } else if self.servers.is_empty() {
+            p.add("servers", "name at least one own mail server (host and port)");
         } else if !self.servers.is_empty() && self.servers.iter().all(|s| s.standby) {
             p.add("servers", "every server is a standby; at least one must take mail all the time");
         }

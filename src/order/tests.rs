@@ -123,12 +123,13 @@ fn servers_are_public_unless_excepted() {
 }
 
 #[test]
-fn only_hosted_customers_may_leave_the_server_out() {
+fn nobody_may_leave_the_server_out() {
     assert!(problems(|f| f.servers.clear()).starts_with("servers: name at least one"));
-    let mut hosted = good();
-    hosted.servers.clear();
-    hosted.hosted = true;
-    assert!(hosted.check(&rules()).is_ok());
+    let hosted = problems(|f| {
+        f.servers.clear();
+        f.hosted = true;
+    });
+    assert!(hosted.starts_with("servers: name the host of the hosted platform"), "{hosted}");
     assert!(problems(|f| f.servers.remove(0).standby = true).contains("every server is a standby"));
 }
 

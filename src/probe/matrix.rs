@@ -7,6 +7,7 @@ use std::time::Duration;
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, Vantage};
 use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
 
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times, talk};
@@ -21,10 +22,17 @@ const MAX_PEERS: usize = 6;
 /// Addresses visited at the same time for one task.
 const SIDE_BY_SIDE: usize = 8;
 
+/// How long all the visits of one task may take, and until when that is.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    all: Duration,
+    until: Instant,
+}
+
 /// A server with the addresses that may be visited, or the reason why there is none.
-struct Resolved {
-    server: MailServer,
-    peers: Result<Vec<SocketAddr>, ConnectOutcome>,
+pub(super) struct Resolved {
+    pub(super) server: MailServer,
+    pub(super) peers: Result<Vec<SocketAddr>, ConnectOutcome>,
 }
 
 impl Prober {
@@ -88,7 +96,7 @@ impl Prober {
         .await
     }
 
-    fn exchange(&self, host: &str) -> MailServer {
+    pub(super) fn exchange(&self, host: &str) -> MailServer {
         MailServer { host: host.to_owned(), port: self.gateway.smtp_port, standby: false }
     }
 
@@ -113,6 +121,7 @@ impl Prober {
     where
         F: Fn(SocketAddr) -> Vec<(Place, Depth)>,
     {
+        let patience = Patience { all: self.patience, until: Instant::now() + self.patience };
         let wanted: Vec<MailServer> = servers.iter().take(MAX_SERVERS).cloned().collect();
         let resolved: Vec<Resolved> = futures_util::stream::iter(wanted)
             .map(|server| self.resolve(server))
@@ -137,7 +146,7 @@ impl Prober {
             }
         }
         let visited: Vec<Vec<SmtpDialogue>> = futures_util::stream::iter(peers)
-            .map(|(server, peer, visits)| self.visit_peer(server, peer, visits))
+            .map(|(server, peer, visits)| self.visit_peer(server, peer, visits, patience))
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
@@ -145,7 +154,13 @@ impl Prober {
         done
     }
 
-    async fn visit_peer(&self, server: MailServer, peer: SocketAddr, visits: Vec<(Place, Depth)>) -> Vec<SmtpDialogue> {
+    async fn visit_peer(
+        &self,
+        server: MailServer,
+        peer: SocketAddr,
+        visits: Vec<(Place, Depth)>,
+        patience: Patience,
+    ) -> Vec<SmtpDialogue> {
         let mut seen = Vec::with_capacity(visits.len());
         for (place, depth) in visits {
             let Some(source) = place.source else {
@@ -164,14 +179,34 @@ impl Prober {
                 depth,
                 times: self.times,
             };
-            let _turn = self.turns.take(peer.ip(), &plan.vantage.id).await;
-            seen.push(talk(&plan, &self.trust, &self.clock).await);
+            let vantage = plan.vantage.clone();
+            let turn = self.turns.take(peer.ip(), &vantage.id);
+            let Ok(_turn) = timeout_at(patience.until, turn).await else {
+                let detail = format!(
+                    "{} was busy with other checks of ours for {} s, so this look was not made",
+                    peer.ip(),
+                    patience.all.as_secs()
+                );
+                seen.push(self.not_visited(
+                    &server,
+                    Some(peer),
+                    Some(vantage),
+                    ConnectOutcome::VantageFault { detail },
+                ));
+                continue;
+            };
+            let dialogue = timeout_at(patience.until, talk(&plan, &self.trust, &self.clock)).await;
+            seen.push(dialogue.unwrap_or_else(|_| {
+                let detail =
+                    format!("the looks at this server took longer than {} s altogether", patience.all.as_secs());
+                self.not_visited(&server, Some(peer), Some(vantage), ConnectOutcome::VantageFault { detail })
+            }));
         }
         seen
     }
 
     /// Once, and pinned: what is checked here is what is connected to.
-    async fn resolve(&self, server: MailServer) -> Resolved {
+    pub(super) async fn resolve(&self, server: MailServer) -> Resolved {
         let found = self.addresses(&server.host).await;
         let peers = found.and_then(|addresses| {
             let (open, refused) = self.guard.sift(&addresses);
@@ -243,5 +278,39 @@ pub(super) fn times(config: &ProbeConfig) -> Times {
         banner: Duration::from_millis(config.banner_timeout_ms),
         stage: Duration::from_millis(config.stage_timeout_ms),
         total: Duration::from_millis(config.total_timeout_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+    use crate::config::GatewayConfig;
+
+    /// The address is held by another check that does not end.
+    #[tokio::test]
+    async fn nobody_waits_for_ever_for_a_turn() {
+        let config = ProbeConfig { allow_targets: vec!["127.0.0.0/8".to_owned()], ..ProbeConfig::default() };
+        let prober = Prober::new(&config, &GatewayConfig::default(), Arc::new(SystemClock)).unwrap();
+        let prober = prober.with_patience(Duration::from_millis(20));
+        let _held = prober.turns.take([127, 0, 63, 1].into(), "somebody").await;
+        let task = ServerTask {
+            domain: DomainName::parse("customer.example").unwrap(),
+            servers: vec![MailServer { host: "127.0.63.1".to_owned(), port: 25, standby: false }],
+            test_mailbox: "postmaster".to_owned(),
+            hosted: false,
+        };
+        let seen = prober.own_servers(&task).await;
+        let [SmtpDialogue { connect: ConnectOutcome::VantageFault { detail }, .. }] = seen.as_slice() else {
+            panic!("{seen:?}")
+        };
+        assert!(detail.contains("127.0.63.1 was busy with other checks"), "{detail}");
+        let judged = fencepost_checks::smtp::judge(
+            &seen,
+            &fencepost_checks::smtp::SmtpContext { domain: task.domain, now: SystemClock.now() },
+        );
+        assert_eq!(judged.verdict, fencepost_checks::Verdict::Inconclusive, "{:?}", judged.findings);
     }
 }

@@ -7,6 +7,7 @@
 //! | `dns` | MX at every authoritative address and at the resolvers; look-ups |
 //! | `smtp` | one dialogue with one address, behind a guard |
 //! | `matrix` | which vantage talks to which server, how far, in which order |
+//! | `reference` | whether the outsiders reach anything at all |
 //! | `policy` | MTA-STS, SPF, DMARC |
 //! | `vantage` | the source addresses of this host |
 //! | [`target`] | which addresses may be reached at all |
@@ -18,6 +19,7 @@ mod dns;
 mod escape;
 mod matrix;
 mod policy;
+mod reference;
 mod smtp;
 pub mod target;
 mod tls;
@@ -37,7 +39,7 @@ use self::turn::Turns;
 use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
-use crate::engine::ports::{Observer, ServerTask};
+use crate::engine::ports::{FirewallRound, Observer, ServerTask};
 use crate::order::MailServer;
 
 pub use self::target::{CidrError, TargetGuard};
@@ -54,7 +56,11 @@ pub struct Prober {
     turns: Turns,
     places: Places,
     times: Times,
+    patience: Duration,
 }
+
+/// How long one observation of servers may take, unless [`Prober::with_patience`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why the configuration does not allow probing at all.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +92,16 @@ impl Prober {
             times: matrix::times(probe),
             guard,
             clock,
+            patience: PATIENCE,
         })
+    }
+
+    /// Bounds one observation of servers as a whole, waiting for turns included. What was not seen by
+    /// then is reported as a fault of this side. Shorter than the lease of the work it is done for.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 }
 
@@ -96,8 +111,11 @@ impl Observer for Prober {
         self.dns.round(domain).await
     }
 
-    async fn firewall(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        self.firewall_matrix(task).await
+    async fn firewall(&self, task: &ServerTask) -> FirewallRound {
+        let before = self.reference_looks().await;
+        let dialogues = self.firewall_matrix(task).await;
+        let after = self.reference_looks().await;
+        FirewallRound { dialogues, reference: before.into_iter().chain(after).collect() }
     }
 
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

@@ -23,7 +23,7 @@ pub trait Store: Send + Sync {
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,
     /// timers and notices. The idempotency key and the request's hash make a repetition return the
-    /// first answer.
+    /// first answer. A trial that comes too soon after another one is [`StoreError::Invalid`].
     async fn place_order(&self, order: NewOrder) -> StoreResult<Placed>;
 
     async fn create_token(&self, token: NewToken) -> StoreResult<()>;
@@ -76,6 +76,8 @@ pub trait Store: Send + Sync {
     async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>>;
     /// Events after `after_seq`, oldest first, at most `limit`.
     async fn events(&self, subject_id: &str, after_seq: u64, limit: u32) -> StoreResult<Vec<EventRow>>;
+    /// A look that a permit of the connection rests on, by the SHA-256 (hex) of its body.
+    async fn archived(&self, subject_id: &str, sha256: &str) -> StoreResult<Option<ArchivedObservation>>;
     /// Notices that were or will be sent about a subject, newest last.
     async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>>;
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>>;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::EntryDraft;
 pub use crate::ledger::StoredEntry;
 use crate::lifecycle::connection::RouteMode;
-use crate::order::{MailServer, Order};
+use crate::order::{FieldError, MailServer, Order};
 
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The same idempotency key came with another request (409).
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
+    /// What is stored speaks against fields of an order, each with the way out.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
     #[error("not found")]
     NotFound,
     /// The database has a newer schema than this program.
@@ -123,6 +126,8 @@ pub struct Transition {
     pub state_since: Timestamp,
     pub events: Vec<NewEvent>,
     pub observations: Vec<Observation>,
+    /// Observations that an event of this transition rests on: kept word for word.
+    pub archive: Vec<EvidenceName>,
     pub outbox: Vec<NewOutbox>,
     pub entries: Vec<EntryDraft>,
     pub route: Option<RouteChange>,
@@ -177,6 +182,33 @@ pub struct Observation {
     pub body: String,
 }
 
+/// One kept observation, by what it says word for word. As text: `kind:sha256`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceName {
+    pub kind: String,
+    /// Of the body, hex.
+    pub sha256: String,
+}
+
+impl EvidenceName {
+    /// `None` for a text that is no such name, as older programs wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, sha256) = text.split_once(':')?;
+        let named = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        named.then(|| Self { kind: kind.to_owned(), sha256: sha256.to_owned() })
+    }
+}
+
+/// A look on which a permit rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedObservation {
+    pub kind: String,
+    pub observed_at: Timestamp,
+    /// JSON.
+    pub body: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOutbox {
     /// Unique: a second insertion with the same key is ignored.
@@ -213,6 +245,11 @@ pub enum OutboxOutcome {
     Retry {
         due_at: Timestamp,
         error: String,
+    },
+    /// Nothing was tried, because there is no way out yet: the attempts so far do not count.
+    Waiting {
+        due_at: Timestamp,
+        reason: String,
     },
     Parked {
         error: String,
@@ -276,6 +313,8 @@ pub struct NewOrder {
     pub order: Order,
     pub at: Timestamp,
     pub by: String,
+    /// A trial is refused where its domain or business id had one at or after this; `None`: allowed anyway.
+    pub trials_since: Option<Timestamp>,
     pub subjects: Vec<NewSubject>,
     pub entries: Vec<EntryDraft>,
     pub inbox: Option<InboxKey>,

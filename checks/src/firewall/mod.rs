@@ -9,11 +9,12 @@ mod shut;
 mod through;
 mod words;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::observation::SmtpDialogue;
+use crate::observation::{ConnectOutcome, SmtpDialogue, VantageRole};
 use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
 use row::Row;
 
@@ -32,8 +33,20 @@ pub struct FirewallContext {
     /// The old path is no longer needed.
     pub old_path_drained: bool,
     /// Ids of outsiders that did not reach our own reference server: what they saw does not count.
+    /// [`unsound`] finds them.
     pub unsound: Vec<String>,
     pub now: Timestamp,
+}
+
+/// Outsiders that did not reach our own reference server whenever they were asked to: a way out that
+/// is closed for everything proves nothing about the customer's firewall.
+#[must_use]
+pub fn unsound(reference: &[SmtpDialogue]) -> Vec<String> {
+    let failed = |seen: &&SmtpDialogue| {
+        seen.vantage.role == VantageRole::Outsider && !matches!(seen.connect, ConnectOutcome::Connected { .. })
+    };
+    let ids: BTreeSet<String> = reference.iter().filter(failed).map(|seen| seen.vantage.id.clone()).collect();
+    ids.into_iter().collect()
 }
 
 /// Judges the matrix of servers and vantages. Standby servers only warn, unless there is no other.

@@ -25,6 +25,8 @@ fn servers_and_resolvers_are_read_strictly() {
 const DNS: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 3);
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 11);
 const MAIL: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 25);
+/// The gateway's MX host, at which outsiders are proven.
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 24);
 const EGRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 1);
 const OUTSIDER: Ipv4Addr = Ipv4Addr::new(127, 0, 62, 2);
 
@@ -33,6 +35,7 @@ struct Lab {
     config: Config,
     port: u16,
     mail: lab::MailServer,
+    gateway: lab::MailServer,
     _running: (lab::NameServer, lab::Resolver),
 }
 
@@ -42,7 +45,7 @@ impl Lab {
         root.delegate("example.", 3600, &[("ns.example.", DNS)]).unwrap();
         let mut tld = lab::Zone::new("example.", &["ns.example."], 3600, 60).unwrap();
         tld.set_a("ns.example.", 3600, &[DNS]).unwrap();
-        tld.set_a("mx1.gateway.example.", 3600, &[Ipv4Addr::new(127, 0, 62, 24)]).unwrap();
+        tld.set_a("mx1.gateway.example.", 3600, &[GATEWAY]).unwrap();
         tld.delegate("customer.example.", 3600, &[("ns.example.", DNS)]).unwrap();
         let mut zone = lab::Zone::new("customer.example.", &["ns.example."], 3600, 60).unwrap();
         zone.set_mx("customer.example.", 300, &[(10, exchange)]).unwrap();
@@ -54,15 +57,13 @@ impl Lab {
             let zones = Arc::new(lab::ZoneSet::new(vec![root.clone(), tld.clone(), zone.clone()]));
             let dns = lab::NameServer::start(DNS.into(), port, zones).await;
             let resolver = lab::Resolver::start((RESOLVER, port).into(), (DNS, port).into(), 0, clock.clone()).await;
-            let mail = lab::MailServer::new(
-                "mail.customer.example",
-                (MAIL, port).into(),
-                "customer.example",
-                None,
-                clock.clone(),
-            );
-            if let (Ok(dns), Ok(resolver), Ok(())) = (dns, resolver, mail.start()) {
-                return Self { config: config(port), port, mail, _running: (dns, resolver) };
+            let mail_server = |name: &str, at: Ipv4Addr, domain: &str| {
+                lab::MailServer::new(name, (at, port).into(), domain, None, clock.clone())
+            };
+            let mail = mail_server("mail.customer.example", MAIL, "customer.example");
+            let gateway = mail_server("mx1.gateway.example", GATEWAY, "gateway.example");
+            if let (Ok(dns), Ok(resolver), Ok(()), Ok(())) = (dns, resolver, mail.start(), gateway.start()) {
+                return Self { config: config(port), port, mail, gateway, _running: (dns, resolver) };
             }
         }
         panic!("no free port");
@@ -79,6 +80,7 @@ fn config(port: u16) -> Config {
     let mut config = Config::default();
     config.gateway.mx_hosts = vec![config::MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 }];
     config.gateway.egress = vec![config::EgressAddress { address: EGRESS.into(), label: String::new(), local: true }];
+    config.gateway.smtp_port = port;
     config.probe.resolvers = vec![(RESOLVER, port).into()];
     config.probe.roots = vec![(DNS, port).into()];
     config.probe.dns_port = port;
@@ -102,6 +104,17 @@ async fn a_sound_domain_passes() {
     assert_eq!(report.exit(), Exit::Pass);
     let text = table::render(&report, None, false, Some(110)).replace(&lab.port.to_string(), "10025");
     insta::assert_snapshot!(text);
+}
+
+/// The way out of the outsider is blocked for everything: it cannot tell a firewall from a dead server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outsider_that_does_not_even_reach_our_own_server_proves_nothing() {
+    let lab = Lab::start("mail.customer.example.").await;
+    lab.mail.set_firewall(lab::Firewall::Block(vec![OUTSIDER])).unwrap();
+    let firewall = |report: &Report| parts(report)[2];
+    assert_eq!(firewall(&lab.check().await), (Part::Firewall, Verdict::Fail), "closed to the world too early");
+    lab.gateway.set_firewall(lab::Firewall::Block(vec![OUTSIDER])).unwrap();
+    assert_eq!(firewall(&lab.check().await), (Part::Firewall, Verdict::Pass), "nobody saw that it is closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

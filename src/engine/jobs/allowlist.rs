@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-use fencepost_checks::firewall::{FirewallContext, judge};
+use fencepost_checks::firewall::{FirewallContext, judge, unsound};
 use fencepost_checks::observation::{DnsAnswer, DnsRound, SmtpDialogue};
 
 use super::{Found, Job, seen};
+use crate::engine::ports::FirewallRound;
 use crate::lifecycle::connection::{Fact, Gate};
 
 pub(super) async fn run(job: &Job<'_>) -> Found {
     let task = job.servers();
-    let dialogues = job.parts.observer.firewall(&task).await;
+    let FirewallRound { dialogues, reference } = job.parts.observer.firewall(&task).await;
     let now = job.now();
     let connection = &job.loaded.connection;
     let context = FirewallContext {
@@ -19,7 +20,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         hosted: task.hosted,
         own_server_in_mx: job.kept.body("mx").is_some_and(|round| own_server_in_mx(job, &round, &dialogues)),
         old_path_drained: connection.old_path_needed_until.is_some_and(|until| until <= now),
-        unsound: Vec::new(),
+        unsound: unsound(&reference),
         now,
     };
     let judged = judge(&dialogues, &context);

@@ -1,10 +1,11 @@
 //! A round of MX questions, judged against what is accepted, with the watched history of the RRset
 //! that gives T\*.
 
+use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
 
-use super::lint::StsMemory;
+use super::lint::STS;
 use super::{Found, Job, seen};
 use crate::lifecycle::connection::{Fact, MxFact, Phase};
 
@@ -42,8 +43,5 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
 }
 
 fn sts_terms(job: &Job<'_>) -> Vec<Term> {
-    let memory: StsMemory = job.kept.body("sts").unwrap_or_default();
-    let drained = memory.drained(job.kept.body("lint").as_ref());
-    let because = "senders may hold the MTA-STS policy that did not name the gateway".to_owned();
-    drained.map(|at| Term { at, because }).into_iter().collect()
+    job.kept.body::<StsWatch>(STS).and_then(|watch| watch.term()).into_iter().collect()
 }

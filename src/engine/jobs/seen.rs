@@ -75,7 +75,8 @@ pub(super) fn findings(gate: &str, findings: &[Finding], at: Timestamp) -> Obser
     observation(&format!("findings:{gate}"), &says(findings), &findings, at)
 }
 
-/// The fact that a judgement of a gate amounts to. Its evidence is named by kind and digest.
+/// The fact that a judgement of a gate amounts to. Its evidence is named by kind and the
+/// SHA-256 of its body.
 pub(super) fn gate_fact(gate: Gate, judged: &Judgement, evidence: &Observation, observed_at: Timestamp) -> GateFact {
     let mut blocking: Vec<_> = judged.blocking().map(|finding| finding.code).collect();
     blocking.sort_unstable();
@@ -86,7 +87,7 @@ pub(super) fn gate_fact(gate: Gate, judged: &Judgement, evidence: &Observation, 
         blocking,
         observed_at,
         retry_after: judged.retry_after,
-        evidence: format!("{}:{}", evidence.kind, evidence.digest),
+        evidence: format!("{}:{}", evidence.kind, hex::encode(Sha256::digest(&evidence.body))),
     }
 }
 

@@ -4,6 +4,7 @@
 mod customers;
 mod domains;
 mod events;
+mod evidence;
 mod health;
 mod invoicing;
 mod ledger;
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/domains/{domain}/status", get(domains::status))
         .route("/v1/domains/{domain}/mx-change", get(domains::mx_change))
         .route("/v1/domains/{domain}/events", get(events::list))
+        .route("/v1/domains/{domain}/evidence/{sha256}", get(evidence::show))
         .route("/v1/domains/{domain}/recheck", post(domains::recheck))
         .route("/v1/domains/{domain}/accept-mx", post(domains::accept_mx))
         .route("/v1/domains/{domain}/cancel", post(domains::cancel))

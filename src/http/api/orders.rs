@@ -25,6 +25,10 @@ pub(super) async fn place(State(state): State<HttpState>, identity: Identity, bo
             errors.push(FieldError { field: "partner".to_owned(), message });
         }
     }
+    if identity.role != Role::Desk && form.trial_override.is_some() {
+        let message = "only the service desk can allow another trial; ask it, or leave this out".to_owned();
+        errors.push(FieldError { field: "trial_override".to_owned(), message });
+    }
     let order = match form.check(&rules(&state)?) {
         Ok(order) if errors.is_empty() => order,
         Ok(_) => return Err(Problem::invalid(errors)),

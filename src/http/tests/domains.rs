@@ -5,8 +5,9 @@ use axum::http::{Method, header};
 use fencepost_checks::{Actor, Code, Finding, Severity};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::{TestApp, findings, order, request, without_ids};
+use super::{SEEN_BODY, TestApp, findings, order, request, without_ids};
 use crate::store::Role;
 
 fn partial(at: jiff::Timestamp) -> Finding {
@@ -147,4 +148,24 @@ async fn requests_about_a_domain_reach_the_lifecycle() {
     // The domain can be ordered anew.
     let again = app.post(&desk, "/v1/orders", &order("acme", "example.com")).await;
     assert_eq!(again.status, 201, "{}", again.text);
+}
+
+#[tokio::test]
+async fn the_evidence_of_a_permit_is_shown_to_the_desk_word_for_word() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let named = format!("smtp:{}", hex::encode(Sha256::digest(SEEN_BODY)));
+    let path = format!("/v1/domains/example.com/evidence/{named}");
+    assert_eq!(app.get(&desk, &path).await.status, 404, "nothing is archived before a permit");
+    app.made_ready("example.com").await;
+    let events = app.get(&desk, "/v1/domains/example.com/events").await.text;
+    assert!(events.contains(&named), "the permit names it: {events}");
+    let shown = app.get(&desk, &path).await.json();
+    assert_eq!((&shown["kind"], &shown["observation"]), (&json!("smtp"), &json!({ "said": "250 fine" })));
+    let by_hash_alone = app.get(&desk, &path.replace("smtp:", "")).await.json();
+    assert_eq!(by_hash_alone, shown);
+    assert_eq!(app.get(&desk, "/v1/domains/example.com/evidence/smtp:00").await.status, 404);
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    assert_eq!(app.get(&partner, &path).await.status, 403, "what servers said is for the desk");
 }

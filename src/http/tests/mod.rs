@@ -20,6 +20,7 @@ use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer}
 use fencepost_checks::{DomainName, Finding, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use super::token::Token;
@@ -29,7 +30,7 @@ use crate::config::{Config, MxHost, StoreConfig};
 use crate::engine::Desk;
 use crate::lifecycle::connection::{self, Connection, Fact, Gate, GateFact, MxFact, Phase, RouteMode};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{CommitOutcome, NewEvent, NewToken, Observation, Role, Scope, Store, Transition};
+use crate::store::{CommitOutcome, EvidenceName, NewEvent, NewToken, Observation, Role, Scope, Store, Transition};
 
 const START: &str = "2026-03-10T08:00:00Z";
 
@@ -151,10 +152,11 @@ impl TestApp {
         let name: DomainName = domain.parse().unwrap();
         let row = self.store.domain(&name, &Scope::All).await.unwrap().unwrap();
         let mut state: Connection = serde_json::from_str(&row.connection.state).unwrap();
-        let mut events = Vec::new();
+        let (mut events, mut archive) = (Vec::new(), Vec::new());
         for fact in facts {
             let decision = connection::decide(&state, fact, self.now());
             state = connection::evolve(&state, &decision, self.now());
+            archive.extend(decision.events.iter().flat_map(cited));
             events.extend(decision.events.iter().map(|event| NewEvent {
                 kind: "test".to_owned(),
                 body: serde_json::to_string(event).unwrap(),
@@ -174,6 +176,7 @@ impl TestApp {
                 state_since: state.phase_since,
                 events,
                 observations,
+                archive,
                 outbox: Vec::new(),
                 entries: Vec::new(),
                 route: None,
@@ -197,7 +200,7 @@ impl TestApp {
                 blocking: Vec::new(),
                 observed_at: now,
                 retry_after: None,
-                evidence: format!("{gate:?}").to_lowercase(),
+                evidence: evidence_name(gate),
             })
         };
         let foreign = Fact::Mx(MxFact {
@@ -224,8 +227,29 @@ impl TestApp {
             gate(Gate::Lint),
         ];
         let mx = observation("mx", &round(domain, "mail.old.example", now), now);
-        let state = self.facts(domain, &facts, vec![mx]).await;
+        let probe = observation("smtp", &serde_json::from_str::<Value>(SEEN_BODY).unwrap(), now);
+        let state = self.facts(domain, &facts, vec![mx, probe]).await;
         assert_eq!(state.phase, Phase::Ready, "{state:?}");
+    }
+}
+
+/// What the probe of a permitted domain saw.
+const SEEN_BODY: &str = r#"{"said":"250 fine"}"#;
+
+/// What a permit names: of the probe something that is kept.
+fn evidence_name(gate: Gate) -> String {
+    if gate == Gate::Probe {
+        return format!("smtp:{}", hex::encode(Sha256::digest(SEEN_BODY)));
+    }
+    format!("{gate:?}").to_lowercase()
+}
+
+fn cited(event: &connection::Event) -> Vec<EvidenceName> {
+    match event {
+        connection::Event::PermitIssued { evidence, .. } => {
+            evidence.iter().filter_map(|name| EvidenceName::parse(name)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -140,3 +140,34 @@ async fn a_decision_needs_evidence() {
         assert_eq!(reply.json()["errors"][0]["field"], field, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_second_trial_within_twelve_months_needs_a_reason_of_the_desk() {
+    let app = TestApp::new();
+    let (desk, acme) = (app.token(Role::Desk, None).await, app.token(Role::Partner, Some("acme")).await);
+    let of = |id: &str, domain: &str| {
+        let mut order = order("acme", domain);
+        order["business_id"] = json!(id);
+        order
+    };
+    assert_eq!(app.post(&acme, "/v1/orders", &of("1234567-8", "first.example")).await.status, 201);
+    let refused = app.post(&acme, "/v1/orders", &of("12345678", "second.example")).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["field"]), (422, &json!("business_id")));
+    assert_eq!(stored(&app).await, 1);
+
+    let mut allowed = of("1234567-8", "second.example");
+    allowed["trial_override"] = json!("The first trial never had mail.");
+    let refused = app.post(&acme, "/v1/orders", &allowed).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["field"]), (422, &json!("trial_override")));
+    let placed = app.post(&desk, "/v1/orders", &allowed).await;
+    assert_eq!(placed.status, 201, "{}", placed.text);
+    let customer = app.get(&desk, placed.header(header::LOCATION)).await.json();
+    assert_eq!(customer["trial_override"], "The first trial never had mail.");
+
+    let mut paid = of("1234567-8", "third.example");
+    paid["kind"] = json!("paid");
+    assert_eq!(app.post(&acme, "/v1/orders", &paid).await.status, 201, "a paid order is always welcome");
+    app.advance(jiff::SignedDuration::from_hours(366 * 24));
+    let token = app.token(Role::Desk, None).await;
+    assert_eq!(app.post(&token, "/v1/orders", &of("1234567-8", "fourth.example")).await.status, 201, "a year later");
+}

@@ -1,8 +1,10 @@
 //! Outcomes: whole or not at all, by fence and by version.
 
+use sha2::{Digest, Sha256};
+
 use super::fixture::{at, effect, event, name, placed, request, subject, timer, transition};
 use crate::lifecycle::connection::RouteMode;
-use crate::store::{CommitOutcome, Observation, RouteChange, Store};
+use crate::store::{CommitOutcome, EvidenceName, Observation, RouteChange, Store};
 
 pub(crate) async fn an_outcome_is_stored_whole(store: &dyn Store) {
     placed(store, 1).await;
@@ -111,4 +113,47 @@ pub(crate) async fn observations_are_intervals(store: &dyn Store) {
         let expected = if digest == "x" { at(1) } else { at(3) };
         assert_eq!((kept.first_at, kept.last_at, kept.body), (expected, at(seconds), format!("{seconds}")));
     }
+}
+
+pub(crate) async fn what_a_permit_names_is_archived(store: &dyn Store) {
+    placed(store, 1).await;
+    let body = |n: u32| format!(r#"{{"look":{n}}}"#);
+    let seen = |n: u32| Observation {
+        kind: "smtp".to_owned(),
+        digest: "same".to_owned(),
+        first_at: at(i64::from(n)),
+        last_at: at(i64::from(n)),
+        body: body(n),
+    };
+    let named = |n: u32| EvidenceName { kind: "smtp".to_owned(), sha256: hex::encode(Sha256::digest(body(n))) };
+    for n in [1, 2, 3] {
+        let mut look = transition(&subject(store, "c1").await, None, i64::from(n));
+        look.observations = vec![seen(n)];
+        if n == 2 {
+            look.archive = vec![named(2), EvidenceName { kind: "lint".to_owned(), ..named(2) }];
+        }
+        store.commit(look).await.unwrap();
+    }
+    let found = store.archived("c1", &named(2).sha256).await.unwrap().unwrap();
+    assert_eq!((found.kind.as_str(), found.observed_at, found.body), ("smtp", at(2), body(2)));
+    assert_eq!(store.archived("c1", &named(1).sha256).await.unwrap(), None, "no permit named it");
+    assert_eq!(store.archived("k1", &named(2).sha256).await.unwrap(), None, "of another subject");
+    assert_eq!(EvidenceName::parse(&format!("smtp:{}", named(2).sha256)), Some(named(2)));
+    assert_eq!(EvidenceName::parse("smtp:0123"), None);
+}
+
+pub(crate) async fn what_is_due_already_stays_due_until_it_is_done(store: &dyn Store) {
+    placed(store, 1).await;
+    let mut hurry = transition(&subject(store, "c1").await, None, 0);
+    hurry.timers = vec![timer("lint", 0), timer("mx", 0), timer("probe", 0)];
+    store.commit(hurry).await.unwrap();
+    for (expected, next_mx) in [("lint", 70), ("mx", 70), ("probe", 80)] {
+        let claim = store.claim(request(1)).await.unwrap().remove(0);
+        assert_eq!(claim.kind, expected);
+        let mut done = transition(&subject(store, "c1").await, Some(&claim), 1);
+        done.timers = vec![timer("lint", 100), timer("probe", 100), timer("mx", next_mx)];
+        store.commit(done).await.unwrap();
+    }
+    assert!(store.claim(request(79)).await.unwrap().is_empty(), "each was done once");
+    assert_eq!(store.claim(request(80)).await.unwrap()[0].kind, "mx", "what was not due is replaced");
 }

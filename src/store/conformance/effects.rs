@@ -66,5 +66,11 @@ pub(crate) async fn every_outcome_is_shown(store: &dyn Store) {
         assert_eq!((row.status.as_str(), row.detail.as_str()), (status, detail));
     }
     assert_eq!(store.parked(&Page { after: None, limit: 5 }).await.unwrap().rows[0].subject_id, "c3");
-    assert_eq!(store.claim_outbox(request(50)).await.unwrap()[0].dedupe_key, "c4", "only the failed one comes back");
+    let again = store.claim_outbox(request(50)).await.unwrap().remove(0);
+    assert_eq!((again.dedupe_key.as_str(), again.attempt), ("c4", 2), "only the failed one comes back");
+    let waiting = OutboxOutcome::Waiting { due_at: at(60), reason: "no way out".to_owned() };
+    store.outbox_done(&again, at(51), waiting).await.unwrap();
+    let row = store.notices("c4", 1).await.unwrap().remove(0);
+    assert_eq!((row.status.as_str(), row.detail.as_str()), ("pending", "no way out"));
+    assert_eq!(store.claim_outbox(request(60)).await.unwrap()[0].attempt, 1, "waiting is no attempt");
 }

@@ -60,6 +60,7 @@ pub(crate) fn new_order(n: u32, partner: &str, domain: &str) -> NewOrder {
         customer_id: format!("k{n}"),
         at: at(0),
         by: "desk".to_owned(),
+        trials_since: None,
         subjects: vec![
             subject(format!("k{n}"), SubjectKind::Subscription, None),
             subject(format!("c{n}"), SubjectKind::Connection, Some(domain)),
@@ -99,6 +100,7 @@ pub(crate) fn transition(subject: &Subject, claim: Option<&Claim>, seconds: i64)
         state_since: subject.state_since,
         events: Vec::new(),
         observations: Vec::new(),
+        archive: Vec::new(),
         outbox: Vec::new(),
         entries: Vec::new(),
         route: None,

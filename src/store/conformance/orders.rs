@@ -71,3 +71,39 @@ pub(crate) async fn a_domain_held_elsewhere_waits_and_is_handed_over(store: &dyn
     assert_eq!(store.domain(&domain, &seen("r")).await.unwrap().unwrap().held_by.as_deref(), Some("k2"));
     assert_eq!(store.domain(&domain, &seen("p")).await.unwrap().unwrap().connection.id, "c1", "the ended one is kept");
 }
+
+pub(crate) async fn a_domain_has_one_trial_in_a_while(store: &dyn Store) {
+    let again = |n: u32, partner: &str, since: Option<i64>| {
+        let mut order = new_order(n, partner, "d1.example");
+        (order.at, order.trials_since) = (at(100), since.map(at));
+        order
+    };
+    placed(store, 1).await;
+    let waits = store.place_order(again(2, "q", Some(-10))).await;
+    assert!(matches!(waits, Ok(Placed::New { .. })), "a stranger's trial must stay unknown: {waits:?}");
+    for (connection, seconds) in [("c2", 1), ("c1", 2)] {
+        let mut end = transition(&subject(store, connection).await, None, seconds);
+        end.phase = "released".to_owned();
+        store.commit(end).await.unwrap();
+    }
+    for (n, partner) in [(3, "p"), (4, "r")] {
+        let Err(StoreError::Invalid(errors)) = store.place_order(again(n, partner, Some(-10))).await else {
+            panic!("a second trial of {partner}")
+        };
+        assert_eq!(errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["domains[0]"]);
+        assert!(store.customer(&format!("k{n}"), &Scope::All).await.unwrap().is_none(), "nothing of it is stored");
+    }
+    let mut paid = again(5, "r", Some(-10));
+    paid.order.kind = crate::lifecycle::subscription::OrderKind::Paid;
+    assert!(matches!(store.place_order(paid).await.unwrap(), Placed::New { .. }));
+    for (n, since) in [(6, Some(101)), (7, None)] {
+        let end = |id: String| async move {
+            let mut end = transition(&subject(store, &id).await, None, 3);
+            end.phase = "cancelled".to_owned();
+            store.commit(end).await.unwrap();
+        };
+        end(format!("c{}", n - 1)).await;
+        let placed = store.place_order(again(n, "r", since)).await;
+        assert!(matches!(placed, Ok(Placed::New { .. })), "long ago, or allowed by the desk: {placed:?}");
+    }
+}

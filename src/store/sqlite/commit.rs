@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::columns::{first, int, json, number, run, us, word};
-use super::ledger;
+use super::{archive, ledger};
 use crate::store::{
     CommitOutcome, InboxKey, NewEvent, NewOutbox, Observation, RouteChange, StoreError, StoreResult, TimerSet,
     Transition,
@@ -56,6 +56,7 @@ pub(super) fn transition(connection: &Connection, transition: &Transition) -> St
     for observation in &transition.observations {
         keep(connection, id, observation)?;
     }
+    archive::keep(connection, id, &transition.archive)?;
     put_out(connection, id, transition.at, &transition.outbox)?;
     ledger::append(connection, &transition.entries, transition.at)?;
     if let Some(route) = transition.route.as_ref().filter(|_| !before.held) {
@@ -64,7 +65,8 @@ pub(super) fn transition(connection: &Connection, transition: &Transition) -> St
     // Work that is under way elsewhere keeps its lease; its own commit names the next time.
     let busy = if transition.claim.is_some() { None } else { before.lease_kind.as_deref() };
     let timers: &[TimerSet] = if before.held { &[] } else { &transition.timers };
-    rearm(connection, id, timers, busy)?;
+    let done = transition.claim.as_ref().map(|claim| claim.kind.as_str());
+    rearm(connection, id, timers, &Rearm { busy, done, at: transition.at })?;
     if transition.claim.is_some() {
         end_lease(connection, id)?;
     }
@@ -198,9 +200,19 @@ pub(super) fn desire(connection: &Connection, route: &RouteChange) -> StoreResul
     Ok(())
 }
 
+/// In which circumstances timers are replaced.
+pub(super) struct Rearm<'a> {
+    /// Work on this kind is under way elsewhere.
+    pub busy: Option<&'a str>,
+    /// Work on this kind has just been done.
+    pub done: Option<&'a str>,
+    pub at: Timestamp,
+}
+
 /// Replaces the timers. Parked ones stay visible until the same kind is armed again; the one that
-/// is `busy` keeps its lease, or goes when it is no longer wanted.
-pub(super) fn rearm(connection: &Connection, id: &str, timers: &[TimerSet], busy: Option<&str>) -> StoreResult<()> {
+/// is `busy` keeps its lease, or goes when it is no longer wanted. What was due already, because
+/// somebody asked for every look at once, stays due until it is done.
+pub(super) fn rearm(connection: &Connection, id: &str, timers: &[TimerSet], rearm: &Rearm<'_>) -> StoreResult<()> {
     let wanted = serde_json::Value::from(timers.iter().map(|t| t.kind.as_str()).collect::<Vec<_>>()).to_string();
     run(
         connection,
@@ -208,12 +220,14 @@ pub(super) fn rearm(connection: &Connection, id: &str, timers: &[TimerSet], busy
          AND kind NOT IN (SELECT value FROM json_each(?2))",
         (id, &wanted),
     )?;
-    for timer in timers.iter().filter(|t| busy != Some(t.kind.as_str())) {
+    for timer in timers.iter().filter(|t| rearm.busy != Some(t.kind.as_str())) {
+        let done = rearm.done == Some(timer.kind.as_str());
         run(
             connection,
             "INSERT INTO timer (subject_id, kind, due_at) VALUES (?1, ?2, ?3) ON CONFLICT (subject_id, kind) \
-             DO UPDATE SET due_at = excluded.due_at, attempt = 0, parked_at = NULL, error = NULL",
-            (id, &timer.kind, us(timer.due_at)),
+             DO UPDATE SET due_at = iif(NOT ?4 AND due_at <= ?5, due_at, excluded.due_at), attempt = 0, \
+             parked_at = NULL, error = NULL",
+            (id, &timer.kind, us(timer.due_at), done, us(rearm.at)),
         )?;
     }
     Ok(())

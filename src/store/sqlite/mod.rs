@@ -1,6 +1,7 @@
 //! The store on SQLite: one file, one writer thread, a few readers. Nothing in here decides; a
 //! method either stores one outcome or has changed nothing.
 
+mod archive;
 mod claims;
 mod columns;
 mod commit;
@@ -13,6 +14,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trials;
 mod writer;
 
 use std::time::Duration;
@@ -24,9 +26,9 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use super::{
-    Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing,
-    NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RouteRow, Scope,
-    Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
+    InboxKey, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed,
+    RouteRow, Scope, Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::ledger::EntryDraft;
@@ -187,6 +189,11 @@ impl Store for SqliteStore {
     async fn events(&self, subject_id: &str, after_seq: u64, limit: u32) -> StoreResult<Vec<EventRow>> {
         let id = subject_id.to_owned();
         self.read(move |db| reading::events(db, &id, after_seq, limit)).await
+    }
+
+    async fn archived(&self, subject_id: &str, sha256: &str) -> StoreResult<Option<ArchivedObservation>> {
+        let (id, sha256) = (subject_id.to_owned(), sha256.to_owned());
+        self.read(move |db| archive::find(db, &id, &sha256)).await
     }
 
     async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {

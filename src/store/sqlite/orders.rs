@@ -4,8 +4,8 @@ use fencepost_checks::DomainName;
 use rusqlite::Connection;
 
 use super::columns::{first, int, json, run, us, word};
-use super::commit::{answered_before, append_events, desire, holder, inherit_history, put_out, rearm, remember};
-use super::ledger;
+use super::commit::{Rearm, answered_before, append_events, desire, holder, inherit_history, put_out, rearm, remember};
+use super::{ledger, trials};
 use crate::store::{NewOrder, NewSubject, Placed, StoreError, StoreResult};
 
 pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Placed> {
@@ -23,6 +23,7 @@ pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Plac
     for subject in &new.subjects {
         begin(connection, new, subject)?;
     }
+    trials::take(connection, new)?;
     ledger::append(connection, &new.entries, new.at)?;
     if let Some(inbox) = &new.inbox {
         remember(connection, inbox, new.at)?;
@@ -68,7 +69,8 @@ fn begin(connection: &Connection, new: &NewOrder, subject: &NewSubject) -> Store
         if let Some(route) = &subject.route {
             desire(connection, route)?;
         }
-        rearm(connection, &subject.id, &subject.timers, None)?;
+        let circumstances = Rearm { busy: None, done: None, at: new.at };
+        rearm(connection, &subject.id, &subject.timers, &circumstances)?;
     }
     Ok(())
 }

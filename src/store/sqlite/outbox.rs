@@ -47,17 +47,19 @@ pub(super) fn done(
     at: Timestamp,
     outcome: &OutboxOutcome,
 ) -> StoreResult<()> {
+    let untried = matches!(outcome, OutboxOutcome::Waiting { .. });
     let (status, due_at, sent_at, detail) = match outcome {
         OutboxOutcome::Sent { detail } => ("sent", None, Some(us(at)), detail),
         OutboxOutcome::Dropped { reason } => ("dropped", None, None, reason),
         OutboxOutcome::Retry { due_at, error } => ("pending", Some(us(*due_at)), None, error),
+        OutboxOutcome::Waiting { due_at, reason } => ("pending", Some(us(*due_at)), None, reason),
         OutboxOutcome::Parked { error } => ("parked", None, None, error),
     };
     run(
         connection,
-        "UPDATE outbox SET status = ?3, due_at = ?4, sent_at = ?5, detail = ?6, lease_owner = NULL, lease_until = NULL \
-         WHERE id = ?1 AND fence = ?2",
-        (int(item.id), int(item.fence), status, due_at, sent_at, detail),
+        "UPDATE outbox SET status = ?3, due_at = ?4, sent_at = ?5, detail = ?6, attempt = iif(?7, 0, attempt), \
+         lease_owner = NULL, lease_until = NULL WHERE id = ?1 AND fence = ?2",
+        (int(item.id), int(item.fence), status, due_at, sent_at, detail, untried),
     )?;
     Ok(())
 }

@@ -1,0 +1,263 @@
+//! Single stories through the engine over SQLite, driven by hand: claims are carried out one after
+//! the other, and the clock steps when nothing is due. So a test can act between any two of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use fencepost_checks::DomainName;
+use jiff::{SignedDuration, Timestamp};
+
+use super::connections::Loaded;
+use super::tests::Stage;
+use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, items, work};
+use crate::lifecycle::connection::{Connection, Phase, RouteMode};
+use crate::lifecycle::subscription::{self, Subscription};
+use crate::order::Order;
+use crate::store::conformance::fixture::order;
+use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Store};
+
+/// Rounds of one drive; more means that nothing goes on.
+const ROUNDS: usize = 20_000;
+
+struct Play {
+    stage: Stage,
+    parts: Arc<EngineParts>,
+    desk: Desk,
+    store: Arc<dyn Store>,
+    customer: String,
+    domain: DomainName,
+}
+
+impl Play {
+    async fn of(stage: Stage, order: Order) -> Self {
+        let domain = order.domains[0].clone();
+        let (engine, store) = stage.engine();
+        let desk = engine.desk();
+        let customer = desk.place_order(order, &caller()).await.unwrap().customer_id;
+        let Engine { parts, .. } = engine;
+        Self { stage, parts, desk, store, customer, domain }
+    }
+
+    async fn begin() -> Self {
+        Self::of(Stage::new(), order("p", "d1.example")).await
+    }
+
+    fn request(&self) -> ClaimRequest {
+        let lease = SignedDuration::from_secs(300);
+        ClaimRequest { now: self.stage.clock.now(), owner: "test".to_owned(), lease, limit: 1 }
+    }
+
+    async fn connection(&self) -> Connection {
+        let row = self.store.domain(&self.domain, &Scope::All).await.unwrap().unwrap();
+        Loaded::read(row.connection).unwrap().connection
+    }
+
+    async fn id(&self) -> String {
+        self.store.domain(&self.domain, &Scope::All).await.unwrap().unwrap().connection.id
+    }
+
+    async fn subscription(&self) -> Subscription {
+        let customer = self.store.customer(&self.customer, &Scope::All).await.unwrap().unwrap();
+        serde_json::from_str(&customer.subscription.state).unwrap()
+    }
+
+    async fn notices(&self) -> Vec<OutboxRow> {
+        self.store.notices(&self.id().await, 1000).await.unwrap()
+    }
+
+    fn letters(&self, notice: &str) -> usize {
+        self.stage.world.letters.lock().unwrap().iter().filter(|(_, name)| name == notice).count()
+    }
+
+    /// Carries one due effect out.
+    async fn effect(&self) -> bool {
+        let Some(item) = self.store.claim_outbox(self.request()).await.unwrap().pop() else { return false };
+        items::carry_out(&self.parts, item).await;
+        true
+    }
+
+    /// Carries the work of one due timer out.
+    async fn work(&self) -> bool {
+        let Some(claim) = self.store.claim(self.request()).await.unwrap().pop() else { return false };
+        work::carry_out(&self.parts, claim).await;
+        true
+    }
+
+    async fn step(&self) {
+        if !self.effect().await && !self.work().await {
+            let next = self.store.next_due().await.unwrap().expect("something is always due");
+            self.stage.clock.skip_to(next);
+        }
+    }
+
+    async fn until(&self, phase: Phase) {
+        for _ in 0..ROUNDS {
+            if self.connection().await.phase == phase {
+                return;
+            }
+            self.step().await;
+        }
+        panic!("stays in {:?} instead of {phase:?}", self.connection().await);
+    }
+
+    async fn until_subscription(&self, phase: subscription::Phase) {
+        for _ in 0..ROUNDS {
+            if self.subscription().await.phase == phase {
+                return;
+            }
+            self.step().await;
+        }
+        panic!("stays in {:?} instead of {phase:?}", self.subscription().await);
+    }
+
+    async fn for_hours(&self, hours: i64) {
+        let end = self.stage.clock.now() + SignedDuration::from_hours(hours);
+        while self.stage.clock.now() < end {
+            self.step().await;
+        }
+    }
+
+    async fn say(&self, customer: bool, text: &str) {
+        let received = self.stage.clock.now();
+        let file = EvidenceFile { name: "mail".to_owned(), content: text.as_bytes().to_vec(), received };
+        let outcome = self.desk.decide(&self.customer, customer, None, file, &caller()).await.unwrap();
+        assert!(outcome.changed, "{outcome:?}");
+    }
+
+    fn route_set(&self, mode: RouteMode) -> Option<Timestamp> {
+        self.stage.world.route_log.lock().unwrap().iter().find(|(_, set)| *set == mode).map(|(at, _)| *at)
+    }
+}
+
+fn caller() -> Caller {
+    Caller { who: "desk".to_owned(), scope: Scope::All, idempotency: None }
+}
+
+#[tokio::test]
+async fn a_go_ahead_whose_permit_is_gone_at_the_moment_of_sending_is_dropped() {
+    let play = Play::begin().await;
+    // Only probes: whatever they cause to be sent stays in the outbox.
+    while play.connection().await.permit.is_none() {
+        if !play.work().await {
+            play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(1));
+        }
+    }
+    play.stage.world.servers_refuse.store(true, Ordering::SeqCst);
+    play.desk.recheck(&play.domain, &caller()).await.unwrap();
+    while play.connection().await.permit.is_some() {
+        assert!(play.work().await, "the re-check is due at once");
+    }
+    for _ in 0..100 {
+        if !play.effect().await {
+            play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(1));
+        }
+    }
+    let go_ahead = play.notices().await.into_iter().find(|row| row.dedupe_key.ends_with("mx_change_may_be_relayed"));
+    let go_ahead = go_ahead.expect("it was committed");
+    assert_eq!((go_ahead.status.as_str(), go_ahead.detail.as_str()), ("dropped", "permit 1 is no longer valid"));
+    assert_eq!(play.letters("mx_change_may_be_relayed"), 0);
+    assert_eq!(play.letters("order_received"), 1, "others go out");
+}
+
+#[tokio::test]
+async fn the_evidence_of_a_permit_can_be_read_afterwards() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    let id = play.id().await;
+    let events = play.store.events(&id, 0, 1000).await.unwrap();
+    let issued = events.iter().find(|event| event.kind == "permit_issued").unwrap();
+    let body: serde_json::Value = serde_json::from_str(&issued.body).unwrap();
+    let named: Vec<_> =
+        body["evidence"].as_array().unwrap().iter().map(|name| EvidenceName::parse(name.as_str().unwrap())).collect();
+    assert_eq!(named.len(), 4, "{body}");
+    for EvidenceName { kind, sha256 } in named.into_iter().map(Option::unwrap) {
+        let found = play.store.archived(&id, &sha256).await.unwrap().expect("archived with the permit");
+        assert_eq!(found.kind, kind);
+        assert!(found.observed_at <= issued.at);
+        serde_json::from_str::<serde_json::Value>(&found.body).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_declined_customer_is_let_go_in_order() {
+    let play = Play::begin().await;
+    play.until_subscription(subscription::Phase::Trial).await;
+    play.stage.world.next_refuses.store(true, Ordering::SeqCst);
+    play.say(false, "We do not stay.").await;
+    play.until(Phase::Releasing).await;
+    play.for_hours(30).await;
+    assert_eq!(play.letters("move_away"), 0, "nobody is sent to a place that takes no mail");
+    assert_eq!(play.letters("thank_you"), 1);
+    assert_eq!(play.route_set(RouteMode::Absent), None, "mail still arrives here");
+
+    play.stage.world.next_refuses.store(false, Ordering::SeqCst);
+    play.until(Phase::Released).await;
+    play.until_subscription(subscription::Phase::Declined).await;
+    let left = *play.stage.world.left.lock().unwrap().get(&play.domain).expect("told to move, and moved");
+    let gone = play.route_set(RouteMode::Absent).expect("the route was removed");
+    let ttl = SignedDuration::from_secs(300);
+    assert!(gone >= left + ttl, "some sender may still use the old answer: left {left}, route gone {gone}");
+    for _ in 0..50 {
+        play.effect().await;
+        play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(1));
+    }
+    for notice in ["move_away", "released", "thank_you"] {
+        assert_eq!(play.letters(notice), 1, "{notice}");
+    }
+    assert_eq!(play.subscription().await.domains_connected(), 0);
+}
+
+#[tokio::test]
+async fn a_customer_who_stays_after_all_keeps_the_route() {
+    let play = Play::begin().await;
+    play.until_subscription(subscription::Phase::Trial).await;
+    play.stage.world.next_refuses.store(true, Ordering::SeqCst);
+    play.say(false, "We do not stay.").await;
+    play.until(Phase::Releasing).await;
+    play.for_hours(2).await;
+    play.say(true, "We stay after all.").await;
+    play.until(Phase::Connected).await;
+    play.for_hours(48).await;
+    assert_eq!(play.subscription().await.phase, subscription::Phase::Active);
+    assert_eq!((play.connection().await.phase, play.connection().await.release), (Phase::Connected, None));
+    assert_eq!(play.route_set(RouteMode::Absent), None);
+    assert_eq!((play.letters("move_away"), play.letters("released")), (0, 0));
+}
+
+#[tokio::test]
+async fn without_a_next_hop_notices_wait_visibly_and_lose_no_attempt() {
+    let mut stage = Stage::new();
+    stage.config.notify.smarthost.clear();
+    stage.config.engine.max_attempts = 3;
+    let mut play = Play::of(stage, order("p", "d1.example")).await;
+    play.for_hours(12).await;
+    let notices = play.notices().await;
+    assert!(notices.len() >= 3, "{notices:?}");
+    for row in &notices {
+        assert_eq!(row.status, "pending", "{row:?}");
+        assert!(row.detail.contains("notify.smarthost"), "{row:?}");
+    }
+    let page = Page { after: None, limit: 10 };
+    assert!(play.store.parked(&page).await.unwrap().rows.is_empty());
+
+    // Once there is one, the first bad delivery is not the last.
+    play.stage.config = super::world::config();
+    play.stage.config.engine.max_attempts = 3;
+    let (Engine { parts, .. }, store) = play.stage.engine();
+    (play.parts, play.store) = (parts, store);
+    play.stage.world.deliveries_to_fail.store(2, Ordering::SeqCst);
+    play.for_hours(4).await;
+    assert!(play.store.parked(&page).await.unwrap().rows.is_empty());
+    assert_eq!(play.letters("order_received"), 1);
+}
+
+#[tokio::test]
+async fn a_hosted_customer_without_a_server_never_gets_a_permit() {
+    let mut order = order("p", "d1.example");
+    (order.hosted, order.servers) = (true, Vec::new());
+    let play = Play::of(Stage::new(), order).await;
+    play.for_hours(30).await;
+    let connection = play.connection().await;
+    assert_eq!((connection.phase, connection.permits_issued), (Phase::Probing, 0));
+    assert_eq!(play.route_set(RouteMode::Deliver), None, "there is nowhere to deliver to");
+}

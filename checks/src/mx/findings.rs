@@ -39,7 +39,7 @@ pub(super) fn of_verdict(round: &DnsRound, expected: &Expected, view: &View<'_>)
                 .gateway_hosts
                 .iter()
                 .filter(|h| !union.iter().any(|r| same(&r.exchange, h)))
-                .map(DomainName::fqdn)
+                .map(ToString::to_string)
                 .collect();
             let lacking = if missing.is_empty() {
                 "some of the gateway's hosts on some name servers".to_owned()
@@ -303,7 +303,7 @@ fn keep(round: &DnsRound, expected: &Expected) -> String {
         .enumerate()
         .map(|(i, host)| format!("{}. MX {} {}", round.domain, expected.preference(i), host.fqdn()))
         .collect();
-    format!("The whole MX of {} shall then be: {}.", round.domain, lines.join("; "))
+    format!("The whole MX of {} shall then be: {} (with the final dots).", round.domain, lines.join("; "))
 }
 
 fn addresses(e: &ExchangeAddresses) -> String {

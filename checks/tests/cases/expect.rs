@@ -86,6 +86,10 @@ impl Expect {
             .map(|f| format!("{}\n{}\n{}\n", f.subject, f.detail, f.remedy))
             .chain([got.more.clone()])
             .collect();
+        // A name with its final dot at the end of a sentence would be typed with two.
+        if all.contains("..") {
+            line(format!("a finding has two dots in a row:\n{all}"));
+        }
         for text in self.says.iter().filter(|t| !all.contains(t.as_str())) {
             line(format!("no finding says `{text}`:\n{all}"));
         }

@@ -94,3 +94,23 @@ fn who(actor: Actor) -> Option<&'static str> {
         Actor::Time | Actor::Nobody => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fencepost_checks::Code;
+    use fencepost_checks::firewall::Allow;
+
+    use super::*;
+
+    #[test]
+    fn rules_are_shown_for_one_product_and_the_others_are_named() {
+        let allow = Allow::new(["192.0.2.10".parse().unwrap()], ["198.51.100.5".parse().unwrap()], 25).unwrap();
+        let rules = FirewallRules {
+            code: Code::FwPartial,
+            subject: "mail.example.com:25\u{1b}[2J".to_owned(),
+            rules: allow.rules(),
+        };
+        insta::assert_snapshot!("rules_by_default", rules_to_paste(&rules, None));
+        insta::assert_snapshot!("rules_of_a_product", rules_to_paste(&rules, Some(Product::Iptables)));
+    }
+}

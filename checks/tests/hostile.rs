@@ -98,7 +98,7 @@ fn outcome() -> impl Strategy<Value = StageOutcome> {
             .prop_map(|(odd, code, use_odd, enhanced, lines)| StageOutcome::Reply { reply: SmtpReply { code: if use_odd { odd } else { code }, enhanced, lines } }),
         1 => prop_oneof![Just(StageOutcome::Done), Just(StageOutcome::Closed), Just(StageOutcome::TlsInjection)],
         1 => any::<u32>().prop_map(|after_ms| StageOutcome::TimedOut { after_ms }),
-        1 => text().prop_map(|detail| StageOutcome::Protocol { detail }),
+        1 => (text(), any::<bool>()).prop_map(|(detail, smtp)| StageOutcome::Protocol { detail, smtp }),
         1 => text().prop_map(|detail| StageOutcome::TlsFailed { detail }),
     ]
 }

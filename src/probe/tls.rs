@@ -167,6 +167,17 @@ impl ServerCertVerifier for Recorder {
     }
 }
 
+/// Why a handshake failed; old versions are named as such, because they have a remedy of their own.
+pub(super) fn failure(error: &std::io::Error) -> String {
+    use rustls::PeerIncompatible::{ServerDoesNotSupportTls12Or13, ServerTlsVersionIsDisabledByOurConfig};
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::PeerIncompatible(ServerDoesNotSupportTls12Or13 | ServerTlsVersionIsDisabledByOurConfig)) => {
+            "unsupported protocol version: neither TLS 1.2 nor 1.3".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 fn in_words(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {

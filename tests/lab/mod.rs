@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of the laboratory")]
 
+pub mod certificates;
+pub mod hostile_dns;
+pub mod hostile_smtp;
 pub mod knot;
 pub mod network;
 pub mod postfix;

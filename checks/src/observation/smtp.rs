@@ -109,6 +109,9 @@ pub enum StageOutcome {
     /// Bytes that are no SMTP reply, or more of them than is allowed.
     Protocol {
         detail: String,
+        /// Whether it began like an SMTP reply all the same.
+        #[serde(default)]
+        smtp: bool,
     },
     /// The TLS handshake failed.
     TlsFailed {

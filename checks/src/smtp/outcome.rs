@@ -113,7 +113,9 @@ impl About<'_> {
             StageOutcome::TimedOut { after_ms } => {
                 return self.no_banner(&format!("no greeting came within {} s", after_ms.div_ceil(1000)));
             }
-            StageOutcome::Protocol { detail } => {
+            // It speaks SMTP, and wrongly: no other service listens there.
+            StageOutcome::Protocol { detail, smtp: true } => return self.odd(Stage::Banner, detail),
+            StageOutcome::Protocol { detail, smtp: false } => {
                 return self.refused(
                     Code::SmtpWrongProtocol,
                     &format!("{} does not answer with SMTP: {}.", peer(self.d), escape::quote(detail)),
@@ -141,7 +143,7 @@ impl About<'_> {
             StageOutcome::Reply { reply: r } => match kind(r) {
                 Kind::Yes => None,
                 // STARTTLS refused: the dialogue goes on in the clear; the TLS findings tell it.
-                _ if stage == Stage::Starttls => None,
+                _ if stage == Stage::Starttls && r.code != 421 => None,
                 Kind::Later if says_why(r) => Some(self.policy(r, stage)),
                 Kind::Later => Some(self.later(r, stage)),
                 Kind::No => Some(self.policy(r, stage)),
@@ -165,7 +167,7 @@ impl About<'_> {
                 &format!("{} gave no answer to {at} within {} s.", peer(self.d), after_ms.div_ceil(1000)),
                 "Slow is not down: it is tried again by itself. If it stays so, look into delays (tarpitting, DNS look-ups) on the server.",
             ),
-            Some(StageOutcome::Protocol { detail }) => self.odd(stage, detail),
+            Some(StageOutcome::Protocol { detail, .. }) => self.odd(stage, detail),
             _ => self.open(
                 Code::SmtpEarlyClose,
                 &format!("{} closed the connection at {at}.", peer(self.d)),

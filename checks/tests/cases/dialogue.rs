@@ -131,7 +131,10 @@ fn step(d: &mut SmtpDialogue, stage: Stage, text: &str, elapsed_ms: u32) -> bool
         "closed" => StageOutcome::Closed,
         "timeout" => StageOutcome::TimedOut { after_ms: 30_000 },
         "injection" => StageOutcome::TlsInjection,
-        "garbage" => StageOutcome::Protocol { detail: text.trim_start_matches("garbage ").to_owned() },
+        "garbage" => {
+            let detail = text.trim_start_matches("garbage ").to_owned();
+            StageOutcome::Protocol { smtp: detail.starts_with(|c: char| c.is_ascii_digit()), detail }
+        }
         _ => StageOutcome::Reply { reply: reply(text) },
     };
     let on = matches!(&outcome, StageOutcome::Reply { reply } if (200..300).contains(&reply.code));

@@ -46,6 +46,10 @@ pub(super) async fn connect(source: Source, peer: SocketAddr, wait: Duration) ->
     };
     match timeout(wait, done).await {
         Ok(Ok(())) => (ConnectOutcome::Connected { elapsed_ms: millis_since(begun) }, Some(socket)),
+        // A SYN that is answered by a reset is "refused"; this one was accepted and reset afterwards.
+        Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected) => {
+            (ConnectOutcome::Connected { elapsed_ms: millis_since(begun) }, Some(socket))
+        }
         Ok(Err(error)) => (from_network(&error, begun), None),
         Err(_) => (ConnectOutcome::TimedOut { after_ms: millis_since(begun) }, None),
     }
@@ -84,7 +88,7 @@ fn in_progress(error: &io::Error) -> bool {
 /// for IPv4 it is EHOSTUNREACH like a host that is down, which only a comparison can tell apart.
 fn from_network(error: &io::Error, begun: Instant) -> ConnectOutcome {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectOutcome::Refused,
+        io::ErrorKind::ConnectionRefused => ConnectOutcome::Refused,
         io::ErrorKind::TimedOut => ConnectOutcome::TimedOut { after_ms: millis_since(begun) },
         io::ErrorKind::PermissionDenied => ConnectOutcome::Prohibited,
         io::ErrorKind::HostUnreachable => ConnectOutcome::Unreachable {

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::connect::{Source, connect};
-use super::guard::{Fault, Guard, handshake};
+use super::guard::{Guard, handshake};
+use super::intake::Fault;
 use super::side::Side;
 use crate::clock::SharedClock;
 use crate::probe::tls::Trust;
@@ -265,6 +266,12 @@ impl Visit<'_> {
                 // The server is leaving (RFC 5321 §3.8); anything more would only annoy it.
                 if code == 421 { Err(Broken::Here) } else { Ok(code) }
             }
+            // Only the first reading shows what became of the handshake at the other side: a demand for
+            // a client certificate, for example. Mail servers then try without TLS, too.
+            (None, Some(Fault::Tls(detail))) if stage == Stage::EhloTls => {
+                self.record(stage, StageOutcome::TlsFailed { detail: escape::text(&detail, 300) });
+                Err(Broken::Handshake)
+            }
             (None, fault) => {
                 self.record(stage, outcome(fault));
                 Err(Broken::Here)
@@ -298,8 +305,12 @@ fn outcome(fault: Option<Fault>) -> StageOutcome {
         Some(Fault::TimedOut { after }) => {
             StageOutcome::TimedOut { after_ms: u32::try_from(after.as_millis()).unwrap_or(u32::MAX) }
         }
-        Some(Fault::Protocol(detail)) => StageOutcome::Protocol { detail },
-        None => StageOutcome::Protocol { detail: "the reply could not be read".to_owned() },
+        Some(Fault::Protocol { detail, smtp }) => StageOutcome::Protocol { detail, smtp },
+        Some(Fault::Tls(detail)) => StageOutcome::Protocol {
+            detail: format!("the encrypted session was broken ({})", escape::text(&detail, 200)),
+            smtp: true,
+        },
+        None => StageOutcome::Protocol { detail: "the reply could not be read".to_owned(), smtp: true },
     }
 }
 

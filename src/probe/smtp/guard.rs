@@ -17,32 +17,16 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::reply::{Assembly, MAX_LINE, Progress, well_formed};
+use super::intake::{Fault, Intake};
+use super::reply::well_formed;
 use super::transcript::Transcript;
 
-/// One reply, bytes.
-const MAX_REPLY: usize = 32 * 1024;
-/// A whole dialogue, bytes received.
-const MAX_DIALOGUE: usize = 256 * 1024;
 /// A command with its line end (RFC 5321 §4.5.3.1.4).
 const MAX_COMMAND: usize = 512;
 
-/// Why the dialogue cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    Closed,
-    TimedOut { after: Duration },
-    Protocol(String),
-}
-
 pub(super) struct Guard {
     wire: Wire,
-    /// Received, not yet looked at.
-    raw: Vec<u8>,
-    assembly: Assembly,
-    /// Bytes of the reply that is arriving, and of all so far.
-    reply_bytes: usize,
-    all_bytes: usize,
+    intake: Intake,
     reply: Option<SmtpReply>,
     /// A command being gathered, then being written from `written` on.
     command: Vec<u8>,
@@ -67,10 +51,7 @@ impl Guard {
     pub(super) fn new(socket: TcpStream, overall: Instant) -> Self {
         Self {
             wire: Wire::Plain(socket),
-            raw: Vec::new(),
-            assembly: Assembly::default(),
-            reply_bytes: 0,
-            all_bytes: 0,
+            intake: Intake::default(),
             reply: None,
             command: Vec::new(),
             written: None,
@@ -111,13 +92,14 @@ impl Guard {
             if self.fault.is_some() {
                 return Poll::Ready(Err(stopped()));
             }
-            if let Some(reply) = self.next_reply() {
-                let bytes = well_formed(&reply);
-                self.reply = Some(reply);
-                return Poll::Ready(Ok(bytes));
-            }
-            if self.fault.is_none() {
-                ready!(self.poll_receive(cx));
+            match self.intake.next_reply(&mut self.transcript) {
+                Ok(Some(reply)) => {
+                    let bytes = well_formed(&reply);
+                    self.reply = Some(reply);
+                    return Poll::Ready(Ok(bytes));
+                }
+                Ok(None) => ready!(self.poll_receive(cx)),
+                Err(fault) => self.fault = Some(fault),
             }
         }
     }
@@ -125,7 +107,7 @@ impl Guard {
     /// Gathers a command; it is checked and sent by [`Self::poll_send`].
     pub(super) fn gather(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.command.len() + bytes.len() > MAX_COMMAND {
-            return Err(self.fail(Fault::Protocol("a command of ours is longer than 512 bytes".to_owned())));
+            return Err(self.fail(held_back("it is longer than 512 bytes")));
         }
         self.command.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -170,18 +152,17 @@ impl Guard {
     /// Whether the other side has sent anything that nobody asked for. To be called between the reply
     /// to STARTTLS and the handshake: what came in plain text must not be read as encrypted.
     pub(super) fn has_plain_text(&mut self) -> bool {
-        let mut byte = [0; 64];
+        let mut rest = self.intake.take_rest();
+        let mut more = [0; 64];
         if let Wire::Plain(socket) = &self.wire
-            && let Ok(count @ 1..) = socket.try_read(&mut byte)
+            && let Ok(count @ 1..) = socket.try_read(&mut more)
         {
-            self.raw.extend_from_slice(byte.get(..count).unwrap_or_default());
+            rest.extend_from_slice(more.get(..count).unwrap_or_default());
         }
-        if self.raw.is_empty() {
-            return false;
+        if !rest.is_empty() {
+            self.transcript.theirs(&rest);
         }
-        let raw = std::mem::take(&mut self.raw);
-        self.transcript.theirs(&raw);
-        true
+        !rest.is_empty()
     }
 
     /// Takes the socket for a TLS handshake; [`Self::put_tls`] brings it back.
@@ -196,71 +177,36 @@ impl Guard {
         self.wire = Wire::Tls(Box::new(stream));
     }
 
-    /// A whole reply from what has been received.
-    fn next_reply(&mut self) -> Option<SmtpReply> {
-        while let Some(end) = self.raw.iter().position(|b| *b == b'\n') {
-            let mut line: Vec<u8> = self.raw.drain(..=end).collect();
-            line.pop();
-            if line.last() == Some(&b'\r') {
-                line.pop();
-            }
-            self.transcript.theirs(&line);
-            match self.assembly.line(&line) {
-                Ok(Progress::More) => {}
-                Ok(Progress::Complete(reply)) => {
-                    self.reply_bytes = 0;
-                    return Some(reply);
-                }
-                Err(detail) => {
-                    self.fault = Some(Fault::Protocol(detail));
-                    return None;
-                }
-            }
-        }
-        if self.raw.len() > MAX_LINE {
-            let begin = self.raw.get(..80).unwrap_or_default().to_vec();
-            self.transcript.theirs(&begin);
-            self.fault = Some(Fault::Protocol(format!("a line of more than {MAX_LINE} bytes")));
-        }
-        None
-    }
-
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.alarm.as_mut().poll(cx).is_ready() {
-            self.late();
+            let late = Fault::TimedOut { after: self.begun.elapsed() };
+            self.fault = Some(self.intake.ended(late, &mut self.transcript));
             return Poll::Ready(());
         }
         let mut space = [0; 4096];
         let mut buffer = ReadBuf::new(&mut space);
         let outcome = ready!(self.wire.poll_read(cx, &mut buffer));
-        let received = buffer.filled();
-        self.reply_bytes += received.len();
-        self.all_bytes += received.len();
-        if outcome.is_err() || received.is_empty() {
-            if !self.raw.is_empty() {
-                let rest = std::mem::take(&mut self.raw);
-                self.transcript.theirs(&rest);
-            }
-            self.fault = Some(Fault::Closed);
-        } else if self.reply_bytes > MAX_REPLY || self.all_bytes > MAX_DIALOGUE {
-            self.fault = Some(Fault::Protocol("a flood: far more bytes than a reply has".to_owned()));
-        } else {
-            self.raw.extend_from_slice(received);
-        }
+        self.fault = match outcome {
+            // The sockets never say this; TLS says it of records and alerts.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(Fault::Tls(error.to_string())),
+            Err(_) => Some(self.intake.ended(Fault::Closed, &mut self.transcript)),
+            Ok(()) if buffer.filled().is_empty() => Some(self.intake.ended(Fault::Closed, &mut self.transcript)),
+            Ok(()) => self.intake.push(buffer.filled()).err(),
+        };
         Poll::Ready(())
     }
 
     fn check_command(&mut self) -> Result<(), Fault> {
-        let ours = |text: &str| Fault::Protocol(format!("a command of ours was held back: {text}"));
-        let Some(line) = self.command.strip_suffix(b"\r\n") else { return Err(ours("it has no line end")) };
+        let Some(line) = self.command.strip_suffix(b"\r\n") else { return Err(held_back("it has no line end")) };
         if !line.iter().all(|b| (0x20..0x7f).contains(b)) {
-            return Err(ours("it has a control or non-ASCII byte"));
+            return Err(held_back("it has a control or non-ASCII byte"));
         }
         // A server may say good-bye unasked (RFC 5321 §3.8); anything else would shift all replies.
-        if !self.raw.is_empty() && !self.raw.starts_with(b"421") {
-            let raw = self.raw.clone();
-            self.transcript.theirs(&raw);
-            return Err(Fault::Protocol("the server sent more than it was asked for".to_owned()));
+        let rest = self.intake.rest();
+        if !rest.is_empty() && !rest.starts_with(b"421") {
+            self.transcript.theirs(rest);
+            let detail = "the server sent more than it was asked for".to_owned();
+            return Err(Fault::Protocol { detail, smtp: true });
         }
         if self.helo && self.command.starts_with(b"EHLO ") {
             self.command.splice(..4, *b"HELO");
@@ -294,7 +240,7 @@ pub(super) async fn handshake(
 ) -> Result<TlsStream<TcpStream>, String> {
     match timeout_at(deadline, TlsConnector::from(config).connect(name, socket)).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(crate::probe::tls::failure(&error)),
         Err(_) => Err("the handshake did not end in time".to_owned()),
     }
 }
@@ -323,6 +269,10 @@ impl Wire {
             Self::Gone => Poll::Ready(Err(stopped())),
         }
     }
+}
+
+fn held_back(why: &str) -> Fault {
+    Fault::Protocol { detail: format!("a command of ours was held back: {why}"), smtp: true }
 }
 
 /// The parser needs some error; what happened is in [`Guard::fault`].

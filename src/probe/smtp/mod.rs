@@ -5,6 +5,7 @@
 mod connect;
 mod dialogue;
 mod guard;
+mod intake;
 mod reply;
 mod side;
 #[cfg(test)]

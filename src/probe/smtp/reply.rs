@@ -26,6 +26,11 @@ pub(super) enum Progress {
 }
 
 impl Assembly {
+    /// Whether a line of the reply has been taken and the last one is missing.
+    pub(super) fn has_begun(&self) -> bool {
+        self.code.is_some()
+    }
+
     /// Takes one line without its line end.
     ///
     /// # Errors
@@ -62,6 +67,12 @@ pub(super) fn well_formed(reply: &SmtpReply) -> Vec<u8> {
         out.push_str(&format!("{class}{kind}{detail}{separator}{text}\r\n"));
     }
     out.into_bytes()
+}
+
+/// Whether bytes could be the beginning of a reply: as much of a code from 200 to 599 as there is.
+pub(super) fn begins_like_one(raw: &[u8]) -> bool {
+    let code = raw.get(..3).unwrap_or(raw);
+    code.iter().all(u8::is_ascii_digit) && code.first().is_none_or(|class| (b'2'..=b'5').contains(class))
 }
 
 /// Code, whether it is the last line, text.

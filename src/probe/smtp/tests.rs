@@ -345,7 +345,7 @@ async fn a_server_may_leave_at_any_point() {
 #[tokio::test]
 async fn other_protocols_and_refusals_are_told_apart() {
     let (ssh, _) = probe(vec![vec![say("SSH-2.0-OpenSSH_9.2\r\n"), Act::Hang]]).await;
-    assert!(matches!(last(&ssh), (Stage::Banner, StageOutcome::Protocol { detail }) if detail.contains("SSH-2.0")));
+    assert!(matches!(last(&ssh), (Stage::Banner, StageOutcome::Protocol { detail, .. }) if detail.contains("SSH-2.0")));
     let (no, server) = probe(vec![vec![say("554 go away\r\n"), Act::Hear, say("221 bye\r\n")]]).await;
     assert_eq!(codes(&no), [(Stage::Banner, 554), (Stage::Quit, 221)]);
     assert_eq!(server.heard(), ["QUIT"]);
@@ -354,7 +354,7 @@ async fn other_protocols_and_refusals_are_told_apart() {
     assert_eq!(server.heard().len(), 1);
     let (shifted, _) = probe(vec![vec![say("220 x\r\n250 y\r\n"), Act::Hear]]).await;
     assert!(
-        matches!(last(&shifted), (Stage::Ehlo, StageOutcome::Protocol { detail }) if detail.contains("more than it was asked"))
+        matches!(last(&shifted), (Stage::Ehlo, StageOutcome::Protocol { detail, .. }) if detail.contains("more than it was asked"))
     );
 }
 

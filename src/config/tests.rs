@@ -30,6 +30,22 @@ fn the_annotated_file_is_the_default_and_an_example_gateway() {
 }
 
 #[test]
+fn the_container_s_file_serves() {
+    let config = from_text(include_str!("../../config/container.yaml")).unwrap();
+    assert_eq!(config.missing_for_serving(), []);
+    assert!(config.http.listen.ip().is_unspecified(), "a published port ends at this address of the container");
+}
+
+#[test]
+fn a_postfix_that_is_never_told_is_refused() {
+    let adapter = "kind: postfix, relay_domains: a, transport: b";
+    for (reload, fine) in [("[]", false), ("['']", false), ("[postfix, reload]", true)] {
+        let text = format!("gateway:\n  adapter: {{ {adapter}, reload: {reload} }}\n");
+        assert_eq!(from_text(&text).is_ok(), fine, "{reload}");
+    }
+}
+
+#[test]
 fn the_annotated_file_mentions_every_key() {
     for kind in [None, Some("postfix"), Some("http")] {
         for (parent, key) in KnownKeys::with_adapter(kind).paths() {
@@ -161,6 +177,9 @@ fn what_serving_needs_and_what_may_surprise() {
     let text = |problems: Vec<super::Problem>| {
         problems.into_iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect::<String>()
     };
+    let elsewhere = "gateway:\n  egress:\n    - { address: 192.0.2.10, local: false }\n";
+    let notes = text(from_text(elsewhere).unwrap().notes());
+    assert!(notes.contains("gateway.egress[0].local: is false"), "{notes}");
     let config = from_text("http:\n  listen: 0.0.0.0:8080\n").unwrap();
     insta::assert_snapshot!("missing_for_serving", text(config.missing_for_serving()));
     insta::assert_snapshot!("notes", text(config.notes()));

@@ -70,6 +70,12 @@ impl Config {
         if self.gateway.adapter == AdapterConfig::Manual {
             found.add("gateway.adapter", "is `manual`: routes are shown, somebody has to set them");
         }
+        for (index, egress) in self.gateway.egress.iter().enumerate().filter(|(_, egress)| !egress.local) {
+            let key = format!("gateway.egress[{index}].local");
+            let address = egress.address;
+            found
+                .add(&key, format!("is false: no firewall can be checked from {address}, so none gets past this gate"));
+        }
         if self.probe.outsiders.is_empty() {
             found.add("probe.outsiders", "is empty: a closed firewall cannot be told from a server that is down");
         }

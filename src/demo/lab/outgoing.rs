@@ -8,7 +8,7 @@ use hickory_proto::rr::{RData, RecordType};
 use lettre::Address;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 
 use super::error::{LabResult, While};
@@ -60,7 +60,11 @@ async fn send(
     let source = Some(IpAddr::V4(source));
     let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(PATIENCE), &hello, None, source).await?;
     if connection.can_starttls() {
-        let tls = TlsParameters::builder(host.to_owned()).dangerous_accept_invalid_certs(true).build()?;
+        // Any certificate is accepted, so the system's roots need not be read for every message.
+        let tls = TlsParameters::builder(host.to_owned())
+            .certificate_store(CertificateStore::None)
+            .dangerous_accept_invalid_certs(true)
+            .build()?;
         connection.starttls(tls, &hello).await?;
     }
     connection.send(envelope, content).await?;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::accounting;
 use super::cast::{Notes, Profile, Stage};
 use super::lab::{Mail, MailServer};
 use super::notice::notice_of;
@@ -68,7 +69,7 @@ pub async fn settle(stage: &Stage, sources: Sources<'_>) -> Outcome<Account> {
     let events = events(stage, profile.domain).await?;
     let ledger = ledger(stage, &notes.customer_id).await?;
     let mails = mails(stage, profile);
-    complete(story, &events, &mails, &lines)?;
+    complete(stage, story, &events, &mails, &lines)?;
 
     let received: BTreeSet<String> = server.received().into_iter().map(|mail| mail.message_id).collect();
     let missing: Vec<&String> = report.sent.iter().filter(|id| !received.contains(*id)).collect();
@@ -130,20 +131,35 @@ fn mails(stage: &Stage, profile: &Profile) -> Vec<Arc<Mail>> {
 }
 
 /// Adds what fencepost did, wrote and invoiced to what people did.
-fn complete(story: &Story, events: &[EventRow], mails: &[Arc<Mail>], lines: &[InvoiceLine]) -> Outcome<()> {
+fn complete(
+    stage: &Stage,
+    story: &Story,
+    events: &[EventRow],
+    mails: &[Arc<Mail>],
+    lines: &[InvoiceLine],
+) -> Outcome<()> {
     for row in events {
         let event: Event = serde_json::from_value(row.body.clone()).doing("reading an event")?;
         if let Some(text) = tell(&event) {
             story.add(row.at, "fencepost", text);
         }
     }
+    // A notice is delivered to each recipient by itself; the story tells it once.
+    let mut told: Vec<(Timestamp, &str, &str, Vec<&str>)> = Vec::new();
     for mail in mails {
-        story.add(mail.at, "mail", format!("to {}: {}", mail.to.join(", "), mail.subject));
+        let to = mail.to.iter().map(String::as_str);
+        match told.iter_mut().find(|(_, id, ..)| *id == mail.message_id) {
+            Some((.., known)) => known.extend(to),
+            None => told.push((mail.at, &mail.message_id, &mail.subject, to.collect())),
+        }
+    }
+    for (at, _, subject, to) in told {
+        story.add(at, "mail", format!("to {}: {subject}", to.join(", ")));
     }
     for line in lines {
-        let day = line.run.at(9, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).doing("dating an invoice")?;
+        let at = accounting::closing_time(line.run, &stage.zone)?;
         let period = format!("{} to {}", line.period.from, line.period.to);
-        story.add(day.timestamp(), "accounting", format!("invoices {} for {period}", line.amount));
+        story.add(at, "accounting", format!("invoices {} for {period}", line.amount));
     }
     Ok(())
 }

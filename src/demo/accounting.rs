@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -13,9 +14,9 @@ use super::trouble::{Doing, Outcome, Trouble};
 use crate::ledger::invoice::InvoiceLine;
 
 /// The runs of the demonstration, in order.
-pub const RUNS: [&str; 6] = ["2027-01-15", "2027-01-30", "2027-02-15", "2027-02-28", "2027-03-15", "2027-03-30"];
+pub const RUNS: [&str; 5] = ["2027-01-15", "2027-01-30", "2027-02-15", "2027-02-28", "2027-03-15"];
 /// Hour of the day at which a run is closed, in the time zone of the business.
-const OFFICE_HOUR: i8 = 9;
+const CLOSING_HOUR: i8 = 17;
 
 /// Every line that was invoiced. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -34,11 +35,10 @@ impl Books {
 ///
 /// # Errors
 /// When a run cannot be closed, or closing it again gives other lines.
-pub async fn work(stage: Arc<Stage>, books: Books, zone: TimeZone, held: Busy) -> Outcome<()> {
+pub async fn work(stage: Arc<Stage>, books: Books, held: Busy) -> Outcome<()> {
     let mut held = Some(held);
     for run in RUNS {
-        let day: Date = run.parse().doing("reading the date of a run")?;
-        let at = day.at(OFFICE_HOUR, 0, 0, 0).to_zoned(zone.clone()).doing("finding the hour of a run")?.timestamp();
+        let at = closing_time(run.parse().doing("reading the date of a run")?, &stage.zone)?;
         held = Some(stage.agenda.until(at, held.take()).await);
         let lines = close(&stage, run).await?;
         if close(&stage, run).await? != lines {
@@ -47,6 +47,15 @@ pub async fn work(stage: Arc<Stage>, books: Books, zone: TimeZone, held: Busy) -
         books.0.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
     }
     Ok(())
+}
+
+/// When a run is closed.
+///
+/// # Errors
+/// When the time zone has no such hour.
+pub fn closing_time(run: Date, zone: &TimeZone) -> Outcome<Timestamp> {
+    let at = run.at(CLOSING_HOUR, 0, 0, 0).to_zoned(zone.clone()).doing("finding the hour of a run")?;
+    Ok(at.timestamp())
 }
 
 async fn close(stage: &Stage, run: &str) -> Outcome<Vec<InvoiceLine>> {

@@ -39,9 +39,9 @@ use crate::store::{NewToken, Role, Store};
 /// Monday morning in Helsinki.
 const START: &str = "2027-01-04T06:00:00Z";
 /// After the last invoicing run.
-const END: &str = "2027-03-30T12:00:00Z";
+const END: &str = "2027-03-15T16:00:00Z";
 /// How often progress is shown, in real time.
-const REFRESH: Duration = Duration::from_millis(250);
+const REFRESH: Duration = Duration::from_millis(500);
 
 /// A finished run. The pages are served as long as it lives.
 pub struct Finished {
@@ -128,7 +128,7 @@ pub async fn run(listen: SocketAddr, announce: impl FnOnce(&str, &str)) -> Outco
         let (engine, shutdown) = (engine.clone(), shutdown.clone());
         async move { engine.run(shutdown).await }
     });
-    let stage = Arc::new(Stage { lab, agenda, desk, partners, accounting });
+    let stage = Arc::new(Stage { lab, agenda, zone: zone.clone(), desk, partners, accounting });
     let season = Season { stage, zone: zone.clone(), start, end };
     let (accounts, stories, troubles, frozen) = season.run(setting_up).await?;
     Ok(Finished {
@@ -222,12 +222,8 @@ impl Season {
             world.spawn(traffic.run(begin, self.stage.agenda.busy()));
         }
         let books = Books::default();
-        let accountant = tokio::spawn(accounting::work(
-            Arc::clone(&self.stage),
-            books.clone(),
-            self.zone.clone(),
-            self.stage.agenda.busy(),
-        ));
+        let accountant =
+            tokio::spawn(accounting::work(Arc::clone(&self.stage), books.clone(), self.stage.agenda.busy()));
         drop(setting_up);
         let mut last = self.wait_for_the_end().await;
 
@@ -257,6 +253,7 @@ impl Season {
         closing.store(true, Ordering::SeqCst);
         last = self.drain(world, last).await;
 
+        troubles.extend(self.inspect().await?);
         let mut accounts = Vec::new();
         let mut stories = Vec::new();
         for playing in everybody {
@@ -301,6 +298,20 @@ impl Season {
             *counts.entry(phase.to_owned()).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
+    }
+
+    /// Whether the ledger is whole, and nothing was given up.
+    async fn inspect(&self) -> Outcome<Vec<String>> {
+        let mut troubles = Vec::new();
+        let verified: Value = self.stage.accounting.read("/v1/ledger/verify").await?;
+        if verified.get("whole") != Some(&Value::Bool(true)) {
+            troubles.push(format!("the ledger is not whole: {verified}"));
+        }
+        let parked: Value = self.stage.desk.read("/v1/parked").await?;
+        if parked.get("items").and_then(Value::as_array).is_none_or(|items| !items.is_empty()) {
+            troubles.push(format!("something was given up: {parked}"));
+        }
+        Ok(troubles)
     }
 
     /// Lets the world's queues run empty.

@@ -20,6 +20,8 @@ pub fn tell(event: &Event) -> Option<String> {
         Event::WindowOpened => "the confirmation window opens".to_owned(),
         Event::WindowBroken { by } => format!("the window is broken: {by}"),
         Event::MxChanged { verdict, names } => format!("sees the MX: {} ({verdict})", names.join(", ")),
+        // What passes shows in the phase that follows.
+        Event::GateChanged { verdict, .. } if verdict == "pass" => return None,
         Event::GateChanged { gate, verdict, blocking } => gate_line(*gate, verdict, blocking),
         Event::RouteConfirmed { mode } => format!("the gateway {}", mode_words(*mode)),
         Event::HealthChanged { health: Health::DeliveryFailing } => "the own server takes no mail any more".to_owned(),

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 /// While a cut-over may be going on.
 const OFTEN: SignedDuration = SignedDuration::from_hours(3);
 const CUT_OVER: SignedDuration = SignedDuration::from_hours(8 * 24);
-const SELDOM: SignedDuration = SignedDuration::from_hours(24);
+const SELDOM: SignedDuration = SignedDuration::from_hours(48);
 /// RFC 5321 §4.5.4.1: at least 4 to 5 days.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(5 * 24);
 const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(15);

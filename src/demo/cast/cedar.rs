@@ -15,7 +15,7 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     order_and_register(&mut scene).await?;
     scene.look_for(Code::FwRejectOrDown, hours(1), 12).await?;
     scene.must_be_permitted(false).await?;
-    scene.pause(hours(18)).await;
+    scene.office(hours(18)).await?;
     scene.server.set_greylisting(Some(SignedDuration::from_mins(10)));
     scene.permit_is_right_from_now_on();
     scene.server.start()?;

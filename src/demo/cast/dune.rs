@@ -14,7 +14,7 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     change_when_told(&mut scene, Copies::First).await?;
     scene.say("provider", "serves the new MX from ns1 only; the zone transfer to ns2 is stuck");
     scene.look_for(Code::NsInconsistent, hours(1), 12).await?;
-    scene.pause(hours(6)).await;
+    scene.office(hours(5)).await?;
     scene.change_mx(Copies::Second).await?;
     scene.say("partner", "reads on the status page that ns2 still has the old MX, and has it mended");
     scene.wait_for(Phase::Confirming, hours(1), 12).await?;
@@ -22,11 +22,11 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     scene.restore_mx(Copies::First)?;
     scene.say("provider", "restores a backup: ns1 is back at the old MX");
     scene.look_for(Code::NsInconsistent, hours(1), 12).await?;
-    scene.pause(hours(2)).await;
+    scene.office(hours(2)).await?;
     scene.change_mx(Copies::Both).await?;
     scene.say("partner", "sees that the window is broken, and by which server; sets the MX again");
     connected(&mut scene).await;
     scene.mail("trial_ended").await;
-    scene.pause(days(4)).await;
+    scene.office(days(4)).await?;
     scene.decide(true, None).await
 }

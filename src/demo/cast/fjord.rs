@@ -20,7 +20,7 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     order_and_register(&mut scene).await?;
     scene.look_for(Code::StsMismatch, hours(1), 12).await?;
     scene.must_be_permitted(false).await?;
-    scene.pause(hours(20)).await;
+    scene.office(hours(20)).await?;
     let [mx1, mx2] = MX_NAMES;
     scene.stage.lab.policies.enforce(domain, &[&host, mx1, mx2], MAX_AGE);
     scene.stage.lab.set_txt(domain, &record, RECORD_TTL, &["v=STSv1; id=20270105T000000"])?;
@@ -30,6 +30,6 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     change_when_told(&mut scene, Copies::Both).await?;
     connected(&mut scene).await;
     scene.mail("decision_needed").await;
-    scene.pause(days(1)).await;
+    scene.office(days(1)).await?;
     scene.decide(true, None).await
 }

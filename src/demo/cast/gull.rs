@@ -15,7 +15,7 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     scene.stage.lab.set_mx(Copies::Both, scene.profile.domain, 300, &[(10, mx1), (20, mx2)])?;
     scene.say("customer", "changes the MX by itself, with its own server switched off for the move");
     scene.mail("early_cutover_alarm").await;
-    scene.pause(hours(5)).await;
+    scene.office(hours(5)).await?;
     scene.server.start()?;
     scene.say("customer", "reads the alarm and switches its server on again");
     scene.recheck().await?;

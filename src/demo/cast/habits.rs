@@ -26,7 +26,7 @@ pub async fn order_and_register(scene: &mut Scene) -> Outcome<()> {
 /// When the change is not permitted after all.
 pub async fn change_when_told(scene: &mut Scene, copies: Copies) -> Outcome<()> {
     scene.mail("mx_change_may_be_relayed").await;
-    scene.pause(COFFEE).await;
+    scene.office(COFFEE).await?;
     scene.must_be_permitted(true).await?;
     scene.change_mx(copies).await?;
     scene.say("partner", "reads the mail, asks /mx-change once more (200), and relays the change");

@@ -10,10 +10,10 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     order_and_register(&mut scene).await?;
     change_when_told(&mut scene, Copies::Both).await?;
     connected(&mut scene).await;
-    scene.pause(days(20)).await;
+    scene.office(days(20)).await?;
     scene.decide(false, None).await?;
     scene.mail("move_away").await;
-    scene.pause(days(2)).await;
+    scene.office(days(2)).await?;
     let route = scene.stage.lab.gateway.routes.get(scene.profile.domain);
     if route.map(|route| route.mode) != Some(RouteMode::Deliver) {
         return Err(Trouble::new("the gateway stopped delivering although the MX still names it"));

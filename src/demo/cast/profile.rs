@@ -71,6 +71,26 @@ impl Profile {
     }
 }
 
+/// Entries of a trial that became a customer by its own word.
+const TRIAL_YES: &[&str] = &[
+    "trial_set",
+    "partner_set",
+    "billing_party_set",
+    "price_set",
+    "mailbox_basis_set",
+    "group_set",
+    "decision",
+    "activated",
+];
+/// Entries of a trial that said no: never activated.
+const TRIAL_NO: &[&str] =
+    &["trial_set", "partner_set", "billing_party_set", "price_set", "mailbox_basis_set", "group_set", "decision"];
+/// Entries of a trial that never said anything: activated by rule.
+const TRIAL_SILENT: &[&str] =
+    &["trial_set", "partner_set", "billing_party_set", "price_set", "mailbox_basis_set", "group_set", "activated"];
+/// Entries of a paid order: activated when connected.
+const PAID: &[&str] = &["partner_set", "billing_party_set", "price_set", "mailbox_basis_set", "group_set", "activated"];
+
 /// Everybody, in the order of the story.
 pub static PROFILES: &[Profile] = &[
     Profile {
@@ -89,12 +109,12 @@ pub static PROFILES: &[Profile] = &[
         expected: Expected {
             connection: Phase::Connected,
             subscription: subscription::Phase::Active,
-            findings: &[],
+            findings: &[Code::FwLockdownVerified],
             events: &["permit_issued", "window_opened"],
             never: &["permit_revoked", "window_broken", "early_cutover"],
             notices: &["order_received", "firewall_instructions", "mx_change_may_be_relayed", "connected", "invoiced"],
-            ledger: &[],
-            invoices: &[],
+            ledger: TRIAL_YES,
+            invoices: &[("2027-02-15", "120.00 EUR"), ("2027-03-15", "120.00 EUR")],
         },
     },
     Profile {
@@ -117,8 +137,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["firewall_instructions", "mx_change_may_be_relayed", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: TRIAL_YES,
+            invoices: &[("2027-02-28", "310.00 EUR")],
         },
     },
     Profile {
@@ -141,8 +161,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["mx_change_may_be_relayed", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: PAID,
+            invoices: &[("2027-01-15", "65.00 EUR"), ("2027-02-15", "65.00 EUR"), ("2027-03-15", "65.00 EUR")],
         },
     },
     Profile {
@@ -165,8 +185,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued", "window_opened", "window_broken"],
             never: &["early_cutover"],
             notices: &["mx_change_may_be_relayed", "mx_change_seen", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: TRIAL_YES,
+            invoices: &[("2027-02-15", "180.00 EUR"), ("2027-03-15", "180.00 EUR")],
         },
     },
     Profile {
@@ -189,8 +209,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["mx_change_may_be_relayed", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: PAID,
+            invoices: &[("2027-01-30", "990.00 EUR"), ("2027-02-28", "990.00 EUR")],
         },
     },
     Profile {
@@ -213,8 +233,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["mx_change_may_be_relayed", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: TRIAL_YES,
+            invoices: &[("2027-02-15", "520.00 EUR"), ("2027-03-15", "520.00 EUR")],
         },
     },
     Profile {
@@ -237,8 +257,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["early_cutover", "window_opened"],
             never: &["permit_issued"],
             notices: &["early_cutover_alarm", "connected"],
-            ledger: &[],
-            invoices: &[],
+            ledger: PAID,
+            invoices: &[("2027-01-15", "45.00 EUR"), ("2027-02-15", "45.00 EUR"), ("2027-03-15", "45.00 EUR")],
         },
     },
     Profile {
@@ -261,7 +281,7 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued", "release_started", "departed"],
             never: &["early_cutover"],
             notices: &["connected", "thank_you", "move_away", "released"],
-            ledger: &[],
+            ledger: TRIAL_NO,
             invoices: &[],
         },
     },
@@ -285,8 +305,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["connected", "drift", "repaired"],
-            ledger: &[],
-            invoices: &[],
+            ledger: PAID,
+            invoices: &[("2027-01-15", "150.00 EUR"), ("2027-02-15", "150.00 EUR"), ("2027-03-15", "150.00 EUR")],
         },
     },
     Profile {
@@ -309,8 +329,8 @@ pub static PROFILES: &[Profile] = &[
             events: &["permit_issued"],
             never: &["early_cutover"],
             notices: &["connected", "decision_needed", "will_be_invoiced", "invoiced"],
-            ledger: &[],
-            invoices: &[],
+            ledger: TRIAL_SILENT,
+            invoices: &[("2027-03-15", "95.00 EUR")],
         },
     },
 ];

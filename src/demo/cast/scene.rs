@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fencepost_checks::Code;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use serde_json::{Value, json};
 
 use super::profile::Profile;
@@ -15,7 +17,7 @@ use crate::demo::api::Api;
 use crate::demo::lab::{Copies, Lab, Mail, MailServer};
 use crate::demo::notice::notice_of;
 use crate::demo::story::Story;
-use crate::demo::trouble::{Outcome, Trouble};
+use crate::demo::trouble::{Doing, Outcome, Trouble};
 use crate::lifecycle::connection::Phase;
 use crate::status::DomainStatus;
 
@@ -23,6 +25,8 @@ use crate::status::DomainStatus;
 pub struct Stage {
     pub lab: Lab,
     pub agenda: Agenda,
+    /// Of the business: when people are at work.
+    pub zone: TimeZone,
     pub desk: Api,
     /// Tokens of the partners, by the partner's name.
     pub partners: Vec<(String, Api)>,
@@ -83,6 +87,18 @@ impl Scene {
         self.held = Some(self.stage.agenda.after(pause, held).await);
     }
 
+    /// Lets at least this much time pass, until somebody is at work who reads and acts.
+    ///
+    /// # Errors
+    /// When the calendar has no such day.
+    pub async fn office(&mut self, pause: SignedDuration) -> Outcome<()> {
+        let earliest = (self.now() + pause).to_zoned(self.stage.zone.clone());
+        let at = at_work(&earliest, i64::from(self.profile.number)).doing("finding office hours")?;
+        let held = self.held.take();
+        self.held = Some(self.stage.agenda.until(at.timestamp(), held).await);
+        Ok(())
+    }
+
     /// Waits for a notice about this customer that was not read before.
     pub async fn mail(&mut self, notice: &'static str) -> Arc<Mail> {
         let (domain, name) = (self.profile.domain, self.profile.name);
@@ -119,11 +135,11 @@ impl Scene {
             "invoicing_group": p.group.map(|group| group.to_string()),
             "language": p.language,
         });
+        let what = if p.kind == "trial" { "a trial" } else { "the service" };
+        self.say("desk", format!("orders {what} for {}: {} mailboxes, {} a month", p.domain, p.mailboxes, p.price));
         let placed = self.stage.desk.post("/v1/orders", &order).await?.success("placing the order")?;
         let id = placed.get("customer_id").and_then(Value::as_str).unwrap_or_default();
         self.notes().customer_id = id.to_owned();
-        let what = if p.kind == "trial" { "a trial" } else { "the service" };
-        self.say("desk", format!("orders {what} for {}: {} mailboxes, {} a month", p.domain, p.mailboxes, p.price));
         Ok(())
     }
 
@@ -133,8 +149,8 @@ impl Scene {
     /// When that is refused.
     pub async fn register(&mut self) -> Outcome<()> {
         let path = format!("/v1/customers/{}/register", self.notes().customer_id);
-        self.stage.desk.post(&path, &json!({})).await?.success("registering")?;
         self.say("desk", "registers the customer");
+        self.stage.desk.post(&path, &json!({})).await?.success("registering")?;
         Ok(())
     }
 
@@ -154,9 +170,9 @@ impl Scene {
             map.insert("group".to_owned(), json!(group));
         }
         let path = format!("/v1/customers/{}/decide", self.notes().customer_id);
-        self.stage.desk.post(&path, &body).await?.success("entering the decision")?;
         let said = if customer { "\"we stay\"" } else { "\"thank you, but no\"" };
         self.say("customer", format!("writes {said}; the desk enters `{word}` with the mail as evidence"));
+        self.stage.desk.post(&path, &body).await?.success("entering the decision")?;
         Ok(())
     }
 
@@ -270,5 +286,36 @@ impl Scene {
     /// From now on a permit is right; one that was issued earlier was wrong.
     pub fn permit_is_right_from_now_on(&self) {
         self.notes().no_permit_before = Some(self.now());
+    }
+}
+
+const OPENS: i8 = 9;
+const CLOSES: i8 = 16;
+
+/// The same time if somebody is at work then, else the next morning of a working day; `stagger`
+/// minutes keep people apart.
+fn at_work(earliest: &Zoned, stagger: i64) -> Result<Zoned, jiff::Error> {
+    let weekend = |day: &Zoned| matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+    if (OPENS..CLOSES).contains(&earliest.hour()) && !weekend(earliest) {
+        return Ok(earliest.clone());
+    }
+    let mut day = if earliest.hour() >= CLOSES { earliest.tomorrow()? } else { earliest.clone() };
+    while weekend(&day) {
+        day = day.tomorrow()?;
+    }
+    day.date().at(OPENS, 0, 0, 0).to_zoned(day.time_zone().clone())?.checked_add(stagger.minutes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_work_on_weekdays_from_nine_to_four() {
+        let work = |text: &str| at_work(&text.parse().unwrap(), 3).unwrap().to_string();
+        assert_eq!(work("2027-01-05T10:20[Europe/Helsinki]"), "2027-01-05T10:20:00+02:00[Europe/Helsinki]");
+        assert_eq!(work("2027-01-05T01:20[Europe/Helsinki]"), "2027-01-05T09:03:00+02:00[Europe/Helsinki]");
+        assert_eq!(work("2027-01-08T16:00[Europe/Helsinki]"), "2027-01-11T09:03:00+02:00[Europe/Helsinki]");
+        assert_eq!(work("2027-03-27T12:00[Europe/Helsinki]"), "2027-03-29T09:03:00+03:00[Europe/Helsinki]");
     }
 }

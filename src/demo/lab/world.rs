@@ -195,7 +195,7 @@ impl Lab {
             dns_timeout_ms: 500,
             outsiders: vec![IpAddr::V4(OUTSIDER)],
             // Loopback answers at once or not at all.
-            connect_timeout_ms: 250,
+            connect_timeout_ms: 120,
             banner_timeout_ms: 2_000,
             stage_timeout_ms: 2_000,
             total_timeout_ms: 10_000,

@@ -12,6 +12,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod dns;
 mod smtp;
 
 use std::collections::BTreeSet;

@@ -19,7 +19,7 @@ use crate::probe::escape;
 
 /// The size that fits every path (DNS flag day 2020).
 const EDNS_PAYLOAD: u16 = 1232;
-/// Packets of somebody else's that one attempt looks at.
+/// Packets of somebody else's that one attempt looks at before it turns to TCP.
 const MAX_STRAY: usize = 16;
 
 /// How long and how often a server is asked.
@@ -93,19 +93,32 @@ fn question(name: &Name, rtype: RecordType, recursion: bool, edns: bool) -> Mess
 }
 
 fn refuses_edns(reply: &Message) -> bool {
-    matches!(reply.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS)
+    // BADVERS by its number (RFC 6891 §9): the library has two names for 16.
+    let code = reply.metadata.response_code;
+    matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) || u16::from(code) == 16
 }
 
 async fn exchange(server: SocketAddr, query: &Message, wait: Duration) -> Result<Message, Silence> {
     let bytes = query.to_vec().map_err(|e| Silence::Vantage(format!("the question could not be written: {e}")))?;
     match udp(server, query, &bytes, wait).await? {
-        Some(reply) if !reply.metadata.truncation => Ok(reply),
-        _ => tcp(server, query, &bytes, wait).await,
+        Datagrams::Reply(reply) if !reply.metadata.truncation => Ok(*reply),
+        Datagrams::Reply(_) | Datagrams::Cut => tcp(server, query, &bytes, wait).await,
+        // Somebody guesses ids; over TCP there is nothing to guess.
+        Datagrams::Flood => tcp(server, query, &bytes, wait)
+            .await
+            .map_err(|_| Silence::Malformed("a flood of packets that answer no question of ours".to_owned())),
     }
 }
 
-/// `None`: truncated in the middle of a record.
-async fn udp(server: SocketAddr, query: &Message, bytes: &[u8], wait: Duration) -> Result<Option<Message>, Silence> {
+enum Datagrams {
+    Reply(Box<Message>),
+    /// Truncated in the middle of a record.
+    Cut,
+    /// Nothing but packets that answer no question of ours.
+    Flood,
+}
+
+async fn udp(server: SocketAddr, query: &Message, bytes: &[u8], wait: Duration) -> Result<Datagrams, Silence> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     // A fresh port for every question (RFC 5452); connected, so that ICMP errors come back.
     let socket = UdpSocket::bind((any, 0)).await.map_err(|e| Silence::Vantage(format!("no UDP socket: {e}")))?;
@@ -119,15 +132,15 @@ async fn udp(server: SocketAddr, query: &Message, bytes: &[u8], wait: Duration) 
             Err(_) => return Err(stray.map_or(Silence::TimedOut, Silence::Malformed)),
             Ok(Err(error)) => return Err(Silence::Unreachable(icmp(&error))),
             Ok(Ok(length)) => match read(query, buffer.get(..length).unwrap_or_default()) {
-                Read::Reply(reply) => return Ok(Some(*reply)),
-                Read::Cut => return Ok(None),
+                Read::Reply(reply) => return Ok(Datagrams::Reply(reply)),
+                Read::Cut => return Ok(Datagrams::Cut),
                 Read::Broken(detail) => return Err(Silence::Malformed(detail)),
                 // Anybody can send such a packet: remember it and go on waiting for the real one.
                 Read::Stray(detail) => stray = Some(detail),
             },
         }
     }
-    Err(Silence::Malformed("a flood of packets that answer no question of ours".to_owned()))
+    Ok(Datagrams::Flood)
 }
 
 async fn tcp(server: SocketAddr, query: &Message, bytes: &[u8], wait: Duration) -> Result<Message, Silence> {

@@ -357,7 +357,7 @@ async fn delegations() {
                             owner: vec![0xc0, 0x0c],
                             ..Record::new(DOMAIN, NS, 1, wire(&format!("n{n}.example")))
                         })
-                        .collect()
+                        .collect();
                 }))],
                 "",
                 "MX_LOOKUP_ERROR NS_NO_ADDRESS",

@@ -24,9 +24,17 @@ pub async fn run(args: &Args) -> Exit {
             eprintln!("Sign in there with the service desk's token: {token}");
         }
     };
-    let finished = match demo::run(args.listen, announce).await {
-        Ok(finished) => finished,
-        Err(error) => return complain(&error),
+    let running = demo::run(args.listen, announce);
+    let finished = tokio::select! {
+        finished = running => match finished {
+            Ok(finished) => finished,
+            Err(error) => return complain(&error),
+        },
+        // What was started and written goes with the future.
+        stopped = stop() => return stopped.map_or_else(|error| complain(&error), |()| {
+            eprintln!("Stopped before the end.");
+            Exit::Fail
+        }),
     };
     let (text, exit) = report(&finished);
     if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -35,12 +43,22 @@ pub async fn run(args: &Args) -> Exit {
     if !args.once {
         eprintln!("The pages stay at {} until Ctrl-C.", finished.url);
         eprintln!("The service desk's token: {}", finished.desk_token);
-        if let Err(error) = tokio::signal::ctrl_c().await {
+        if let Err(error) = stop().await {
             return complain(&error);
         }
     }
     finished.stop().await;
     exit
+}
+
+/// Ctrl-C, or a polite request to end.
+async fn stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 fn report(finished: &Finished) -> (String, Exit) {

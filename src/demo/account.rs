@@ -218,3 +218,68 @@ fn permits(notes: &Notes, events: &[EventRow]) -> Vec<String> {
     let early = events.iter().filter(|row| row.kind == "permit_issued" && row.at < right_from);
     early.map(|row| format!("a permit was issued at {}, before it was right at {right_from}", row.at)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::cast::PROFILES;
+
+    fn event(kind: &str, at: &str, body: Value) -> EventRow {
+        EventRow { seq: 1, at: at.parse().unwrap(), kind: kind.to_owned(), body }
+    }
+
+    fn account(profile: &Profile, connection: Phase) -> Account {
+        let own = |(run, amount): &(&str, &str)| ((*run).to_owned(), (*amount).to_owned());
+        Account {
+            name: profile.name,
+            domain: profile.domain,
+            title: profile.title,
+            connection,
+            subscription: profile.expected.subscription,
+            invoiced: profile.expected.invoices.iter().map(own).collect(),
+            sent: 1,
+            arrived: 1,
+            deferred: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_account_fails_for_every_kind_of_difference() {
+        let profile = &PROFILES[1];
+        let ledger: Vec<String> = profile.expected.ledger.iter().map(|kind| (*kind).to_owned()).collect();
+        let at = "2027-01-05T07:01:00Z";
+        let events: Vec<EventRow> = profile.expected.events.iter().map(|kind| event(kind, at, Value::Null)).collect();
+        let mail = |notice: &&str| {
+            let headers = vec![(crate::demo::notice::HEADER.to_owned(), (*notice).to_owned())];
+            let at = at.parse().unwrap();
+            let (to, subject, text) = (vec!["a@b.example".to_owned()], String::new(), String::new());
+            Arc::new(Mail { at, to, subject, text, message_id: (*notice).to_owned(), headers })
+        };
+        let mut mails: Vec<Arc<Mail>> = profile.expected.notices.iter().map(mail).collect();
+        let good = account(profile, Phase::Connected);
+        assert_eq!(compare(profile, &good, &events, &mails, &ledger), Vec::<String>::new());
+
+        assert_eq!(compare(profile, &account(profile, Phase::Ready), &events, &mails, &ledger).len(), 1);
+        assert_eq!(compare(profile, &good, &[], &mails, &ledger).len(), profile.expected.events.len());
+        assert_eq!(compare(profile, &good, &events, &mails[1..], &ledger).len(), 1);
+        assert_eq!(compare(profile, &good, &events, &mails, &ledger[1..]).len(), 1);
+        mails.push(Arc::clone(&mails[0]));
+        assert_eq!(compare(profile, &good, &events, &mails, &ledger), ["1 mails came twice"]);
+        let uninvoiced = Account { invoiced: Vec::new(), ..good };
+        assert!(compare(profile, &uninvoiced, &events, &mails[..3], &ledger)[0].starts_with("invoiced was []"));
+    }
+
+    #[test]
+    fn a_finding_counts_when_it_was_read_or_blocked_and_a_permit_before_its_time_is_a_failure() {
+        let profile = &PROFILES[1];
+        let at = "2027-01-05T07:01:00Z";
+        let mut notes = Notes::default();
+        assert_eq!(findings(profile, &notes, &[]), ["the finding FW_PARTIAL was never seen"]);
+        let blocked = event("gate_changed", at, serde_json::json!({ "blocking": ["FW_PARTIAL"] }));
+        assert_eq!(findings(profile, &notes, &[blocked]), Vec::<String>::new());
+        notes.no_permit_before = Some("2027-01-05T07:02:00Z".parse().unwrap());
+        assert_eq!(permits(&notes, &[event("permit_issued", at, Value::Null)]).len(), 1);
+        assert_eq!(permits(&notes, &[event("permit_issued", "2027-01-05T07:02:00Z", Value::Null)]).len(), 0);
+    }
+}

@@ -17,6 +17,7 @@ pub async fn play(mut scene: Scene) -> Outcome<()> {
     scene.server.set_firewall(Firewall::AllowOnly(scene.stage.lab.egress().to_vec()))?;
     scene.say("customer", "closes the firewall to everybody but the gateway, as the mail says it may");
     scene.look_for(Code::FwLockdownVerified, hours(12), 16).await?;
+    scene.say("customer", "reads on the status page that only the gateway gets in: FW_LOCKDOWN_VERIFIED");
     scene.mail("trial_reminder").await;
     scene.office(days(1)).await?;
     scene.decide(true, Some(15)).await

@@ -35,6 +35,12 @@ use crate::ledger::EntryDraft;
 use readers::Readers;
 use writer::Writer;
 
+/// Plans do not follow the values that are bound. Without this, statistics in the library make every
+/// range over `due_at` be prepared again at each use.
+fn steady_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 /// How long to wait for another process that writes the same file.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -62,6 +68,7 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
+        steady_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(128);
         migrate::up_to_date(&mut connection)?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(&config.path) })

@@ -3,11 +3,18 @@
 //! observations and the configuration at an instant.
 
 mod project;
+mod provider;
 mod records;
+mod rollback;
+mod spelling;
 
 pub use project::{ProjectInput, project};
+pub use provider::DnsProviderStatus;
+pub use rollback::RollbackCard;
+pub use spelling::{Spelling, Spellings};
 
 use fencepost_checks::mx::MxVerdict;
+use fencepost_checks::mx::history::Term;
 use fencepost_checks::{Actor, DomainName, Finding};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -66,10 +73,23 @@ pub struct DomainStatus {
     pub mx_verdict: Option<MxVerdict>,
     /// Advice only: when a change would be fast, the TTL having been lowered and waited out.
     pub fastest_change_after: Option<Timestamp>,
+    /// From which record or policy that advice comes: a sentence for people.
+    #[serde(default)]
+    pub fastest_change_because: Option<String>,
     pub all_senders_switched_by: Option<Timestamp>,
+    /// The lower bounds of `all_senders_switched_by`, the latest first.
+    #[serde(default)]
+    pub switch_terms: Vec<Term>,
     pub old_path_needed_until: Option<Timestamp>,
     pub findings: Vec<Finding>,
     pub window: Option<WindowStatus>,
+    /// Who runs the domain's name servers, and how its form wants the records; `None` where that is
+    /// not known, or where there are two.
+    #[serde(default)]
+    pub dns_provider: Option<DnsProviderStatus>,
+    /// How things stood before the change: what to go back to.
+    #[serde(default)]
+    pub rollback: Option<RollbackCard>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +111,9 @@ pub struct RecordLine {
     pub preference: u16,
     /// With trailing dot.
     pub exchange: String,
+    /// How forms and zone files want it; of records to set only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spellings: Option<Spellings>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

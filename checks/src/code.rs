@@ -117,6 +117,7 @@ catalogue! {
     // Cut-over lint
     StsMismatch = "STS_MISMATCH": "The domain's MTA-STS policy is enforced and does not name the gateway: senders that honour it would refuse to deliver after the change.";
     StsWait = "STS_WAIT": "The MTA-STS policy now names the gateway, but senders may still hold the earlier one.";
+    StsIdUnchanged = "STS_ID_UNCHANGED": "The MTA-STS policy was mended, but the id in its record was not changed, so senders do not fetch it anew.";
     StsUnknown = "STS_UNKNOWN": "The domain announces MTA-STS, but its policy could not be read.";
     StsInvalid = "STS_INVALID": "The domain's MTA-STS record or policy is malformed, so senders ignore it (RFC 8461 §3).";
     StsOk = "STS_OK": "MTA-STS does not stand in the way of the change.";
@@ -125,6 +126,25 @@ catalogue! {
     SpfMx = "SPF_MX": "The SPF record uses `mx`, whose meaning changes with the MX: the own server may no longer be allowed to send.";
     SpfLookupLimit = "SPF_LOOKUP_LIMIT": "The SPF record needs more than ten DNS look-ups, so receivers treat it as broken (RFC 7208 §4.6.4).";
     SpfMultiple = "SPF_MULTIPLE": "The domain has more than one SPF record, so receivers treat SPF as broken (RFC 7208 §4.5).";
+    DnssecOk = "DNSSEC_OK": "The domain is signed with DNSSEC, and its answers validate.";
+    DnssecNone = "DNSSEC_NONE": "The domain is not signed with DNSSEC.";
+    DnssecUnverified = "DNSSEC_UNVERIFIED": "Whether the domain's DNSSEC signatures hold could not be checked.";
+    DnssecBogus = "DNSSEC_BOGUS": "The domain's DNSSEC signatures do not hold: senders behind validating resolvers get no answer at all (RFC 4035).";
+    DaneOk = "DANE_OK": "The TLSA records of a gateway host match its certificate.";
+    DaneMismatch = "DANE_MISMATCH": "A gateway host does not present what its TLSA records say: senders that use DANE would not deliver to it (RFC 7672).";
+    DaneIgnored = "DANE_IGNORED": "A gateway host has TLSA records that senders ignore, because they are not signed or of no usable kind.";
+    DaneUnknown = "DANE_UNKNOWN": "TLSA records of a gateway host could not be looked up or compared.";
+    DaneOld = "DANE_OLD": "An exchange that the change leaves behind has TLSA records. They are still needed for a while.";
+    TargetSpfEnforced = "TARGET_SPF_ENFORCED": "The own mail server refuses mail from the gateway because of the sender's SPF record. After the change most mail would be refused.";
+    TargetSpfOk = "TARGET_SPF_OK": "The own mail server does not hold the sender's SPF record against the gateway.";
+    TargetSpfUntested = "TARGET_SPF_UNTESTED": "Whether the own mail server holds the sender's SPF record against the gateway could not be told.";
+    TargetDmarcUnverifiable = "TARGET_DMARC_UNVERIFIABLE": "Whether the own mail server refuses mail for DMARC cannot be seen without sending a message.";
+    DmarcFound = "DMARC_FOUND": "The domain has a DMARC policy. It stays as it is when the MX moves.";
+    DmarcNone = "DMARC_NONE": "The domain has no DMARC record.";
+    DmarcInvalid = "DMARC_INVALID": "The domain's DMARC record is malformed, so receivers ignore it (RFC 7489 §6.6.3).";
+    TlsRptFound = "TLS_RPT_FOUND": "The domain asks for TLS reports (RFC 8460).";
+    TlsRptNone = "TLS_RPT_NONE": "The domain asks for no TLS reports (RFC 8460).";
+    TlsRptInvalid = "TLS_RPT_INVALID": "The domain's TLS-RPT record is malformed, so no reports come (RFC 8460 §3).";
     EarlyCutover = "EARLY_CUTOVER": "The MX already names the gateway before the checks have passed. The gateway defers the mail, senders retry.";
     // Gateway's own side
     GwOk = "GW_OK": "Every gateway MX host accepts mail for the domain.";

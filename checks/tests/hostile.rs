@@ -4,7 +4,10 @@
 use fencepost_checks::mx::history::RrsetHistory;
 use fencepost_checks::mx::{self, Expected};
 use fencepost_checks::observation::dns::ExchangeAddresses;
-use fencepost_checks::observation::lint::{LintObservation, MtaStsObservation, PolicyFetch, TextLookup};
+use fencepost_checks::observation::lint::{
+    DnssecObservation, DsLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup, TlsaLookup,
+    TlsaRecord, TlsaRecords,
+};
 use fencepost_checks::observation::smtp::{ConnectOutcome, SmtpReply, StageOutcome, TlsFacts};
 use fencepost_checks::observation::{
     DnsAnswer, DnsRound, MxRecord, ResolverAnswer, ServerAnswer, SmtpDialogue, Stage, StageRecord, Vantage, VantageRole,
@@ -140,7 +143,7 @@ fn connect() -> impl Strategy<Value = ConnectOutcome> {
 prop_compose! {
     fn facts()(version in text(), subject in text(), names in prop::collection::vec(text(), 0..3), issuer in text(),
                not_before in instant(), not_after in instant(), name_matches in any::<bool>(), chain_error in prop::option::of(text())) -> TlsFacts {
-        TlsFacts { version, cipher: String::new(), subject, names, issuer, not_before, not_after, name_matches, chain_error }
+        TlsFacts { version, cipher: String::new(), subject, names, issuer, not_before, not_after, name_matches, chain_error, chain: Vec::new() }
     }
 }
 
@@ -165,15 +168,33 @@ fn lookup() -> impl Strategy<Value = TextLookup> {
 }
 
 prop_compose! {
+    fn tlsa()(host in prop_oneof![text(), Just("mx1.gateway.example".to_owned())], authenticated in any::<bool>(), data in text(), usage in 0..4_u8, kind in 0..3) -> TlsaLookup {
+        let records = match kind {
+            0 => TlsaRecords::Absent,
+            1 => TlsaRecords::Failed { detail: data },
+            _ => TlsaRecords::Found { records: vec![TlsaRecord { usage, selector: 1, matching: 1, data }], ttl: 60 },
+        };
+        TlsaLookup { host, authenticated, records }
+    }
+}
+
+prop_compose! {
     fn policies()(observed_at in instant(), record in lookup(), spf in lookup(), body in text(), mx in text(), kind in 0..4,
-                  own in prop::collection::vec((text(), prop::collection::vec(any::<std::net::IpAddr>(), 0..3)), 0..3)) -> LintObservation {
+                  own in prop::collection::vec((text(), prop::collection::vec(any::<std::net::IpAddr>(), 0..3)), 0..3),
+                  texts in lookup(), tlsa in prop::collection::vec(tlsa(), 0..3), odd in text(), dialogues in prop::collection::vec(dialogue().boxed(), 0..2).boxed()) -> LintObservation {
         let policy = match kind {
             0 => PolicyFetch::NotAsked,
             1 => PolicyFetch::Failed { detail: body },
             2 => PolicyFetch::Fetched { body },
             _ => PolicyFetch::Fetched { body: format!("version: STSv1\nmode: enforce\nmx: {mx}\nmax_age: 99\n") },
         };
-        LintObservation { domain: name("example.com"), observed_at, mta_sts: MtaStsObservation { record, policy }, spf, dmarc: TextLookup::Absent, own_servers: own }
+        LintObservation {
+            domain: name("example.com"), observed_at, mta_sts: MtaStsObservation { record, policy }, spf, dmarc: texts.clone(),
+            gateway_addresses: own.clone(), own_servers: own, tls_rpt: texts.clone(), domain_connect: texts,
+            dnssec: DnssecObservation { ds: DsLookup::Failed { detail: odd.clone() }, resolvers: Vec::new() },
+            exchange_tlsa: tlsa.clone(), gateway_tlsa: tlsa,
+            sender_test: Some(SenderTest { sender: odd, dialogues }),
+        }
     }
 }
 
@@ -241,18 +262,23 @@ proptest! {
     }
 
     #[test]
-    fn policies_of_all_kinds(seen in policies(), round in prop::option::of(round()), contacts in prop::collection::vec(text(), 0..3), mended in prop::option::of(instant()), now in instant()) {
+    fn policies_of_all_kinds(seen in policies().boxed(), round in prop::option::of(round()).boxed(), contacts in prop::collection::vec(text(), 0..3), earlier in policies().boxed(), visited in prop::collection::vec(dialogue(), 0..3).boxed(), now in instant()) {
         let context = lint::LintContext {
             gateway_hosts: vec![name("mx1.gateway.example")],
             gateway_egress: vec![[192, 0, 2, 10].into()],
             contacts,
-            sts_ok_since: mended,
+            sts: lint::sts::StsWatch::default(),
+            dialogues: visited,
             now,
         };
         sound(&lint::judge(&seen, round.as_ref(), &context))?;
         let mut watch = lint::sts::StsWatch::default();
+        watch.observe(&earlier, &context.gateway_hosts);
         watch.observe(&seen, &context.gateway_hosts);
-        let _ = watch.term();
+        if let Some(term) = watch.term() {
+            harmless("because", &term.because)?;
+        }
+        sound(&lint::judge(&seen, round.as_ref(), &lint::LintContext { sts: watch, ..context }))?;
     }
 }
 

@@ -22,6 +22,7 @@ use crate::config::{self, Config};
 use crate::engine::ports::{FirewallRound, Observer, ServerTask};
 use crate::order::MailServer;
 use crate::probe::Prober;
+use crate::status::DnsProviderStatus;
 
 /// Servers that one check talks to.
 const MAX_SERVERS: usize = 16;
@@ -125,8 +126,7 @@ async fn check(
         let knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
         (whole, knocks)
     };
-    let (round, policies, (whole, knocks)) =
-        tokio::join!(observer.mx_round(domain), observer.lint(domain, servers), dialogues);
+    let (round, policies, (whole, knocks)) = tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
 
     let now = clock.now();
     let hosts: Vec<DomainName> = config.gateway.mx_hosts.iter().map(|h| h.name.clone()).collect();
@@ -149,10 +149,18 @@ async fn check(
         parts.push((Part::Firewall, firewall::judge(&knocks.dialogues, &context)));
     }
     if !hosts.is_empty() {
-        let context = LintContext { gateway_hosts: hosts, gateway_egress: egress, now, ..LintContext::default() };
+        let context = LintContext {
+            gateway_hosts: hosts,
+            gateway_egress: egress,
+            dialogues: whole.clone(),
+            now,
+            ..LintContext::default()
+        };
         parts.push((Part::Lint, lint::judge(&policies, Some(&round), &context)));
     }
-    Report::new(domain.clone(), now, &round, judged, !config.gateway.mx_hosts.is_empty(), parts)
+    let mut report = Report::new(domain.clone(), now, &round, judged, !config.gateway.mx_hosts.is_empty(), parts);
+    report.dns_provider = DnsProviderStatus::of(&round, Some(&policies));
+    report
 }
 
 /// Whether the MX names one of the servers, by its name or by an address of its.

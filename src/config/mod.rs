@@ -2,6 +2,7 @@
 //! file, line and column. Every default is safe and runs.
 
 mod commerce;
+mod dns_providers;
 mod gateway;
 mod http;
 mod known;
@@ -15,6 +16,7 @@ mod store;
 mod validate;
 
 pub use commerce::{CommerceConfig, OnNoDecision};
+pub use dns_providers::{DnsProvider, RecordName};
 pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
 pub use http::HttpConfig;
 pub use load::{ConfigError, Mistake, from_text, load};

@@ -35,6 +35,9 @@ pub struct ProbeConfig {
     pub https_port: u16,
     /// Additional trusted roots (PEM), for laboratories and private authorities.
     pub extra_roots: Option<PathBuf>,
+    /// Address in a domain of the vendor's that publishes `v=spf1 -all` and receives nothing: with it as
+    /// sender the own servers are asked whether they hold SPF against the gateway.
+    pub spf_test_sender: Option<String>,
     /// A connection's DNS questions at the same time.
     pub dns_concurrency: usize,
 }
@@ -56,6 +59,7 @@ impl Default for ProbeConfig {
             allow_targets: Vec::new(),
             https_port: 443,
             extra_roots: None,
+            spf_test_sender: None,
             dns_concurrency: 32,
         }
     }

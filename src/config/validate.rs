@@ -221,12 +221,27 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
             found.add(&key, format!("{outsider} is a gateway address (gateway.egress), so it is no control"));
         }
     }
+    if let Some(sender) = &probe.spf_test_sender
+        && !is_plain_address(sender)
+    {
+        found.add("probe.spf_test_sender", "is no plain address; write one such as probe@spf-test.gateway.example");
+    }
     for (index, target) in probe.allow_targets.iter().enumerate() {
         if target.parse::<IpNet>().is_err() && target.parse::<IpAddr>().is_err() {
             let key = format!("probe.allow_targets[{index}]");
             found.add(&key, "is no network; write CIDR such as 10.1.0.0/16 or fd00::/8");
         }
     }
+}
+
+/// An address that needs no quoting.
+fn is_plain_address(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(local, domain)| {
+        (1..=64).contains(&local.len())
+            && local.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+            && local.split('.').all(|atom| !atom.is_empty())
+            && fencepost_checks::DomainName::parse(domain).is_ok()
+    })
 }
 
 fn notify(notify: &NotifyConfig, found: &mut Problems) {

@@ -32,8 +32,8 @@ pub trait Observer: Send + Sync {
     /// Every gateway MX host, asked from an outsider for the domain's test mailbox or postmaster.
     async fn gateway(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue>;
 
-    /// Policies around the domain.
-    async fn lint(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation;
+    /// Policies around the domain, and the own servers as receivers of a sender that they might refuse.
+    async fn lint(&self, task: &ServerTask) -> LintObservation;
 
     /// While releasing: the present exchanges of the domain that are not the gateway's, or the own
     /// servers, asked from an outsider.

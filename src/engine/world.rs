@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
+use fencepost_checks::observation::lint::DnssecObservation;
 use fencepost_checks::observation::smtp::StageOutcome;
 use fencepost_checks::observation::{
     ConnectOutcome, DnsAnswer, DnsRound, LintObservation, MtaStsObservation, MxRecord, ServerAnswer, SmtpDialogue,
@@ -192,9 +193,10 @@ impl Observer for World {
         vec![self.dialogue(outsider(), "mx1.gateway.example", 25, if delivers { 250 } else { 451 })]
     }
 
-    async fn lint(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation {
+    async fn lint(&self, task: &ServerTask) -> LintObservation {
+        let located = |s: &MailServer| (s.host.clone(), vec![IpAddr::from([203, 0, 113, 25])]);
         LintObservation {
-            domain: domain.clone(),
+            domain: task.domain.clone(),
             observed_at: self.now(),
             mta_sts: MtaStsObservation {
                 record: TextLookup::Absent,
@@ -202,7 +204,14 @@ impl Observer for World {
             },
             spf: TextLookup::Absent,
             dmarc: TextLookup::Absent,
-            own_servers: servers.iter().map(|s| (s.host.clone(), vec![IpAddr::from([203, 0, 113, 25])])).collect(),
+            own_servers: task.servers.iter().map(located).collect(),
+            gateway_addresses: Vec::new(),
+            tls_rpt: TextLookup::Absent,
+            domain_connect: TextLookup::Absent,
+            dnssec: DnssecObservation::default(),
+            gateway_tlsa: Vec::new(),
+            exchange_tlsa: Vec::new(),
+            sender_test: None,
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::config::{NotifyConfig, OnNoDecision};
 use crate::engine::ports::Letter;
 use crate::order::MailServer;
-use crate::status::{DomainStatus, RecordLine};
+use crate::status::{DomainStatus, RecordLine, RollbackCard};
 
 /// Longer pieces of input are cut.
 const MAX_PIECE: usize = 600;
@@ -36,6 +36,13 @@ pub(super) struct View {
     pub(super) records_to_remove: Vec<String>,
     pub(super) current_mx: Vec<String>,
     pub(super) previous_mx: Vec<String>,
+    /// The records to set as a form wants them: name, preference and exchange.
+    pub(super) form_records: Vec<String>,
+    pub(super) dns_provider: Option<String>,
+    pub(super) dns_steps: Vec<String>,
+    /// Policies as they stood before the change, a line each.
+    pub(super) rollback: Vec<String>,
+    pub(super) fast_because: Option<String>,
     pub(super) valid_until: Option<String>,
     pub(super) fastest_change_after: Option<String>,
     pub(super) switched_by: Option<String>,
@@ -85,6 +92,7 @@ impl View {
             all.iter().filter(|f| f.severity == severity).take(MAX_LINES).map(FindingView::new).collect()
         };
         let waiting = status.map(|status| status.waiting_for.as_slice()).unwrap_or_default();
+        let provider = status.and_then(|status| status.dns_provider.as_ref());
         let servers: Vec<String> = letter.servers.iter().take(MAX_LINES).map(server).collect();
         Self {
             service: one_line(&config.service_name),
@@ -114,6 +122,12 @@ impl View {
             records_to_remove: records(|status| &status.records_to_remove),
             current_mx: records(|status| &status.current_mx),
             previous_mx: records(|status| &status.previous_mx),
+            form_records: status.map_or_else(Vec::new, |status| form_records(&status.records_to_set)),
+            dns_provider: provider.map(|provider| one_line(&provider.name)),
+            dns_steps: provider
+                .map_or_else(Vec::new, |provider| provider.instructions.iter().map(|step| one_line(step)).collect()),
+            rollback: status.and_then(|status| status.rollback.as_ref()).map_or_else(Vec::new, rollback),
+            fast_because: status.and_then(|status| status.fastest_change_because.as_deref()).map(one_line),
             valid_until: when(status.and_then(|status| status.permit.as_ref()).map(|permit| permit.valid_until)),
             fastest_change_after: when(status.and_then(|status| status.fastest_change_after)),
             switched_by: when(status.and_then(|status| status.all_senders_switched_by)),
@@ -169,6 +183,32 @@ fn actor(who: Actor) -> &'static str {
 fn record(record: &RecordLine) -> String {
     let ttl = record.ttl.map(|ttl| format!("{ttl} ")).unwrap_or_default();
     one_line(&format!("{} {ttl}IN MX {} {}", record.name, record.preference, record.exchange))
+}
+
+/// For a form that adds the zone by itself.
+fn form_records(records: &[RecordLine]) -> Vec<String> {
+    let spelled = records.iter().take(MAX_LINES).filter_map(|record| record.spellings.as_ref());
+    spelled
+        .map(|spelled| {
+            let s = &spelled.relative;
+            one_line(&format!("name {}  type MX  preference {}  exchange {}", s.name, s.preference, s.exchange))
+        })
+        .collect()
+}
+
+/// MX excepted, which stands beside it.
+fn rollback(card: &RollbackCard) -> Vec<String> {
+    let texts = |what: &'static str, texts: &[String]| -> Vec<String> {
+        texts.iter().map(|text| one_line(&format!("{what}: {text}"))).collect()
+    };
+    let mut lines = texts("MTA-STS record", &card.mta_sts);
+    lines.extend(
+        card.mta_sts_policy.iter().map(|policy| one_line(&format!("MTA-STS policy: {}", policy.replace('\n', "; ")))),
+    );
+    lines.extend(texts("SPF", &card.spf));
+    lines.extend(texts("TLSA", &card.tlsa));
+    lines.truncate(MAX_LINES);
+    lines
 }
 
 fn server(server: &MailServer) -> String {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fencepost_checks::DomainName;
+use fencepost_checks::observation::lint::SenderTest;
 use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, Vantage};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
@@ -33,6 +34,19 @@ struct Patience {
 pub(super) struct Resolved {
     pub(super) server: MailServer,
     pub(super) peers: Result<Vec<SocketAddr>, ConnectOutcome>,
+}
+
+/// One conversation: from where, how far, and in whose name.
+struct Visit {
+    place: Place,
+    depth: Depth,
+    sender: Option<Mailbox>,
+}
+
+impl Visit {
+    fn with_sender(self, sender: &Mailbox) -> Self {
+        Self { sender: Some(sender.clone()), ..self }
+    }
 }
 
 impl Prober {
@@ -71,13 +85,31 @@ impl Prober {
         self.outside_view(&servers, self.recipients(domain, test_mailbox, true)).await
     }
 
+    /// The own servers from one gateway address, with the configured sender whose domain lets nobody
+    /// send; `None` where none is configured.
+    pub(super) async fn sender_test(&self, task: &ServerTask) -> Option<SenderTest> {
+        let text = self.config.spf_test_sender.clone()?;
+        let sender = Mailbox::parse(&text)?;
+        if task.servers.is_empty() {
+            return None;
+        }
+        let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
+        let dialogues = self
+            .visit_all(&task.servers, |peer| {
+                let place = self.places.first_egress(peer.ip()).cloned();
+                let depth = Depth::Recipients(recipients.clone());
+                visits(place.as_slice(), peer, &depth).into_iter().map(|visit| visit.with_sender(&sender)).collect()
+            })
+            .await;
+        Some(SenderTest { sender: text, dialogues })
+    }
+
     /// Where mail will go after the release: the exchanges that are not the gateway's, else the own
     /// servers.
     pub(super) async fn destinations(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        let ours = |name: &str| self.gateway.mx_hosts.iter().any(|h| h.name.as_str() == name);
         let exchanges = self.dns.resolvers.exchanges(&task.domain).await.unwrap_or_default();
         let mut next: Vec<MailServer> =
-            exchanges.iter().filter(|e| !ours(e) && *e != ".").map(|e| self.exchange(e)).collect();
+            exchanges.iter().filter(|e| !self.is_gateway(e) && *e != ".").map(|e| self.exchange(e)).collect();
         for server in &mut next {
             // An own server may listen on a port that MX cannot say.
             if let Some(own) = task.servers.iter().find(|own| own.host.eq_ignore_ascii_case(&server.host)) {
@@ -94,6 +126,10 @@ impl Prober {
             visits(place.as_slice(), peer, &Depth::Recipients(recipients.clone()))
         })
         .await
+    }
+
+    pub(super) fn is_gateway(&self, host: &str) -> bool {
+        self.gateway.mx_hosts.iter().any(|h| h.name.as_str() == host)
     }
 
     pub(super) fn exchange(&self, host: &str) -> MailServer {
@@ -119,7 +155,7 @@ impl Prober {
     /// Visits every address of every server, in the order that `visits` gives for an address.
     async fn visit_all<F>(&self, servers: &[MailServer], visits: F) -> Vec<SmtpDialogue>
     where
-        F: Fn(SocketAddr) -> Vec<(Place, Depth)>,
+        F: Fn(SocketAddr) -> Vec<Visit>,
     {
         let patience = Patience { all: self.patience, until: Instant::now() + self.patience };
         let wanted: Vec<MailServer> = servers.iter().take(MAX_SERVERS).cloned().collect();
@@ -158,11 +194,11 @@ impl Prober {
         &self,
         server: MailServer,
         peer: SocketAddr,
-        visits: Vec<(Place, Depth)>,
+        visits: Vec<Visit>,
         patience: Patience,
     ) -> Vec<SmtpDialogue> {
         let mut seen = Vec::with_capacity(visits.len());
-        for (place, depth) in visits {
+        for Visit { place, depth, sender } in visits {
             let Some(source) = place.source else {
                 let detail = "this gateway address is not on this host, and no agent covers it".to_owned();
                 let fault = ConnectOutcome::VantageFault { detail };
@@ -176,7 +212,10 @@ impl Prober {
                 peer,
                 standby: server.standby,
                 ehlo_name: self.gateway.ehlo_name.clone(),
+                // TLSA records of the gateway's hosts are compared with what these show.
+                digests: self.is_gateway(&server.host),
                 depth,
+                sender,
                 times: self.times,
             };
             let vantage = plan.vantage.clone();
@@ -259,13 +298,17 @@ impl Prober {
 }
 
 /// The places that can reach the peer's family, or are reported as not covered.
-fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<(Place, Depth)> {
+fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<Visit> {
     let covers = |place: &&Place| match (place.source, place.vantage.address) {
         (Some(source), _) => source.fits(peer.ip()),
         (None, Some(address)) => Source::Bound(address).fits(peer.ip()),
         (None, None) => false,
     };
-    places.iter().filter(covers).map(|place| (place.clone(), depth.clone())).collect()
+    places
+        .iter()
+        .filter(covers)
+        .map(|place| Visit { place: place.clone(), depth: depth.clone(), sender: None })
+        .collect()
 }
 
 fn unknown() -> Vantage {

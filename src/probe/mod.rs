@@ -8,7 +8,7 @@
 //! | `smtp` | one dialogue with one address, behind a guard |
 //! | `matrix` | which vantage talks to which server, how far, in which order |
 //! | `reference` | whether the outsiders reach anything at all |
-//! | `policy` | MTA-STS, SPF, DMARC |
+//! | `policy` | MTA-STS, SPF, DMARC, TLS-RPT, DNSSEC, DANE |
 //! | `vantage` | the source addresses of this host |
 //! | [`target`] | which addresses may be reached at all |
 //! | `turn` | one connection to one address at a time |
@@ -40,7 +40,6 @@ use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
 use crate::engine::ports::{FirewallRound, Observer, ServerTask};
-use crate::order::MailServer;
 
 pub use self::target::{CidrError, TargetGuard};
 
@@ -126,8 +125,8 @@ impl Observer for Prober {
         self.gateway_hosts(domain, test_mailbox).await
     }
 
-    async fn lint(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation {
-        self.policies(domain, servers).await
+    async fn lint(&self, task: &ServerTask) -> LintObservation {
+        self.policies(task).await
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

@@ -1,39 +1,96 @@
-//! Policies around the domain as a sender would read them: MTA-STS (RFC 8461), SPF and DMARC. Fetches
+//! Policies around the domain as a sender would read them: MTA-STS (RFC 8461), SPF, DMARC, TLS-RPT,
+//! DNSSEC and DANE. Fetches
 //! and hands on; what they mean for the cut-over is judged elsewhere.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fencepost_checks::DomainName;
-use fencepost_checks::observation::lint::PolicyFetch;
+use fencepost_checks::observation::lint::{PolicyFetch, TlsaLookup};
 use fencepost_checks::observation::{LintObservation, MtaStsObservation, TextLookup};
 use futures_util::{StreamExt, future::join_all};
 
 use super::Prober;
 use super::escape;
-use crate::order::MailServer;
+use crate::engine::ports::ServerTask;
 
+/// Hosts of one kind whose records are looked up.
+const MAX_HOSTS: usize = 8;
 /// RFC 8461 §3.3 asks for a limit such as this one.
 const MAX_POLICY: usize = 64 * 1024;
 /// RFC 8461 §3.3 suggests one minute.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Prober {
-    pub(super) async fn policies(&self, domain: &DomainName, servers: &[MailServer]) -> LintObservation {
+    pub(super) async fn policies(&self, task: &ServerTask) -> LintObservation {
+        let domain = &task.domain;
         let observed_at = self.clock.now();
-        let own = servers
+        let gateway = || self.gateway.mx_hosts.iter().take(MAX_HOSTS).map(|host| &host.name);
+        let resolvers = &self.dns.resolvers;
+        let texts = async {
+            tokio::join!(
+                resolvers.texts(domain, "v=spf1"),
+                self.text_below("_dmarc", domain, "v=DMARC1"),
+                self.text_below("_smtp._tls", domain, "v=TLSRPTv1"),
+                self.text_below("_domainconnect", domain, "")
+            )
+        };
+        let (
+            mta_sts,
+            (spf, dmarc, tls_rpt, domain_connect),
+            own_servers,
+            gateway_addresses,
+            gateway_tlsa,
+            exchange_tlsa,
+            dnssec,
+            sender_test,
+        ) = tokio::join!(
+            self.mta_sts(domain),
+            texts,
+            join_all(task.servers.iter().map(|server| self.located(&server.host))),
+            join_all(gateway().map(|host| self.located(host.as_str()))),
+            join_all(gateway().map(|host| resolvers.tlsa(host))),
+            self.left_behind(domain),
+            resolvers.dnssec(domain),
+            self.sender_test(task)
+        );
+        LintObservation {
+            domain: domain.clone(),
+            observed_at,
+            mta_sts,
+            spf,
+            dmarc,
+            own_servers,
+            gateway_addresses,
+            tls_rpt,
+            domain_connect,
+            dnssec,
+            gateway_tlsa,
+            exchange_tlsa,
+            sender_test,
+        }
+    }
+
+    async fn located(&self, host: &str) -> (String, Vec<IpAddr>) {
+        (host.to_owned(), self.addresses(host).await.unwrap_or_default())
+    }
+
+    /// TLSA of the present exchanges that are not the gateway's.
+    async fn left_behind(&self, domain: &DomainName) -> Vec<TlsaLookup> {
+        let exchanges = self.dns.resolvers.exchanges(domain).await.unwrap_or_default();
+        let foreign: Vec<DomainName> = exchanges
             .iter()
-            .map(|server| async move { (server.host.clone(), self.addresses(&server.host).await.unwrap_or_default()) });
-        let dmarc = async { self.text_below("_dmarc", domain, "v=DMARC1").await };
-        let (mta_sts, spf, dmarc, own_servers) =
-            tokio::join!(self.mta_sts(domain), self.dns.resolvers.texts(domain, "v=spf1"), dmarc, join_all(own));
-        LintObservation { domain: domain.clone(), observed_at, mta_sts, spf, dmarc, own_servers }
+            .filter(|exchange| !self.is_gateway(exchange))
+            .filter_map(|exchange| DomainName::parse(exchange).ok())
+            .take(MAX_HOSTS)
+            .collect();
+        join_all(foreign.iter().map(|host| self.dns.resolvers.tlsa(host))).await
     }
 
     async fn mta_sts(&self, domain: &DomainName) -> MtaStsObservation {
         let record = self.text_below("_mta-sts", domain, "v=STSv1").await;
         let policy = match record {
-            TextLookup::Absent => PolicyFetch::NotAsked,
+            TextLookup::Absent | TextLookup::NotAsked => PolicyFetch::NotAsked,
             // A policy may be cached by senders although the record cannot be read now, so it is asked
             // for all the same.
             TextLookup::Found { .. } | TextLookup::Failed { .. } => match self.fetch_policy(domain).await {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fencepost_checks::observation::TlsFacts;
+use fencepost_checks::observation::smtp::CertificateDigests;
 use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,11 +16,13 @@ use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
+use sha2::{Digest, Sha256, Sha512};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::{ProbeSetupError, escape};
 
 const MAX_NAMES: usize = 50;
+const MAX_ISSUERS: usize = 5;
 const MAX_CHARS: usize = 256;
 
 /// The public roots and those of `probe.extra_roots`.
@@ -88,13 +91,15 @@ pub(super) struct Recorder {
 #[derive(Debug, Clone)]
 struct Seen {
     certificate: CertificateDer<'static>,
+    /// As sent, at most [`MAX_ISSUERS`].
+    issuers: Vec<CertificateDer<'static>>,
     name_matches: bool,
     chain_error: Option<String>,
 }
 
 impl Recorder {
     /// The facts of a finished handshake; `None` when no certificate was shown.
-    pub(super) fn facts(&self, session: &ClientConnection) -> Option<TlsFacts> {
+    pub(super) fn facts(&self, session: &ClientConnection, digests: bool) -> Option<TlsFacts> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let mut facts = describe(&seen.certificate);
         facts.version = match session.protocol_version() {
@@ -105,6 +110,9 @@ impl Recorder {
         facts.cipher = session.negotiated_cipher_suite().map_or_else(String::new, |s| format!("{:?}", s.suite()));
         facts.name_matches = seen.name_matches;
         facts.chain_error = seen.chain_error;
+        if digests {
+            facts.chain = std::iter::once(&seen.certificate).chain(&seen.issuers).filter_map(digest).collect();
+        }
         Some(facts)
     }
 
@@ -137,7 +145,8 @@ impl ServerCertVerifier for Recorder {
         };
         let name_matches = ParsedCertificate::try_from(end_entity)
             .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, server_name).is_ok());
-        let seen = Seen { certificate: end_entity.clone().into_owned(), name_matches, chain_error };
+        let issuers = intermediates.iter().take(MAX_ISSUERS).map(|c| c.clone().into_owned()).collect();
+        let seen = Seen { certificate: end_entity.clone().into_owned(), issuers, name_matches, chain_error };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(ServerCertVerified::assertion())
     }
@@ -193,6 +202,18 @@ fn in_words(error: &Error) -> String {
     }
 }
 
+/// What TLSA records are compared with (RFC 6698 §2.1); `None` for bytes that are no certificate.
+fn digest(certificate: &CertificateDer<'_>) -> Option<CertificateDigests> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let key = parsed.tbs_certificate.subject_pki.raw;
+    Some(CertificateDigests {
+        certificate_sha256: hex::encode(Sha256::digest(certificate)),
+        certificate_sha512: hex::encode(Sha512::digest(certificate)),
+        key_sha256: hex::encode(Sha256::digest(key)),
+        key_sha512: hex::encode(Sha512::digest(key)),
+    })
+}
+
 /// What the certificate says of itself. One that cannot be parsed gives empty fields.
 fn describe(certificate: &CertificateDer<'_>) -> TlsFacts {
     let mut facts = TlsFacts {
@@ -205,6 +226,7 @@ fn describe(certificate: &CertificateDer<'_>) -> TlsFacts {
         not_after: Timestamp::UNIX_EPOCH,
         name_matches: false,
         chain_error: None,
+        chain: Vec::new(),
     };
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return facts };
     let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).unwrap_or_default();

@@ -1,12 +1,17 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
-use fencepost_checks::mx::{self, history::RrsetHistory};
-use fencepost_checks::observation::DnsRound;
+use fencepost_checks::lint::sts::StsWatch;
+use fencepost_checks::mx::history::{RrsetHistory, Term};
+use fencepost_checks::mx::{self, Expected};
+use fencepost_checks::observation::{DnsRound, LintObservation};
 use fencepost_checks::{DomainName, Finding};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Answer, AnswerKind, DomainStatus, PermitStatus, RecordLine, WindowStatus, records};
+use super::{
+    Answer, AnswerKind, DnsProviderStatus, DomainStatus, PermitStatus, RecordLine, WindowStatus, records, rollback,
+    spelling,
+};
 use crate::config::GatewayConfig;
 use crate::lifecycle::connection::{self, Connection, Phase};
 use crate::store::Observation;
@@ -19,7 +24,8 @@ const OLD_PATH: SignedDuration = SignedDuration::from_hours(5 * 24);
 pub struct ProjectInput<'a> {
     pub connection: &'a Connection,
     pub connection_id: &'a str,
-    /// `mx` (a `DnsRound`), `history`, and `findings:<gate>`; others are left alone.
+    /// `mx` (a `DnsRound`), `history`, `lint`, `before` (the last lint before the change), `sts`, and
+    /// `findings:<gate>`; others are left alone.
     pub observations: &'a [Observation],
     pub gateway: &'a GatewayConfig,
     pub now: Timestamp,
@@ -35,10 +41,23 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
     let current_mx = round.as_ref().map_or_else(Vec::new, |round| records::published(&connection.domain, round));
     let history: Option<RrsetHistory> = body(input.observations, "history");
     let previous_mx = previous(input, history.as_ref(), &current_mx);
-    let (records_to_set, records_to_remove) = instructions(input, answer, &current_mx, &previous_mx);
+    let (mut records_to_set, records_to_remove) = instructions(input, answer, &current_mx, &previous_mx);
+    let zone = round.as_ref().and_then(|round| round.zone.as_ref());
+    for record in &mut records_to_set {
+        record.spellings = Some(spelling::spell(record, zone));
+    }
+    let lint: Option<LintObservation> = body(input.observations, "lint");
+    let before: Option<LintObservation> = body(input.observations, "before");
+    let sts: Option<StsWatch> = body(input.observations, "sts");
+    let sts_term = sts.as_ref().and_then(StsWatch::term);
     let changed = connection.window.is_some() || connection.observed.mx.as_ref().is_some_and(|mx| mx.ours_published);
     let t_star = connection.observed.mx.as_ref().and_then(|mx| mx.t_star).filter(|_| changed);
     let permit = permit(input);
+    let advice = history
+        .as_ref()
+        .filter(|_| !changed && before_change(connection.phase))
+        .and_then(|history| earliest_safe(history, sts_term.as_ref(), now));
+    let leaving = matches!(connection.phase, Phase::Releasing | Phase::Released | Phase::Cancelled);
     DomainStatus {
         domain: connection.domain.clone(),
         connection_id: input.connection_id.to_owned(),
@@ -54,20 +73,44 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
         records_to_set,
         records_to_remove,
         current_mx,
+        rollback: if leaving { None } else { rollback::card(&previous_mx, before.as_ref()) },
+        dns_provider: round.as_ref().and_then(|round| DnsProviderStatus::of(round, lint.as_ref())),
         previous_mx,
         mx_verdict: connection.observed.mx.as_ref().map(|mx| mx.verdict),
-        fastest_change_after: history
-            .as_ref()
-            .filter(|_| !changed && before_change(connection.phase))
-            .and_then(RrsetHistory::fastest_change_after)
-            .map(|advice| advice.at),
+        fastest_change_after: advice.as_ref().map(|advice| advice.at),
+        fastest_change_because: advice.map(|advice| advice.because),
         all_senders_switched_by: t_star,
+        switch_terms: t_star.map_or_else(Vec::new, |_| switch_terms(input, history.as_ref(), sts_term)),
         old_path_needed_until: connection
             .old_path_needed_until
             .or_else(|| t_star.and_then(|t| t.checked_add(OLD_PATH).ok())),
         findings: findings(input),
         window: window(input),
     }
+}
+
+/// When a change is safe and fast: the TTL waited out, and an earlier MTA-STS policy too.
+fn earliest_safe(history: &RrsetHistory, sts: Option<&Term>, now: Timestamp) -> Option<Term> {
+    let advice = history.fastest_change_after()?;
+    let ttl = Term { at: advice.at, because: advice.because };
+    Some(match sts {
+        Some(sts) if sts.at > ttl.at && sts.at > now => sts.clone(),
+        _ => ttl,
+    })
+}
+
+/// The terms of T*, each with its sentence; while releasing, those of the departure.
+fn switch_terms(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, sts: Option<Term>) -> Vec<Term> {
+    let gateway_hosts: Vec<DomainName> = input.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
+    let Some(history) = history else { return Vec::new() };
+    let t_star = if input.connection.phase == Phase::Releasing {
+        history.departure(&gateway_hosts)
+    } else {
+        let accepted = input.connection.accepted_mx.as_ref().map(|accepted| accepted.names.clone());
+        let extra: Vec<Term> = sts.into_iter().collect();
+        history.t_star(&Expected { accepted, ..input.gateway.expected_mx() }, &extra)
+    };
+    t_star.map_or_else(Vec::new, |t_star| t_star.terms)
 }
 
 /// The permit, while it is valid: what has expired or was revoked is not shown as one.

@@ -19,6 +19,7 @@ pub(super) fn wanted(domain: &DomainName, gateway: &GatewayConfig) -> Vec<Record
             ttl: Some(gateway.mx_ttl),
             preference: host.preference,
             exchange: host.name.fqdn(),
+            spellings: None,
         })
         .collect();
     lines.sort_by(|a, b| (a.preference, &a.exchange).cmp(&(b.preference, &b.exchange)));
@@ -42,7 +43,7 @@ pub(super) fn published(domain: &DomainName, round: &DnsRound) -> Vec<RecordLine
 /// One record; the null MX (RFC 7505) stays a single dot.
 pub(super) fn line(domain: &DomainName, ttl: Option<u32>, preference: u16, exchange: &str) -> RecordLine {
     let exchange = if exchange.ends_with('.') { exchange.to_owned() } else { format!("{exchange}.") };
-    RecordLine { name: domain.fqdn(), ttl, preference, exchange }
+    RecordLine { name: domain.fqdn(), ttl, preference, exchange, spellings: None }
 }
 
 /// Whether the record names one of the gateway's hosts, compared as a name.

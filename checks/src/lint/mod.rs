@@ -1,6 +1,11 @@
 //! What else would lose mail, or hide that it is lost, once the MX has moved. Hazards that lose mail
 //! block; everything else warns.
 
+mod dane;
+mod dnssec;
+mod reports;
+mod route;
+mod sender;
 pub mod spf;
 pub mod sts;
 
@@ -8,7 +13,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::observation::{DnsAnswer, DnsRound, LintObservation};
+use crate::observation::{DnsAnswer, DnsRound, LintObservation, SmtpDialogue};
 use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict, escape, mx, when};
 
 /// A TTL above this makes a change slow, seconds.
@@ -21,10 +26,11 @@ pub struct LintContext {
     pub gateway_egress: Vec<IpAddr>,
     /// Addresses to which notices go.
     pub contacts: Vec<String>,
-    /// Since when, without a break, an MTA-STS policy that names the gateway has been served *after*
-    /// one that did not was seen; `None` where none that did not was ever seen. [`sts::StsWatch`]
-    /// keeps it.
-    pub sts_ok_since: Option<Timestamp>,
+    /// What became of an MTA-STS policy that was wrong, the present look included.
+    pub sts: sts::StsWatch,
+    /// The last dialogues with the gateway's MX hosts and with the own servers, where there were any:
+    /// certificates to compare TLSA records with, and whether mail without a sender is accepted.
+    pub dialogues: Vec<SmtpDialogue>,
     pub now: Timestamp,
 }
 
@@ -36,9 +42,13 @@ pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintCon
     let moved = round.is_some_and(|r| names_gateway(r, context));
     let (sts, sts_findings) = sts::judge(seen, context, moved);
     let mut findings = sts_findings;
-    findings.extend(route_loops(seen, round, context));
+    findings.extend(dnssec::findings(seen));
+    findings.extend(dane::findings(seen, context));
+    findings.extend(route::findings(seen, round, context));
     findings.extend(contacts(seen, context));
     findings.extend(spf::findings(seen));
+    findings.extend(sender::findings(seen, context));
+    findings.extend(reports::findings(seen));
     if let Some(round) = round {
         findings.extend(ttl_high(round));
         findings.extend(mx::inconsistency(round, &context.gateway_hosts));
@@ -51,39 +61,6 @@ pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintCon
 fn names_gateway(round: &DnsRound, context: &LintContext) -> bool {
     let expected = mx::Expected { gateway_hosts: context.gateway_hosts.clone(), ..mx::Expected::default() };
     mx::judge(round, &expected).ours_published
-}
-
-/// The own server is the gateway: what it delivers comes back to it.
-fn route_loops(seen: &LintObservation, round: Option<&DnsRound>, context: &LintContext) -> Vec<Finding> {
-    let is_gateway_host = |name: &str| context.gateway_hosts.iter().any(|h| mx::set::same(name, h));
-    let mx_addresses: Vec<IpAddr> = round
-        .iter()
-        .flat_map(|r| &r.exchanges)
-        .filter(|e| is_gateway_host(&e.exchange))
-        .flat_map(|e| e.addresses.iter().copied())
-        .collect();
-    let found = |host: &str, what: &str| {
-        let host = escape::clean(host, 255);
-        Finding::new(Code::RouteLoop, Severity::Blocking, &host, seen.observed_at)
-            .detail(&format!("The own mail server {host} is {what}: the gateway would deliver to itself, in circles."))
-            .remedy(
-                Actor::Desk,
-                &format!(
-                    "Put the customer's real mail server into the order in place of {host}: where its mailboxes are."
-                ),
-            )
-    };
-    seen.own_servers
-        .iter()
-        .take(50)
-        .filter_map(|(host, addresses)| {
-            if is_gateway_host(host) {
-                return Some(found(host, "one of the gateway's MX hosts"));
-            }
-            let hit = addresses.iter().find(|a| context.gateway_egress.contains(a) || mx_addresses.contains(a))?;
-            Some(found(host, &format!("at {hit}, which is an address of the gateway")))
-        })
-        .collect()
 }
 
 /// Notices that travel through the domain being moved.

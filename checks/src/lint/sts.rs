@@ -95,30 +95,33 @@ enum Look {
     Absent,
     Unknown(String),
     Invalid(String),
-    Read { policy: Policy, ttl: u32 },
+    Read { policy: Policy, ttl: u32, id: String },
 }
 
 fn look(seen: &LintObservation) -> Look {
     let (texts, ttl) = match &seen.mta_sts.record {
         TextLookup::Absent => return Look::Absent,
+        TextLookup::NotAsked => return Look::Unknown("the record was not looked up".to_owned()),
         TextLookup::Failed { detail } => {
             return Look::Unknown(format!("the record could not be looked up: {}", escape::quote(detail)));
         }
         TextLookup::Found { texts, ttl } => (texts, *ttl),
     };
     let records: Vec<&String> = texts.iter().filter(|t| is_record(t)).collect();
-    match records.as_slice() {
+    let id = match records.as_slice() {
         // Other TXT at this name are not for MTA-STS.
         [] => return Look::Absent,
-        [record] if has_id(record) => {}
-        [_] => return Look::Invalid("the record has no `id=`".to_owned()),
+        [record] => match id_of(record) {
+            Some(id) => id.to_owned(),
+            None => return Look::Invalid("the record has no `id=`".to_owned()),
+        },
         several => {
             return Look::Invalid(format!("there are {} records, one is allowed (RFC 8461 §3.1)", several.len()));
         }
-    }
+    };
     match &seen.mta_sts.policy {
         PolicyFetch::Fetched { body } => match parse_policy(body) {
-            Ok(policy) => Look::Read { policy, ttl },
+            Ok(policy) => Look::Read { policy, ttl, id },
             Err(why) => Look::Invalid(why),
         },
         PolicyFetch::Failed { detail } => {
@@ -132,36 +135,44 @@ fn is_record(text: &str) -> bool {
     text.split(';').next().is_some_and(|first| first.trim() == "v=STSv1")
 }
 
-fn has_id(text: &str) -> bool {
-    let id = text.split(';').filter_map(|part| part.trim().strip_prefix("id=")).next();
-    id.is_some_and(|id| (1..=32).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric()))
+fn id_of(text: &str) -> Option<&str> {
+    let id = text.split(';').filter_map(|part| part.trim().strip_prefix("id=")).next()?;
+    ((1..=32).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric())).then_some(id)
 }
 
 /// Judges MTA-STS. What blocks: a policy in `enforce` that does not name every gateway host, and,
-/// once such a policy was seen and mended, the time in which senders may still go by the old one
-/// (24 h and the TTL of the record). Where no wrong policy was ever seen, nobody knows since when
-/// the right one is served: that only warns. Once the MX has moved (`moved`) the wait is over.
+/// once such a policy was seen, the time in which senders may still go by it: 24 h and the TTL of the
+/// record after a right one with another id took its place, its whole `max_age` where it was only
+/// removed or kept its id (RFC 8461 §5, §3.1). Where no wrong policy was ever seen, nobody knows since
+/// when the right one is served: that only warns. Once the MX has moved (`moved`) the wait is over.
 pub(super) fn judge(seen: &LintObservation, context: &LintContext, moved: bool) -> (Verdict, Vec<Finding>) {
     let about = About { seen, context };
-    match look(seen) {
-        Look::Absent | Look::Invalid(_) if !moved && about.still_waiting(0) => (Verdict::Pass, vec![about.removed()]),
-        Look::Absent => (Verdict::Pass, vec![about.ok("There is no MTA-STS record.")]),
-        Look::Unknown(why) => (Verdict::Inconclusive, vec![about.unknown(&why)]),
-        Look::Invalid(why) => (Verdict::Pass, vec![about.invalid(&why)]),
-        Look::Read { policy, .. } if policy.mode == Mode::None || context.gateway_hosts.is_empty() => {
-            (Verdict::Pass, vec![about.ok("The MTA-STS policy asks nothing of senders.")])
+    let waiting = (!moved).then(|| context.sts.wait()).flatten().filter(|wait| context.now < wait.until);
+    let finding = match (look(seen), waiting) {
+        (Look::Unknown(why), _) => return (Verdict::Inconclusive, vec![about.unknown(&why)]),
+        (Look::Absent | Look::Invalid(_), Some(wait)) => about.removed(&wait),
+        (Look::Absent, None) => about.ok("There is no MTA-STS record."),
+        (Look::Invalid(why), None) => about.invalid(&why),
+        (Look::Read { .. }, _) if context.gateway_hosts.is_empty() => {
+            about.ok("There is an MTA-STS policy; no gateway is configured to compare it with.")
         }
-        Look::Read { policy, ttl } => {
+        (Look::Read { policy, ttl, .. }, waiting) => {
             let missing = policy.missing(&context.gateway_hosts);
-            if !missing.is_empty() {
-                (Verdict::Pass, vec![about.mismatch(&policy, &missing)])
-            } else if moved || policy.mode == Mode::Testing {
-                (Verdict::Pass, vec![about.ok("The MTA-STS policy names every gateway host.")])
-            } else {
-                (Verdict::Pass, vec![about.wait(&policy, ttl)])
+            match waiting {
+                _ if policy.mode != Mode::None && !missing.is_empty() => about.mismatch(&policy, &missing),
+                Some(wait) => about.wait(&wait, ttl),
+                None if policy.mode == Mode::None => about.ok("The MTA-STS policy asks nothing of senders."),
+                None if moved || policy.mode == Mode::Testing => {
+                    about.ok("The MTA-STS policy names every gateway host.")
+                }
+                None if context.sts.wrong.is_some() => {
+                    about.ok("The MTA-STS policy names every gateway host, and the earlier one has been waited out.")
+                }
+                None => about.since_unknown(),
             }
         }
-    }
+    };
+    (Verdict::Pass, vec![finding])
 }
 
 struct About<'a> {
@@ -230,46 +241,69 @@ impl About<'_> {
             )
     }
 
-    /// The policy is right; since when?
-    fn wait(&self, policy: &Policy, ttl: u32) -> Finding {
+    /// The policy is right, and nobody has seen since when.
+    fn since_unknown(&self) -> Finding {
         let domain = &self.seen.domain;
-        let Some(since) = self.context.sts_ok_since else {
-            return self.finding(Code::StsWait, Severity::Warning)
-                .detail(&format!("The MTA-STS policy of {domain} names every gateway host. Since when is not known."))
+        self.finding(Code::StsWait, Severity::Warning)
+            .detail(&format!("The MTA-STS policy of {domain} names every gateway host. Since when is not known."))
+            .remedy(
+                Actor::Nobody,
+                "If the policy was changed within the last day, wait until a day has passed before the MX is changed; otherwise nothing to do.",
+            )
+    }
+
+    /// The policy is right, and senders may still hold the earlier one.
+    fn wait(&self, wait: &Wait, ttl: u32) -> Finding {
+        let domain = &self.seen.domain;
+        if wait.same_id {
+            return self
+                .finding(Code::StsIdUnchanged, Severity::Blocking)
+                .detail(&format!(
+                    "The MTA-STS policy of {domain} names every gateway host now, but its record still has the id of the earlier \
+                     policy: senders do not fetch it anew, and may go by the earlier one until {} (max_age {} s).",
+                    when(wait.until),
+                    wait.max_age
+                ))
                 .remedy(
-                    Actor::Nobody,
-                    "If the policy was changed within the last day, wait until a day has passed before the MX is changed; otherwise nothing to do.",
+                    Actor::Customer,
+                    &format!(
+                        "Change the TXT record _mta-sts.{domain} to `v=STSv1; id={};`. A day and {ttl} s after that the MX may be changed.",
+                        self.next_id()
+                    ),
                 );
-        };
-        let until = old_until(since, ttl);
-        if self.context.now >= until {
-            return self.ok("The MTA-STS policy names every gateway host, and the earlier one has been waited out.");
         }
         self.finding(Code::StsWait, Severity::Blocking)
             .detail(&format!(
                 "The MTA-STS policy of {domain} has named every gateway host since {}. Senders may go by the earlier one for a day \
-                 and the time to live of the record ({ttl} s), in the worst case for {} s (max_age).",
-                when(since),
-                policy.max_age
+                 and the time to live of the record ({} s), in the worst case for {} s (max_age).",
+                when(wait.since),
+                self.context.sts.ttl,
+                wait.max_age
             ))
             .remedy(
                 Actor::Time,
-                &format!("Leave policy and record as they are. The MX may be changed after {}, provided that the `id=` was changed too.", when(until)),
+                &format!("Leave policy and record as they are. The MX may be changed after {}.", when(wait.until)),
             )
     }
 
-    fn still_waiting(&self, ttl: u32) -> bool {
-        self.context.sts_ok_since.is_some_and(|since| self.context.now < old_until(since, ttl))
-    }
-
     /// The wrong policy is no longer served, but nothing right took its place.
-    fn removed(&self) -> Finding {
+    fn removed(&self, wait: &Wait) -> Finding {
         let domain = &self.seen.domain;
         self.finding(Code::StsWait, Severity::Blocking)
-            .detail(&format!("The MTA-STS policy of {domain} did not name the gateway and was then removed. Senders that hold a copy go by it on."))
+            .detail(&format!(
+                "The MTA-STS policy of {domain} did not name the gateway and was then removed. Senders that hold a copy go by it \
+                 until it expires: in the worst case until {} (max_age {} s).",
+                when(wait.until),
+                wait.max_age
+            ))
             .remedy(
                 Actor::Customer,
-                &format!("Serve the policy again, with the lines {}, and the TXT record _mta-sts.{domain} as `v=STSv1; id={};`: only so senders learn that the old copy is void.", self.lines(), self.next_id()),
+                &format!(
+                    "Serve the policy again, with the lines {}, and the TXT record _mta-sts.{domain} as `v=STSv1; id={};`: only so \
+                     senders learn that the old copy is void. A day later the MX may be changed.",
+                    self.lines(),
+                    self.next_id()
+                ),
             )
     }
 
@@ -285,54 +319,97 @@ impl About<'_> {
     }
 }
 
-fn old_until(since: Timestamp, ttl: u32) -> Timestamp {
-    since.checked_add(SignedDuration::from_secs(REFRESH + i64::from(ttl))).unwrap_or(Timestamp::MAX)
+fn later(at: Timestamp, seconds: i64) -> Timestamp {
+    at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// Since when the policy has been right, after it was seen wrong. Kept beside the connection and
-/// folded from every lint observation in order.
+/// What became of a policy that was seen wrong. Kept beside the connection and folded from every lint
+/// observation in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StsWatch {
-    /// A policy in `enforce` without the gateway was seen.
-    wrong_seen: bool,
+    /// The last policy in `enforce` that did not name the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrong: Option<Wrong>,
+    /// Since when, without a break, a right policy with another id has been served after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ok_since: Option<Timestamp>,
-    /// TTL of the record when it was last seen, seconds.
+    /// Largest TTL of the record that was seen, seconds.
     #[serde(default)]
     ttl: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Wrong {
+    id: String,
+    /// Seconds; the largest that was served.
+    max_age: u32,
+    /// The first look that no longer showed it: until then a sender may have fetched it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gone_at: Option<Timestamp>,
+}
+
+/// How long senders may hold the earlier policy.
+struct Wait {
+    /// Since when another one, or none, is seen.
+    since: Timestamp,
+    until: Timestamp,
+    max_age: u32,
+    /// The right policy has the id of the wrong one.
+    same_id: bool,
 }
 
 impl StsWatch {
     /// Takes in a look. What could not be read changes nothing.
     pub fn observe(&mut self, seen: &LintObservation, gateway_hosts: &[DomainName]) {
-        match look(seen) {
-            Look::Unknown(_) => {}
-            Look::Read { policy, .. } if policy.mode == Mode::Enforce && !policy.missing(gateway_hosts).is_empty() => {
-                self.wrong_seen = true;
+        let looked = look(seen);
+        match &looked {
+            Look::Unknown(_) => return,
+            Look::Read { policy, ttl, id }
+                if policy.mode == Mode::Enforce && !policy.missing(gateway_hosts).is_empty() =>
+            {
+                let before = self.wrong.as_ref().map_or(0, |wrong| wrong.max_age);
+                self.wrong = Some(Wrong { id: id.clone(), max_age: policy.max_age.max(before), gone_at: None });
                 self.ok_since = None;
+                self.ttl = self.ttl.max(*ttl);
+                return;
             }
-            Look::Read { ttl, .. } => {
+            Look::Read { .. } | Look::Absent | Look::Invalid(_) => {}
+        }
+        let Some(wrong) = &mut self.wrong else { return };
+        wrong.gone_at.get_or_insert(seen.observed_at);
+        match looked {
+            Look::Read { ttl, id, .. } if id != wrong.id => {
                 self.ttl = self.ttl.max(ttl);
                 self.ok_since.get_or_insert(seen.observed_at);
             }
-            // Without a policy, senders go by the copy that they have.
-            Look::Absent | Look::Invalid(_) => {
-                self.ok_since.get_or_insert(seen.observed_at);
-            }
+            // Without a policy, or without a new id, senders go by the copy that they have.
+            _ => self.ok_since = None,
         }
     }
 
-    /// For [`LintContext::sts_ok_since`]: `None` where no wrong policy was ever seen.
-    #[must_use]
-    pub fn ok_since(&self) -> Option<Timestamp> {
-        self.ok_since.filter(|_| self.wrong_seen)
+    fn wait(&self) -> Option<Wait> {
+        let wrong = self.wrong.as_ref()?;
+        let gone_at = wrong.gone_at?;
+        let expired = later(gone_at, i64::from(wrong.max_age));
+        let (since, until, same_id) = match self.ok_since {
+            Some(since) => (since, later(since, REFRESH + i64::from(self.ttl)).min(expired), false),
+            None => (gone_at, expired, true),
+        };
+        Some(Wait { since, until, max_age: wrong.max_age, same_id })
     }
 
-    /// The term of T* for [`crate::mx::history::RrsetHistory::t_star`].
+    /// The term of T* for [`crate::mx::history::RrsetHistory::t_star`]; `None` where no wrong policy
+    /// was ever seen, or while it is still served.
     #[must_use]
     pub fn term(&self) -> Option<Term> {
-        let at = old_until(self.ok_since()?, self.ttl);
-        let because = format!("Senders may go by the earlier MTA-STS policy until {}.", when(at));
-        Some(Term { at, because })
+        let wait = self.wait()?;
+        let because = format!(
+            "The MTA-STS policy did not name the gateway until {}. Senders may go by that copy until {} (max_age {} s in the \
+             worst case).",
+            when(wait.since),
+            when(wait.until),
+            wait.max_age
+        );
+        Some(Term { at: wait.until, because })
     }
 }

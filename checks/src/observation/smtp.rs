@@ -148,4 +148,18 @@ pub struct TlsFacts {
     pub name_matches: bool,
     /// Why the chain does not lead to a trusted root, `None` where it does.
     pub chain_error: Option<String>,
+    /// Digests of the certificates as presented, the server's first; taken where TLSA records are to
+    /// be compared with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<CertificateDigests>,
+}
+
+/// What TLSA records are compared with (RFC 6698 §2.1), in lower-case hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateDigests {
+    pub certificate_sha256: String,
+    pub certificate_sha512: String,
+    /// Of the SubjectPublicKeyInfo.
+    pub key_sha256: String,
+    pub key_sha512: String,
 }

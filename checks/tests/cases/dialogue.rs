@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use fencepost_checks::observation::smtp::{
-    ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageOutcome, StageRecord, TlsFacts,
+    CertificateDigests, ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageOutcome, StageRecord, TlsFacts,
 };
 use fencepost_checks::observation::{Vantage, VantageRole};
 use jiff::SignedDuration;
@@ -29,7 +29,8 @@ pub struct DialogueSpec {
     /// EHLO keywords. Default: STARTTLS, SIZE 10240000.
     pub offers: Option<Vec<String>>,
     pub starttls: Option<String>,
-    /// `ok`, `expired`, `other name`, `self-signed`, a TLS version, or `fails TEXT`.
+    /// `ok`, `expired`, `other name`, `self-signed`, a TLS version, `key DIGEST…` (of the
+    /// server and its issuers), or `fails TEXT`.
     pub tls: Option<String>,
     pub mail: Option<String>,
     pub test: Option<String>,
@@ -176,12 +177,23 @@ fn facts(text: &str) -> TlsFacts {
         not_after: days(60),
         name_matches: true,
         chain_error: None,
+        chain: Vec::new(),
     };
     match text {
         "expired" => facts.not_after = days(-1),
         "other name" => {
             facts.name_matches = false;
             facts.names = vec!["localhost".to_owned()];
+        }
+        // The digest of the server's key, as TLSA 3 1 1 has it; of the other digests, short stand-ins.
+        key if key.starts_with("key ") => {
+            let digests = |key: &str| CertificateDigests {
+                certificate_sha256: format!("c256{key}"),
+                certificate_sha512: format!("c512{key}"),
+                key_sha256: key.to_owned(),
+                key_sha512: format!("k512{key}"),
+            };
+            facts.chain = key.split(' ').skip(1).map(digests).collect();
         }
         "self-signed" => facts.chain_error = Some("self-signed certificate".to_owned()),
         version if version.starts_with("TLSv") || version.starts_with("SSLv") => version.clone_into(&mut facts.version),

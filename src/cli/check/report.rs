@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::Exit;
+use crate::status::DnsProviderStatus;
 
 /// The outcome of `fencepost check --output json`. The form is stable: members may be added, never
 /// removed or renamed.
@@ -43,6 +44,9 @@ pub(super) struct Report {
     /// `false` where no gateway is configured: the MX is then only judged for soundness.
     pub(super) compared_with_gateway: bool,
     pub(super) mx: Vec<MxRecord>,
+    /// Who runs the name servers, and how its form wants a change; left out where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dns_provider: Option<DnsProviderStatus>,
     pub(super) findings: Vec<Finding>,
     pub(super) firewall_rules: Vec<FirewallRules>,
 }
@@ -107,6 +111,7 @@ impl Report {
             mx_verdict: mx.verdict,
             compared_with_gateway,
             mx: published(round),
+            dns_provider: None,
             firewall_rules: unique.iter().filter_map(rules).collect(),
             findings: unique,
         }

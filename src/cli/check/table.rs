@@ -57,7 +57,8 @@ fn mx_line(report: &Report) -> String {
         return format!("MX of {}: none seen", report.domain);
     }
     let records: Vec<String> = report.mx.iter().map(|r| format!("{} {}", r.preference, r.exchange)).collect();
-    clean(&format!("MX of {}: {}", report.domain, records.join(", ")), MAX_CELL)
+    let provider = report.dns_provider.as_ref().map(|p| format!(" (DNS at {})", p.name)).unwrap_or_default();
+    clean(&format!("MX of {}{provider}: {}", report.domain, records.join(", ")), MAX_CELL)
 }
 
 fn row(finding: &Finding, coloured: bool) -> Vec<Cell> {

@@ -175,10 +175,12 @@ async fn an_enforced_policy_is_fetched_over_verified_https_only() {
         })
         .unwrap();
     lab.config.probe.https_port = lab.port;
-    let domain = "customer.example".parse().unwrap();
+    let domain: DomainName = "customer.example".parse().unwrap();
+    let test_mailbox = format!("postmaster@{domain}");
+    let task = ServerTask { domain, servers: Vec::new(), test_mailbox, hosted: false };
     let fetch = async |config: &Config| {
         let prober = Prober::new(&config.probe, &config.gateway, Arc::new(SystemClock)).unwrap();
-        serde_json::to_value(prober.lint(&domain, &[]).await.mta_sts).unwrap()
+        serde_json::to_value(prober.lint(&task).await.mta_sts).unwrap()
     };
     let guarded = fetch(&lab.config).await;
     assert_eq!(guarded["record"]["texts"], serde_json::json!(["v=STSv1; id=1"]));

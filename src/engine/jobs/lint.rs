@@ -3,34 +3,56 @@
 
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::lint::{LintContext, judge};
-use fencepost_checks::observation::DnsRound;
+use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 
 use super::{Found, Job, seen};
-use crate::lifecycle::connection::{Fact, Gate};
-
-/// Observation kind of what was seen of the domain's MTA-STS policy over time.
-pub(super) const STS: &str = "sts";
+use crate::lifecycle::connection::{Fact, Gate, Phase};
 
 pub(super) async fn run(job: &Job<'_>) -> Found {
     let order = &job.loaded.subject.order;
-    let observed = job.parts.observer.lint(&job.loaded.connection.domain, &order.servers).await;
+    let observed = job.parts.observer.lint(&job.servers()).await;
     let now = job.now();
     let round: Option<DnsRound> = job.kept.body("mx");
     let gateway_hosts = job.expected().gateway_hosts;
-    // First remembered, then judged: a policy that was mended just now starts its waiting time here.
-    let mut watch: StsWatch = job.kept.body(STS).unwrap_or_default();
-    watch.observe(&observed, &gateway_hosts);
+    let mut sts: StsWatch = job.kept.body("sts").unwrap_or_default();
+    // A policy that was mended just now starts its waiting time in this very judgement.
+    sts.observe(&observed, &gateway_hosts);
     let context = LintContext {
         gateway_hosts,
         gateway_egress: job.parts.config.gateway.egress.iter().map(|egress| egress.address).collect(),
         contacts: order.contacts.iter().map(|contact| contact.email.clone()).collect(),
-        sts_ok_since: watch.ok_since(),
+        sts: sts.clone(),
+        dialogues: visited(job),
         now,
     };
     let judged = judge(&observed, round.as_ref(), &context);
     let evidence =
         seen::observation("lint", &judged.findings.iter().map(|f| f.code).collect::<Vec<_>>(), &observed, now);
     let fact = seen::gate_fact(Gate::Lint, &judged, &evidence, observed.observed_at.min(now));
-    let memory = seen::observation(STS, &watch, &watch, now);
-    Found::of(Fact::Gate(fact), vec![evidence, seen::findings("lint", &judged.findings, now), memory])
+    let sts = seen::observation("sts", &sts, &sts, now);
+    let mut kept = vec![evidence, seen::findings("lint", &judged.findings, now), sts];
+    if before_change(job) {
+        // For the rollback card: how things stood before the change.
+        let before = LintObservation { sender_test: None, ..observed };
+        let says = (&before.mta_sts, &before.spf, &before.exchange_tlsa);
+        kept.push(seen::observation("before", &says, &before, now));
+    }
+    Found::of(Fact::Gate(fact), kept)
+}
+
+/// Whether nothing of the change has been seen yet.
+fn before_change(job: &Job<'_>) -> bool {
+    let connection = &job.loaded.connection;
+    let early = matches!(
+        connection.phase,
+        Phase::Ordered | Phase::Allowlisting | Phase::Probing | Phase::Provisioning | Phase::Ready
+    );
+    early && connection.window.is_none() && !connection.observed.mx.as_ref().is_some_and(|mx| mx.ours_published)
+}
+
+/// The last dialogues with the gateway's hosts and with the own servers.
+fn visited(job: &Job<'_>) -> Vec<SmtpDialogue> {
+    let mut dialogues: Vec<SmtpDialogue> = job.kept.body("gateway").unwrap_or_default();
+    dialogues.extend(job.kept.body::<Vec<SmtpDialogue>>("smtp").unwrap_or_default());
+    dialogues
 }

@@ -5,7 +5,6 @@ use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
 
-use super::lint::STS;
 use super::{Found, Job, seen};
 use crate::lifecycle::connection::{Fact, MxFact, Phase};
 
@@ -43,5 +42,5 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
 }
 
 fn sts_terms(job: &Job<'_>) -> Vec<Term> {
-    job.kept.body::<StsWatch>(STS).and_then(|watch| watch.term()).into_iter().collect()
+    job.kept.body::<StsWatch>("sts").and_then(|watch| watch.term()).into_iter().collect()
 }

@@ -13,7 +13,7 @@ use crate::http::api::{READERS, name};
 use crate::http::problem::Problem;
 use crate::http::view;
 use crate::lifecycle::connection::Phase;
-use crate::status::{AnswerKind, DomainStatus, RecordLine, Waiting};
+use crate::status::{AnswerKind, DnsProviderStatus, DomainStatus, RecordLine, RollbackCard, Spellings, Waiting};
 use crate::store::{OutboxRow, Role};
 
 /// Newest events and notices on the page.
@@ -94,6 +94,14 @@ struct DomainPage {
     remarks: Vec<FindingLine>,
     timeline: Vec<Line>,
     notices: Vec<NoticeLine>,
+    /// Of the records to set.
+    spellings: Vec<Spellings>,
+    provider: Option<DnsProviderStatus>,
+    /// Why the change is fast from then on.
+    fast_because: Option<String>,
+    /// The bounds of the instant at which every sender has switched.
+    terms: Vec<(When, String)>,
+    rollback: Option<(RollbackCard, Option<When>)>,
     held: Option<String>,
     signed_in: bool,
     refresh: Option<u32>,
@@ -155,6 +163,14 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         remarks,
         timeline: story::timeline(&events, &times),
         notices: notices.iter().rev().map(|row| notice_line(row, &times)).collect(),
+        spellings: status.records_to_set.iter().filter_map(|record| record.spellings.clone()).collect(),
+        provider: status.dns_provider.clone(),
+        fast_because: status.fastest_change_because.clone(),
+        terms: status.switch_terms.iter().map(|term| (times.show(term.at), term.because.clone())).collect(),
+        rollback: status.rollback.clone().map(|card| {
+            let seen = card.seen_at.map(|at| times.show(at));
+            (card, seen)
+        }),
         held: row.held_by.clone().filter(|_| identity.role == Role::Desk),
         signed_in: reader.signed_in,
         refresh: (!done).then_some(30),

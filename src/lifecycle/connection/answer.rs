@@ -88,6 +88,8 @@ fn lint_actor(blocking: &[Code]) -> Actor {
         Some(Code::RouteLoop) => Actor::Desk,
         // Nothing to do but let the senders' copies expire.
         Some(Code::StsWait) => Actor::Time,
+        Some(Code::DnssecBogus) => Actor::DnsProvider,
+        Some(Code::DaneMismatch) => Actor::Vendor,
         Some(Code::NsInconsistent | Code::NsLame | Code::NsUnreachable | Code::NsDelegationMismatch) => {
             Actor::DnsProvider
         }

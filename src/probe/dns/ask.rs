@@ -41,6 +41,19 @@ pub(super) enum Silence {
     Vantage(String),
 }
 
+/// Which bits the question carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// RD=0: an authoritative server.
+    Direct,
+    /// RD=1.
+    Recursive,
+    /// RD=1 and AD=1: tell whether the answer validates (RFC 6840 §5.7).
+    Validated,
+    /// RD=1 and CD=1: answer even if it does not.
+    Unchecked,
+}
+
 /// Asks and returns the message, whatever it says.
 pub(super) async fn ask(
     server: SocketAddr,
@@ -49,12 +62,24 @@ pub(super) async fn ask(
     recursion: bool,
     patience: Patience,
 ) -> Result<Message, Silence> {
+    let manner = if recursion { Manner::Recursive } else { Manner::Direct };
+    ask_as(server, name, rtype, manner, patience).await
+}
+
+/// [`ask`], with the bits of `manner`.
+pub(super) async fn ask_as(
+    server: SocketAddr,
+    name: &Name,
+    rtype: RecordType,
+    manner: Manner,
+    patience: Patience,
+) -> Result<Message, Silence> {
     let attempts = patience.attempts.clamp(1, 5);
     let mut last = Silence::TimedOut;
     for attempt in 0..attempts {
         // A firewall that drops EDNS looks like silence, so the last attempt goes without.
         let edns = attempt == 0 || attempt + 1 < attempts;
-        match attempt_once(server, name, rtype, recursion, edns, patience.timeout).await {
+        match attempt_once(server, name, rtype, manner, edns, patience.timeout).await {
             Ok(message) => return Ok(message),
             Err(silence @ (Silence::Unreachable(_) | Silence::Vantage(_))) => return Err(silence),
             Err(silence) => last = silence,
@@ -67,22 +92,24 @@ async fn attempt_once(
     server: SocketAddr,
     name: &Name,
     rtype: RecordType,
-    recursion: bool,
+    manner: Manner,
     edns: bool,
     wait: Duration,
 ) -> Result<Message, Silence> {
-    let query = question(name, rtype, recursion, edns);
+    let query = question(name, rtype, manner, edns);
     match exchange(server, &query, wait).await {
         Ok(reply) if edns && refuses_edns(&reply) => {
-            exchange(server, &question(name, rtype, recursion, false), wait).await
+            exchange(server, &question(name, rtype, manner, false), wait).await
         }
         other => other,
     }
 }
 
-fn question(name: &Name, rtype: RecordType, recursion: bool, edns: bool) -> Message {
+fn question(name: &Name, rtype: RecordType, manner: Manner, edns: bool) -> Message {
     let mut message = Message::query();
-    message.metadata.recursion_desired = recursion;
+    message.metadata.recursion_desired = manner != Manner::Direct;
+    message.metadata.authentic_data = manner == Manner::Validated;
+    message.metadata.checking_disabled = manner == Manner::Unchecked;
     message.add_query(Query::query(name.clone(), rtype));
     if edns {
         let mut extension = Edns::new();

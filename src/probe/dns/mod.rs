@@ -6,6 +6,7 @@ mod classify;
 mod delegation;
 mod name;
 mod resolve;
+mod signed;
 #[cfg(test)]
 mod tests;
 

@@ -16,7 +16,7 @@ use super::name::wire;
 use crate::probe::escape;
 
 /// Resolvers tried for one look-up.
-const MAX_RESOLVERS: usize = 4;
+pub(super) const MAX_RESOLVERS: usize = 4;
 /// Addresses of one host that are looked at.
 pub(crate) const MAX_ADDRESSES: usize = 8;
 const MAX_TEXTS: usize = 32;
@@ -47,6 +47,10 @@ impl Resolvers {
 
     pub(super) fn servers(&self) -> &[SocketAddr] {
         &self.servers
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The first answer that is one (NOERROR or NXDOMAIN), else the last failure in words.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fencepost_checks::observation::lint::{DsLookup, TlsaRecord, TlsaRecords, ValidationAnswer};
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::rdata::{CNAME, MX, NS, SOA};
+use hickory_proto::rr::rdata::{CNAME, MX, NS, SOA, TLSA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -339,4 +340,66 @@ async fn a_closed_port_is_no_silence() {
     let name = name("customer.example.");
     let answer = classify::mx(&ask(closed, &name, RecordType::MX, false, PATIENCE).await, &name, Role::Authoritative);
     assert!(matches!(answer, DnsAnswer::Unreachable { .. }), "{answer:?}");
+}
+
+/// Bogus: SERVFAIL to a question with validation, the answer to one without.
+fn bogus(query: &Message) -> Vec<Vec<u8>> {
+    if query.metadata.checking_disabled { good(query) } else { rcode(query, ResponseCode::ServFail) }
+}
+
+/// A validating resolver: AD where it was asked for, TLSA and DS at every name.
+fn validating(query: &Message) -> Vec<Vec<u8>> {
+    vec![reply(query, |m| {
+        m.metadata.authentic_data = query.metadata.authentic_data;
+        let owner = query.queries[0].name().clone();
+        let data = match query.queries[0].query_type() {
+            RecordType::TLSA => RData::TLSA(TLSA::new(3.into(), 1.into(), 1.into(), vec![0xab; 32])),
+            RecordType::DS => RData::MX(MX::new(1, name("not.a.ds.example."))),
+            _ => return add_mx(m, 1),
+        };
+        m.add_answer(Record::from_rdata(owner, 300, data));
+    })]
+}
+
+fn resolvers(servers: Vec<SocketAddr>) -> Resolvers {
+    Resolvers::new(servers, PATIENCE)
+}
+
+#[tokio::test]
+async fn signatures_that_do_not_hold_are_told_from_a_broken_server() {
+    let servers = vec![odd(bogus, None).await, odd(validating, None).await, odd(|_| Vec::new(), None).await];
+    let seen = resolvers(servers.clone()).dnssec(&"customer.example".parse().unwrap()).await;
+    let answers: Vec<_> = seen.resolvers.iter().map(|r| (r.resolver, r.checked.clone(), r.unchecked.clone())).collect();
+    assert_eq!(
+        answers,
+        [
+            (servers[0], ValidationAnswer::ServFail, ValidationAnswer::Answered),
+            (servers[1], ValidationAnswer::Authenticated, ValidationAnswer::NotAsked),
+            (servers[2], ValidationAnswer::Failed { detail: "timeout".to_owned() }, ValidationAnswer::NotAsked),
+        ]
+    );
+    assert_eq!(seen.ds, DsLookup::Absent, "a record of another type is no DS");
+}
+
+#[tokio::test]
+async fn tlsa_counts_as_signed_only_with_the_ad_bit() {
+    fn unsigned(query: &Message) -> Vec<Vec<u8>> {
+        let mut asked = query.clone();
+        asked.metadata.authentic_data = false;
+        validating(&asked)
+    }
+    let host = "mx1.gateway.example".parse().unwrap();
+    let (yes, no, broken) = (odd(validating, None).await, odd(unsigned, None).await, odd(bogus, None).await);
+    let of = async |servers| resolvers(servers).tlsa(&host).await;
+    let record = TlsaRecord { usage: 3, selector: 1, matching: 1, data: "ab".repeat(32) };
+    let found = TlsaRecords::Found { records: vec![record], ttl: 300 };
+    for (servers, authenticated) in [(vec![no], false), (vec![yes], true), (vec![broken, no, yes], true)] {
+        let seen = of(servers).await;
+        assert_eq!(
+            (seen.host.as_str(), seen.authenticated, &seen.records),
+            ("mx1.gateway.example", authenticated, &found)
+        );
+    }
+    let failed = of(vec![broken]).await;
+    assert_eq!(failed.records, TlsaRecords::Failed { detail: "servfail".to_owned() });
 }

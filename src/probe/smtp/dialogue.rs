@@ -60,6 +60,10 @@ pub(crate) struct Plan {
     pub(crate) standby: bool,
     pub(crate) ehlo_name: DomainName,
     pub(crate) depth: Depth,
+    /// In MAIL; `None` is the empty sender `<>`, which never causes a bounce.
+    pub(crate) sender: Option<Mailbox>,
+    /// Whether digests of the certificates are taken, to compare TLSA records with.
+    pub(crate) digests: bool,
     pub(crate) times: Times,
 }
 
@@ -151,7 +155,8 @@ impl Visit<'_> {
             }
         }
         self.begin(self.plan.times.stage);
-        let _ = transport.get_mut().command(MailCommand::new(None, Vec::new())).await;
+        let sender = self.plan.sender.as_ref().map(|mailbox| mailbox.0.clone());
+        let _ = transport.get_mut().command(MailCommand::new(sender, Vec::new())).await;
         if is_positive(self.replied(Stage::MailFrom)?) {
             for (stage, mailbox) in recipients {
                 self.begin(self.plan.times.stage);
@@ -231,7 +236,7 @@ impl Visit<'_> {
         let taken = self.side.guard().take_socket();
         let (socket, deadline) = taken.ok_or_else(|| "the connection is gone".to_owned())?;
         let stream = handshake(socket, deadline, config, name).await?;
-        self.seen.tls = recorder.facts(stream.get_ref().1);
+        self.seen.tls = recorder.facts(stream.get_ref().1, self.plan.digests);
         if let Some(tls) = &self.seen.tls {
             self.side.guard().transcript.remark(&format!("TLS: {} {}, {}", tls.version, tls.cipher, tls.subject));
         }

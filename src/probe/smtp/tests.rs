@@ -145,6 +145,8 @@ fn plan(peer: std::net::SocketAddr) -> Plan {
             (Stage::RcptTest, Mailbox::parse("test@customer.example").unwrap()),
             (Stage::RcptPostmaster, Mailbox::postmaster(&domain).unwrap()),
         ]),
+        sender: None,
+        digests: false,
         times: Times {
             connect: Duration::from_millis(2000),
             banner: Duration::from_millis(400),
@@ -377,4 +379,12 @@ async fn connections_fail_in_different_ways() {
     closed.source = Source::Bound("192.0.2.1".parse().unwrap());
     let ConnectOutcome::VantageFault { detail } = run(&closed, None).await.connect else { panic!("a fault of ours") };
     assert!(detail.contains("192.0.2.1 is not usable on this host"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_sender_is_named_where_the_plan_has_one() {
+    let server = Server::start(vec![polite("220 b ESMTP\r\n", "250 b\r\n")]).await;
+    let sender = Mailbox::parse("probe@spf-test.gateway.example");
+    run(&Plan { sender, ..plan(server.peer) }, None).await;
+    assert!(server.heard().contains(&"MAIL FROM:<probe@spf-test.gateway.example>".to_owned()), "{:?}", server.heard());
 }

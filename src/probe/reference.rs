@@ -37,6 +37,8 @@ impl Prober {
                 standby: false,
                 ehlo_name: self.gateway.ehlo_name.clone(),
                 depth: Depth::Banner,
+                sender: None,
+                digests: false,
                 times,
             })
         });

@@ -597,7 +597,7 @@ pub(super) const fn of(code: Code) -> Explanation {
         },
         Code::RouteLoop => Explanation {
             group: Group::Policies,
-            severities: &[Blocking],
+            severities: &[Warning, Blocking],
             who: &[Actor::Desk, Actor::Customer],
             remedy: "Name the customer's own mail server by an address of its own, not the gateway's.",
             source: "RFC 5321 §6.3",

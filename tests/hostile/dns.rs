@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use fencepost::clock::SystemClock;
 use fencepost::config::ProbeConfig;
-use fencepost::engine::ports::Observer;
+use fencepost::engine::ports::{Observer, ServerTask};
 use fencepost::probe::Prober;
+use fencepost_checks::DomainName;
 use fencepost_checks::lint::{self, LintContext};
 use fencepost_checks::mx::{self, Expected};
 use fencepost_checks::observation::{DnsRound, LintObservation};
@@ -492,8 +493,10 @@ async fn misbehave(row: Row, number: u8) -> Vec<String> {
         ..probe_config()
     };
     let prober = Prober::new(&config, &gateway_config(), Arc::new(SystemClock)).unwrap();
-    let domain = DOMAIN.parse().unwrap();
-    let both = async { tokio::join!(prober.mx_round(&domain), prober.lint(&domain, &[])) };
+    let domain: DomainName = DOMAIN.parse().unwrap();
+    let test_mailbox = format!("postmaster@{domain}");
+    let task = ServerTask { domain: domain.clone(), servers: Vec::new(), test_mailbox, hosted: false };
+    let both = async { tokio::join!(prober.mx_round(&domain), prober.lint(&task)) };
     let Ok((round, policies)) = tokio::time::timeout(FUSE, both).await else {
         return vec![format!("{}: it does not end", row.what)];
     };

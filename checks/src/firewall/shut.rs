@@ -76,7 +76,15 @@ impl Row<'_> {
         }
         let refused = any(Met::Refused);
         if others_in {
-            return self.shut(if refused { Code::FwRejected } else { Code::FwInverted }, bad, outside.as_ref());
+            // Linux tells "prohibited" of IPv4 as "unreachable"; where others reach the same host at the
+            // same time, whoever answered so has a rule against us.
+            let answered = bad.iter().any(|c| matches!(c.seen.connect, ConnectOutcome::Unreachable { .. }));
+            let code = match (refused, answered) {
+                (true, _) => Code::FwRejected,
+                (false, true) => Code::FwProhibited,
+                (false, false) => Code::FwInverted,
+            };
+            return self.shut(code, bad, outside.as_ref());
         }
         match (refused, &outside) {
             (true, Some((Outside::Dropped, _))) => self.down(Code::FwServiceDown, bad, outside.as_ref()),

@@ -74,7 +74,10 @@ pub(crate) fn connect_words(outcome: &ConnectOutcome) -> String {
             "was answered by a firewall with \"administratively prohibited\" (ICMP)".to_owned()
         }
         ConnectOutcome::Unreachable { detail } => {
-            format!("was answered by a router with \"unreachable\" (ICMP: {})", escape::quote(detail))
+            format!(
+                "was answered by a router with \"unreachable\" (ICMP: {})",
+                escape::quote(detail.trim_start_matches("ICMP: "))
+            )
         }
         ConnectOutcome::Unresolvable { detail } => {
             format!("was not possible, the name has no address: {}", escape::quote(detail))

@@ -286,6 +286,15 @@ impl About<'_> {
                     from(self.d)
                 ),
             )
+        } else if at_recipient && text.contains("relay") {
+            // Postfix defers relaying by default, so a domain that it was never told of looks temporary.
+            (
+                Code::SmtpRcptRejected,
+                format!(
+                    "It is tried again by itself. Most likely the server does not know {0} as its own: set it up to accept mail for {0}.",
+                    self.domain
+                ),
+            )
         } else {
             (Code::SmtpTempFail, "It is tried again by itself. If it stays so, look into the server's log.".to_owned())
         };

@@ -6,6 +6,13 @@ use std::fmt::Write as _;
 /// Bytes as readable text: letters, digits and printable ASCII stay, everything else is written
 /// `\xNN` or `\u{NNNN}`. At most `limit` characters, then `…`.
 pub(crate) fn bytes(raw: &[u8], limit: usize) -> String {
+    // Nearly every line is this: then no character needs a look of its own.
+    if raw.len() <= limit
+        && raw.iter().all(|b| (0x20..0x7f).contains(b))
+        && let Ok(plain) = std::str::from_utf8(raw)
+    {
+        return plain.to_owned();
+    }
     let mut out = String::with_capacity(raw.len().min(limit));
     let mut count = 0;
     for chunk in raw.utf8_chunks() {

@@ -120,6 +120,38 @@ impl Prober {
         self.outside_view(servers, self.recipients(&task.domain, &task.test_mailbox, false)).await
     }
 
+    /// A whole dialogue with one address of a server, at once: no turn is taken at the address, so the
+    /// caller answers for how often and how many at a time. The destination guard stands as always.
+    pub async fn dialogue(&self, task: &ServerTask, server: &MailServer, peer: SocketAddr) -> SmtpDialogue {
+        if let Err(reason) = self.guard.check(peer.ip()) {
+            let blocked = ConnectOutcome::BlockedTarget { detail: reason.to_string() };
+            return self.not_visited(server, Some(peer), None, blocked);
+        }
+        let place = self.places.first_egress(peer.ip());
+        let Some((vantage, source)) = place.and_then(|place| Some((place.vantage.clone(), place.source?))) else {
+            let detail = format!("no vantage of this host can reach {}", peer.ip());
+            return self.not_visited(server, Some(peer), None, ConnectOutcome::VantageFault { detail });
+        };
+        let depth = Depth::Recipients(self.recipients(&task.domain, &task.test_mailbox, false));
+        talk(&self.plan(vantage, source, server, peer, depth), &self.trust, &self.clock).await
+    }
+
+    fn plan(&self, vantage: Vantage, source: Source, server: &MailServer, peer: SocketAddr, depth: Depth) -> Plan {
+        Plan {
+            vantage,
+            source,
+            host: server.host.clone(),
+            peer,
+            standby: server.standby,
+            ehlo_name: self.gateway.ehlo_name.clone(),
+            // TLSA records of the gateway's hosts are compared with what these show.
+            digests: self.is_gateway(&server.host),
+            depth,
+            sender: None,
+            times: self.times,
+        }
+    }
+
     async fn outside_view(&self, servers: &[MailServer], recipients: Vec<(Stage, Mailbox)>) -> Vec<SmtpDialogue> {
         self.visit_all(servers, |peer| {
             let place = self.places.first_outsider(peer.ip()).cloned();
@@ -205,19 +237,7 @@ impl Prober {
                 seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
                 continue;
             };
-            let plan = Plan {
-                vantage: place.vantage,
-                source,
-                host: server.host.clone(),
-                peer,
-                standby: server.standby,
-                ehlo_name: self.gateway.ehlo_name.clone(),
-                // TLSA records of the gateway's hosts are compared with what these show.
-                digests: self.is_gateway(&server.host),
-                depth,
-                sender,
-                times: self.times,
-            };
+            let plan = Plan { sender, ..self.plan(place.vantage, source, &server, peer, depth) };
             let vantage = plan.vantage.clone();
             let turn = self.turns.take(peer.ip(), &vantage.id);
             let Ok(_turn) = timeout_at(patience.until, turn).await else {

@@ -31,6 +31,8 @@ pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,
     verifier: Arc<WebPkiServerVerifier>,
+    /// Everything of a recording configuration but the recorder.
+    opportunistic: ClientConfig,
 }
 
 impl Trust {
@@ -46,29 +48,31 @@ impl Trust {
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(|error| ProbeSetupError::Tls(error.to_string()))?;
-        Ok(Self { provider, roots, verifier })
+        let mut opportunistic = strict(&provider, &roots).map_err(|e| ProbeSetupError::Tls(e.to_string()))?;
+        // Every handshake shows the whole certificate; a resumed one would show none.
+        opportunistic.resumption = rustls::client::Resumption::disabled();
+        Ok(Self { provider, roots, verifier, opportunistic })
     }
 
     /// For HTTPS: nothing but a valid certificate is accepted.
     pub(super) fn strict(&self) -> Result<ClientConfig, Error> {
-        Ok(ClientConfig::builder_with_provider(self.provider.clone())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(self.roots.clone())
-            .with_no_client_auth())
+        strict(&self.provider, &self.roots)
     }
 
     /// For one opportunistic handshake: accepts any certificate and keeps what was shown.
-    pub(super) fn recording(&self) -> Result<(Arc<ClientConfig>, Arc<Recorder>), Error> {
+    pub(super) fn recording(&self) -> (Arc<ClientConfig>, Arc<Recorder>) {
         let recorder = Arc::new(Recorder { verifier: self.verifier.clone(), seen: Mutex::new(None) });
-        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(recorder.clone())
-            .with_no_client_auth();
-        // Every handshake shows the whole certificate; a resumed one would show none.
-        config.resumption = rustls::client::Resumption::disabled();
-        Ok((Arc::new(config), recorder))
+        let mut config = self.opportunistic.clone();
+        config.dangerous().set_certificate_verifier(recorder.clone());
+        (Arc::new(config), recorder)
     }
+}
+
+fn strict(provider: &Arc<CryptoProvider>, roots: &Arc<RootCertStore>) -> Result<ClientConfig, Error> {
+    Ok(ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots.clone())
+        .with_no_client_auth())
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
@@ -134,17 +138,20 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // The chain is verified before the name, so an error about the name means a sound chain.
+        // The chain is verified before the name, so an error about the name means a sound chain, and an
+        // error about the chain leaves the name to be looked at.
         let chain = self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let chain_error = match chain {
-            Ok(_)
-            | Err(Error::InvalidCertificate(
+        let (name_matches, chain_error) = match chain {
+            Ok(_) => (true, None),
+            Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => None,
-            Err(error) => Some(in_words(&error)),
+            )) => (false, None),
+            Err(error) => {
+                let name_matches = ParsedCertificate::try_from(end_entity)
+                    .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, server_name).is_ok());
+                (name_matches, Some(in_words(&error)))
+            }
         };
-        let name_matches = ParsedCertificate::try_from(end_entity)
-            .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, server_name).is_ok());
         let issuers = intermediates.iter().take(MAX_ISSUERS).map(|c| c.clone().into_owned()).collect();
         let seen = Seen { certificate: end_entity.clone().into_owned(), issuers, name_matches, chain_error };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);

@@ -58,6 +58,17 @@ struct NsSet {
     ttl: Option<u32>,
 }
 
+impl NsSet {
+    fn extend(&mut self, other: Self) {
+        self.ttl = self.ttl.max(other.ttl);
+        for (name, addresses) in other.servers {
+            if self.servers.len() < MAX_SERVERS || self.servers.contains_key(&name) {
+                self.servers.entry(name).or_default().extend(addresses);
+            }
+        }
+    }
+}
+
 /// A zone cut seen from above, and whom to ask below it.
 struct Cut {
     zone: Name,
@@ -89,10 +100,22 @@ impl Dns {
             Some(cut) => self.descend_to_cut(cut, &target).await?,
             None => self.as_resolvers_see(&target).await?,
         };
-        let known_parent = descent.parent.clone().unwrap_or_default();
-        let parent_addresses = self.complete(known_parent.servers.clone()).await;
-        let child = self.child_side(&descent.apex, &parent_addresses).await;
-        Ok(self.merge(descent.apex, &known_parent, parent_addresses, child).await)
+        let Descent { apex, parent } = descent;
+        let parent = parent.unwrap_or_default();
+        // Glue says whom to ask while the resolvers are asked for what it leaves out.
+        let glued = self.sift(parent.servers.values().flatten().copied());
+        let (parent_addresses, first) =
+            tokio::join!(self.complete(parent.servers.clone()), self.child_side(&apex, glued.clone()));
+        let mut rest = self.sift(parent_addresses.values().flatten().copied());
+        if rest.is_empty() {
+            let names = self.resolvers.name_servers(&apex).await.unwrap_or_default();
+            rest = self.addresses_to_ask(names.into_iter().map(|n| (n, BTreeSet::new())).collect()).await;
+        }
+        rest.retain(|server| !glued.contains(server));
+        let mut child = first;
+        child.extend(self.child_side(&apex, rest).await);
+        let child = (!child.servers.is_empty()).then_some(child);
+        Ok(self.merge(apex, &parent, parent_addresses, child).await)
     }
 
     /// The roots, or the closest zone strictly above the name that the resolvers know.
@@ -133,6 +156,8 @@ impl Dns {
         let mut parent: Option<NsSet> = None;
         for _ in 0..MAX_REFERRALS {
             match self.step(&cut, target).await {
+                // A cut at the very name: nothing below can hold it, and its servers are asked anyhow.
+                Step::Down(zone, set) if zone == *target => return Ok(Descent { apex: zone, parent: Some(set) }),
                 Step::Down(zone, set) => {
                     let asked = self.addresses_to_ask(set.servers.clone()).await;
                     cut = Cut { zone, asked };
@@ -189,14 +214,9 @@ impl Dns {
         Err(format!("the zone's name servers could not be found: {last}"))
     }
 
-    /// What the zone itself says about its servers, from all of them together; `None` when no server
+    /// What the zone itself says about its servers, from all that are asked together; empty when none
     /// answered with authority.
-    async fn child_side(&self, apex: &Name, servers: &Servers) -> Option<NsSet> {
-        let mut asked: Vec<SocketAddr> = self.sift(servers.values().flatten().copied());
-        if asked.is_empty() {
-            let names = self.resolvers.name_servers(apex).await.unwrap_or_default();
-            asked = self.addresses_to_ask(names.into_iter().map(|n| (n, BTreeSet::new())).collect()).await;
-        }
+    async fn child_side(&self, apex: &Name, asked: Vec<SocketAddr>) -> NsSet {
         let once = Patience { attempts: 1, ..self.patience };
         let answers: Vec<Option<NsSet>> = futures_util::stream::iter(asked.into_iter().take(MAX_ADDRESSES))
             .map(|server| async move {
@@ -209,14 +229,9 @@ impl Dns {
             .await;
         let mut union = NsSet::default();
         for set in answers.into_iter().flatten() {
-            union.ttl = union.ttl.max(set.ttl);
-            for (name, addresses) in set.servers {
-                if union.servers.len() < MAX_SERVERS || union.servers.contains_key(&name) {
-                    union.servers.entry(name).or_default().extend(addresses);
-                }
-            }
+            union.extend(set);
         }
-        (!union.servers.is_empty()).then_some(union)
+        union
     }
 
     /// Both sides as one list, every address once a name.

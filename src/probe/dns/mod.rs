@@ -70,7 +70,7 @@ impl Dns {
             let late = |_| Err("finding the name servers took too long".to_owned());
             timeout(limit, self.delegation(domain)).await.unwrap_or_else(late)
         };
-        let ((delegation, servers), resolvers) = tokio::join!(
+        let ((delegation, servers), (resolvers, early)) = tokio::join!(
             async {
                 let delegation = find.await;
                 let servers = match (&delegation, name::wire(domain)) {
@@ -79,9 +79,19 @@ impl Dns {
                 };
                 (delegation, servers)
             },
-            self.ask_resolvers(domain)
+            async {
+                let resolvers = self.ask_resolvers(domain).await;
+                let exchanges = self.exchanges(exchange_names(&[], &resolvers)).await;
+                (resolvers, exchanges)
+            }
         );
-        let exchanges = self.exchanges(&servers, &resolvers).await;
+        // Most exchanges are known by then from what the resolvers answered.
+        let mut missing = exchange_names(&servers, &resolvers);
+        let mut exchanges: Vec<ExchangeAddresses> =
+            early.into_iter().filter(|known| missing.contains(&known.exchange)).collect();
+        missing.retain(|name| exchanges.iter().all(|known| known.exchange != *name));
+        exchanges.extend(self.exchanges(missing).await);
+        exchanges.sort_by(|a, b| a.exchange.cmp(&b.exchange));
         let (zone, servers_without_address, ns_ttl, delegation_error) = match delegation {
             Ok(found) => {
                 (DomainName::parse(&name::render(&found.zone)).ok(), found.without_address, found.ns_ttl, None)
@@ -146,27 +156,31 @@ impl Dns {
             .await
     }
 
-    /// Addresses of every exchange that any answer names.
-    async fn exchanges(&self, servers: &[ServerAnswer], resolvers: &[ResolverAnswer]) -> Vec<ExchangeAddresses> {
-        let answers = servers.iter().map(|s| &s.answer).chain(resolvers.iter().map(|r| &r.answer));
-        let mut names: Vec<String> = answers
-            .filter_map(|answer| match answer {
-                DnsAnswer::Mx { records, .. } | DnsAnswer::Cname { records, .. } => Some(records),
-                _ => None,
-            })
-            .flatten()
-            .map(|record| record.exchange.clone())
-            .filter(|exchange| exchange != ".")
-            .collect();
-        names.sort();
-        names.dedup();
-        names.truncate(MAX_EXCHANGES);
+    async fn exchanges(&self, names: Vec<String>) -> Vec<ExchangeAddresses> {
         futures_util::stream::iter(names)
             .map(|exchange| self.resolvers.exchange(exchange))
             .buffered(self.concurrency)
             .collect()
             .await
     }
+}
+
+/// Every exchange that any answer names, in order.
+fn exchange_names(servers: &[ServerAnswer], resolvers: &[ResolverAnswer]) -> Vec<String> {
+    let answers = servers.iter().map(|s| &s.answer).chain(resolvers.iter().map(|r| &r.answer));
+    let mut names: Vec<String> = answers
+        .filter_map(|answer| match answer {
+            DnsAnswer::Mx { records, .. } | DnsAnswer::Cname { records, .. } => Some(records),
+            _ => None,
+        })
+        .flatten()
+        .map(|record| record.exchange.clone())
+        .filter(|exchange| exchange != ".")
+        .collect();
+    names.sort();
+    names.dedup();
+    names.truncate(MAX_EXCHANGES);
+    names
 }
 
 fn of_the_system() -> Result<Vec<SocketAddr>, ProbeSetupError> {

@@ -2,7 +2,7 @@
 //! the path did, and what our own side could not do.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fencepost_checks::observation::ConnectOutcome;
@@ -59,17 +59,16 @@ pub(super) async fn connect(source: Source, peer: SocketAddr, wait: Duration) ->
 /// one exception of a refusal on this very host.
 fn start(source: Source, peer: SocketAddr) -> Result<TcpStream, ConnectOutcome> {
     let fault = |what: &str, error: &io::Error| ConnectOutcome::VantageFault { detail: format!("{what}: {error}") };
-    let local: IpAddr = match source {
-        Source::Bound(address) => address,
-        Source::Any if peer.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
-        Source::Any => Ipv6Addr::UNSPECIFIED.into(),
-    };
+    // Commands are written whole and answered one by one: waiting for more to send would only delay them.
     let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))
-        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+        .and_then(|socket| socket.set_nonblocking(true).and_then(|()| socket.set_tcp_nodelay(true)).map(|()| socket))
         .map_err(|e| fault("no socket", &e))?;
-    socket
-        .bind(&SocketAddr::new(local, 0).into())
-        .map_err(|e| fault(&format!("the source address {local} is not usable on this host"), &e))?;
+    // Unbound, a port is chosen for this very peer, so that many connections never use up the ports.
+    if let Source::Bound(local) = source {
+        socket
+            .bind(&SocketAddr::new(local, 0).into())
+            .map_err(|e| fault(&format!("the source address {local} is not usable on this host"), &e))?;
+    }
     match socket.connect(&peer.into()) {
         Ok(()) => {}
         Err(error) if in_progress(&error) => {}

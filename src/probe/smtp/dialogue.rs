@@ -232,7 +232,7 @@ impl Visit<'_> {
     async fn encrypt(&mut self, trust: &Trust) -> Result<(), String> {
         let name = ServerName::try_from(self.plan.host.trim_end_matches('.').to_owned())
             .unwrap_or_else(|_| ServerName::IpAddress(self.plan.peer.ip().into()));
-        let (config, recorder) = trust.recording().map_err(|e| e.to_string())?;
+        let (config, recorder) = trust.recording();
         let taken = self.side.guard().take_socket();
         let (socket, deadline) = taken.ok_or_else(|| "the connection is gone".to_owned())?;
         let stream = handshake(socket, deadline, config, name).await?;

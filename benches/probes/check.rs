@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::Outcome;
 use crate::compare::{Lab, load, median, words};
 use crate::process::Running;
-use crate::zone::{MAIL, RESOLVER};
+use crate::zone::{GATEWAY, MAIL, RESOLVER};
 
 #[derive(clap::Args)]
 pub struct Rounds {
@@ -37,12 +37,16 @@ const DNS_CHAIN: u64 = 5;
 const SMTP_CHAIN: u64 = 8;
 
 pub fn run(rounds: &Rounds) -> Outcome<()> {
-    let lab = Lab::bare(&["mail.customer.example"])?;
+    let lab = Lab::bare(&["mail.customer.example", "mx.example"])?;
     let (dns_ms, smtp_ms) = (rounds.dns_ms.to_string(), rounds.smtp_ms.to_string());
     let _zone = Running::own(&words(&["zone", "--answer-ms", &dns_ms]))?;
-    let (listen, identity) = (SocketAddr::from((MAIL, 25)).to_string(), lab.identity.display().to_string());
-    let late = ["--banner-ms", &smtp_ms, "--reply-ms", &smtp_ms];
-    let _sink = Running::own(&[words(&["sink", "--listen", &listen, "--identity", &identity]), words(&late)].concat())?;
+    let mut sinks = Vec::new();
+    for address in [GATEWAY, MAIL] {
+        let (listen, identity) = (SocketAddr::from((address, 25)).to_string(), lab.identity.display().to_string());
+        let place = ["sink", "--listen", &listen, "--identity", &identity];
+        let late = ["--banner-ms", &smtp_ms, "--reply-ms", &smtp_ms];
+        sinks.push(Running::own(&words(&[&place[..], &late].concat()))?);
+    }
     let config = lab.folder().join("fencepost.yaml");
     std::fs::write(&config, configuration(&lab.root))?;
 
@@ -104,7 +108,7 @@ fn timed(command: &mut Command) -> Outcome<f64> {
 fn configuration(root: &Path) -> String {
     format!(
         "probe:\n  resolvers: ['{RESOLVER}:53']\n  allow_targets: [127.0.0.0/8]\n  extra_roots: {}\n\
-         gateway:\n  mx_hosts:\n    - name: mail.customer.example\n      preference: 10\n",
+         gateway:\n  mx_hosts:\n    - name: mx.example\n      preference: 10\n",
         root.display()
     )
 }

@@ -132,7 +132,7 @@ pub fn slow(rounds: &Rounds) -> Outcome<()> {
 
 impl Rounds {
     fn ours(&self) -> usize {
-        self.concurrency.unwrap_or(16)
+        self.concurrency.unwrap_or(32)
     }
 }
 

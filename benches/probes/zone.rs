@@ -17,8 +17,10 @@ pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 53);
 const UPPER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 1);
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 2);
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 3);
-/// Where the mail server of the zone listens.
-pub const MAIL: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 25);
+/// Where the gateway's MX host listens.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 25);
+/// Where the customer's own mail server listens.
+pub const MAIL: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 26);
 const TTL: u32 = 3600;
 
 #[derive(clap::Args)]
@@ -116,7 +118,7 @@ fn records() -> Outcome<Vec<Record>> {
     let ns = |server: &str| -> Outcome<RData> { Ok(RData::NS(NS(name(server)?))) };
     let text = |text: &str| RData::TXT(TXT::new(vec![text.to_owned()]));
     let a = |address: Ipv4Addr| RData::A(A(address));
-    let reverse = Name::from(IpAddr::V4(MAIL));
+    let reverse = Name::from(IpAddr::V4(GATEWAY));
     let owned = [
         ("example.", soa("ns.example.")?),
         ("example.", ns("ns.example.")?),
@@ -126,15 +128,16 @@ fn records() -> Outcome<Vec<Record>> {
         ("customer.example.", ns("ns2.customer.example.")?),
         ("ns1.customer.example.", a(FIRST)),
         ("ns2.customer.example.", a(SECOND)),
-        ("customer.example.", RData::MX(MX::new(10, name("mail.customer.example.")?))),
+        ("mx.example.", a(GATEWAY)),
+        ("customer.example.", RData::MX(MX::new(10, name("mx.example.")?))),
         ("mail.customer.example.", a(MAIL)),
-        ("customer.example.", text("v=spf1 mx -all")),
+        ("customer.example.", text("v=spf1 ip4:127.9.0.26 -all")),
         ("_dmarc.customer.example.", text("v=DMARC1; p=reject; rua=mailto:dmarc@customer.example")),
     ];
     let mut records = Vec::new();
     for (owner, data) in owned {
         records.push(Record::from_rdata(name(owner)?, TTL, data));
     }
-    records.push(Record::from_rdata(reverse, TTL, RData::PTR(PTR(name("mail.customer.example.")?))));
+    records.push(Record::from_rdata(reverse, TTL, RData::PTR(PTR(name("mx.example.")?))));
     Ok(records)
 }

@@ -1,4 +1,4 @@
-//! Provisioning adapters: make the filtering gateway do what a [`RouteDesire`] says, and tell what
+//! Provisioning adapters: make the filtering gateway do what a [`RouteDesire`](crate::engine::ports::RouteDesire) says, and tell what
 //! it has. Implements the port [`Gateway`] that the engine owns; decides nothing and remembers
 //! nothing but the generation of each route, so that a late writer cannot undo a newer desire.
 //!

@@ -26,7 +26,7 @@ impl Firewall {
     /// the rule under which they were accepted.
     ///
     /// # Errors
-    /// When the kernel refuses the program, or the rule has more than [`MOST_ADDRESSES`].
+    /// When the kernel refuses the program, or the rule has more than `MOST_ADDRESSES`.
     #[cfg(target_os = "linux")]
     pub fn apply(&self, listener: &TcpListener) -> io::Result<()> {
         let (addresses, listed, others) = match self {

@@ -21,7 +21,7 @@ pub async fn run(args: &Args) -> Exit {
     let announce = |url: &str, token: &str| {
         eprintln!("Ten customers go from order to invoice; pages at {url}");
         if !args.once {
-            eprintln!("Sign in there with the service desk's token: {token}");
+            eprintln!("They are open to this machine; for the API the service desk's token is {token}");
         }
     };
     let running = demo::run(args.listen, announce);

@@ -88,6 +88,8 @@ pub async fn run(listen: SocketAddr, announce: impl FnOnce(&str, &str)) -> Outco
     let url = format!("http://{at}");
     let mut config = lab.config()?;
     config.http.listen = at;
+    // Whoever tries it on this machine sees the desk's pages at once; from elsewhere a token is needed.
+    config.http.open_pages_on_loopback = at.ip().is_loopback();
     config.http.public_url.clone_from(&url);
     let zone = TimeZone::get(&config.commerce.time_zone).doing("finding the time zone of the business")?;
 

@@ -102,8 +102,13 @@ fn text(status: &DomainStatus) -> String {
             let _ = writeln!(out, "{what} {at}");
         }
     }
+    let to_set = if matches!(status.answer, AnswerKind::ChangeNow | AnswerKind::Done) {
+        "records to set"
+    } else {
+        "records to set, but not before the go-ahead"
+    };
     for (title, records) in [
-        ("records to set", &status.records_to_set),
+        (to_set, &status.records_to_set),
         ("records to remove", &status.records_to_remove),
         ("published now", &status.current_mx),
         ("to go back to", &status.previous_mx),

@@ -89,7 +89,7 @@ impl Problem {
     /// The one answer for what does not exist and for what the caller may not know to exist.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(Kind::NotFound, "There is nothing at this address for you.")
+        Self::new(Kind::NotFound, "Not known here, or not yours to see; a listing shows what is.")
     }
 
     #[must_use]

@@ -46,10 +46,16 @@ pub(super) fn plain(text: &str, max_chars: usize, lines: bool) -> Result<String,
     if length > max_chars {
         return Err(format!("has {length} characters, at most {max_chars} are allowed"));
     }
-    if text.chars().any(|c| c.is_control() && !(lines && c == '\n')) {
-        return Err("has a line break or another control character; write plain text".to_owned());
+    if text.chars().any(|c| (c.is_control() && !(lines && c == '\n')) || invisible(c)) {
+        return Err("has a line break, a control character or an invisible one; write plain text".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Line and paragraph separators, zero-width characters and those that turn the direction of writing:
+/// with them a name can look like another one on a page or an invoice.
+const fn invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A mail address that fits on an SMTP command line: the dot-string form of RFC 5321 §4.1.2, at most

@@ -171,6 +171,30 @@ fn a_hazard_withholds_the_permit_and_names_who_removes_it() {
 }
 
 #[test]
+fn an_mx_that_cannot_be_read_is_no_ground_for_a_permit() {
+    let mut run = Run::ordered(true);
+    run.fact(&by_person(0));
+    run.mx(Mx::Error);
+    run.pass(&[Gate::Probe]);
+    run.route();
+    run.pass(&[Gate::Gateway, Gate::Lint]);
+    assert_eq!((run.c.phase, run.c.permit.is_some()), (Phase::Ready, false));
+    assert_eq!(answer(&run.c, run.now).waiting_for[0].who, Actor::DnsProvider);
+    run.mx_after(minutes(5), Mx::Old);
+    assert_eq!(says(&run), AnswerKind::ChangeNow);
+}
+
+#[test]
+fn evidence_dated_ahead_of_a_clock_that_was_set_back_counts_for_nothing() {
+    let mut run = Run::permitted(false);
+    run.now -= hours(13);
+    assert!(!mx_change_permitted(&run.c, run.now), "the evidence lies in the future");
+    assert!(run.due_at(TimerKind::Probe).unwrap() <= run.now + hours(2), "looked at again soon all the same");
+    run.gate(Gate::Probe, Verdict::Fail);
+    assert_eq!(run.c.phase, Phase::Probing, "a look of today outweighs one of tomorrow");
+}
+
+#[test]
 fn a_pass_with_a_blocking_finding_is_no_pass() {
     let mut run = Run::permitted(false);
     let Fact::Gate(pass) = gate(Gate::Allowlist, Verdict::Pass, run.now + minutes(1)) else { unreachable!() };

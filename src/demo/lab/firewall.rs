@@ -35,7 +35,14 @@ impl Firewall {
             Self::AllowOnly(addresses) => (addresses.as_slice(), ACCEPT, DROP),
         };
         let program = program(addresses, listed, others)?;
-        socket2::SockRef::from(listener).attach_filter(&program)
+        socket2::SockRef::from(listener).attach_filter(&program).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => io::Error::new(
+                error.kind(),
+                "this kernel wants CAP_NET_ADMIN for a filter on a socket, which is what the demonstration's firewalls \
+                 are: run it as root",
+            ),
+            _ => error,
+        })
     }
 
     /// # Errors

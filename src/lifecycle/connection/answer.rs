@@ -1,6 +1,7 @@
 //! What people are told: one answer, one sentence why, and who has to do what. A function of the
 //! state and the time; it never changes anything.
 
+use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Actor, Code, Verdict};
 use jiff::Timestamp;
 
@@ -124,6 +125,13 @@ fn ready(c: &Connection, now: Timestamp) -> Answer {
         answer.waiting_for = held_by;
         return answer;
     }
+    if c.observed.mx.as_ref().is_some_and(|mx| mx.verdict == MxVerdict::LookupError) {
+        return say(
+            AnswerKind::Wait,
+            "The domain's present MX cannot be read, so nothing can be said about changing it.",
+        )
+        .waits(Actor::DnsProvider, "make the name servers answer", c.phase_since);
+    }
     let mut answer = say(AnswerKind::Wait, "The evidence for the change is being renewed.");
     for gate in [Gate::Allowlist, Gate::Probe, Gate::Gateway, Gate::Lint] {
         let Some(seen) = c.observed.gate(gate).filter(|_| needed(c, gate) && !passed(c, gate, now)) else { continue };
@@ -153,7 +161,11 @@ fn confirming(c: &Connection, now: Timestamp) -> Answer {
             let since = c.observed.mx.as_ref().and_then(|mx| mx.bad_since).unwrap_or(c.phase_since);
             answer.waits(Actor::DnsProvider, "publish the new MX on every name server", since)
         }
-        Some(at) if now < at => answer.waits(Actor::Time, format!("the window closes at {at}"), window.opened_at),
+        Some(at) if now < at => answer.waits(
+            Actor::Time,
+            format!("the window closes at {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+            window.opened_at,
+        ),
         Some(at) if c.observed.mx.as_ref().is_some_and(|mx| mx.resolvers_stale) => {
             answer.waits(Actor::Time, "a public resolver still gives the old MX", at)
         }
@@ -179,7 +191,7 @@ fn delivery(c: &Connection, mut answer: Answer) -> Answer {
 
 fn connected(c: &Connection) -> Answer {
     match c.health {
-        Health::Good => say(AnswerKind::Done, "Mail flows through the gateway; the MX is verified for ever after."),
+        Health::Good => say(AnswerKind::Done, "Mail flows through the gateway; the MX is watched."),
         Health::DeliveryFailing => delivery(
             c,
             say(

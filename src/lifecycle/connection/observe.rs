@@ -47,7 +47,7 @@ pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
     let at = fact.observed_at.min(d.now);
     let verdict = judged(fact);
     let before = d.c.observed.gate_mut(fact.gate).take();
-    if let Some(seen) = before.as_ref().filter(|seen| !is_news(seen, verdict, at)) {
+    if let Some(seen) = before.as_ref().filter(|seen| !is_news(seen, verdict, at, d.now)) {
         *d.c.observed.gate_mut(fact.gate) = Some(seen.clone());
         return;
     }
@@ -83,9 +83,10 @@ fn judged(fact: &GateFact) -> Verdict {
     }
 }
 
-/// Late and repeated looks are not; of two looks at the same instant the graver counts.
-fn is_news(seen: &GateSeen, verdict: Verdict, at: Timestamp) -> bool {
-    at > seen.last_at || (at == seen.last_at && verdict > seen.verdict)
+/// Late and repeated looks are not; of two looks at the same instant the graver counts. What is dated
+/// ahead of the clock (it was set back) yields to any look.
+fn is_news(seen: &GateSeen, verdict: Verdict, at: Timestamp, now: Timestamp) -> bool {
+    seen.last_at > now || at > seen.last_at || (at == seen.last_at && verdict > seen.verdict)
 }
 
 /// A server may ask us to come back later, but not to stay away for ever.
@@ -105,7 +106,7 @@ fn verdict_word(verdict: Verdict) -> &'static str {
 pub(super) fn mx(d: &mut Draft, fact: &MxFact) -> Option<Round> {
     let at = fact.observed_at.min(d.now);
     let before = d.c.observed.mx.take();
-    if let Some(seen) = before.as_ref().filter(|seen| at <= seen.last_at) {
+    if let Some(seen) = before.as_ref().filter(|seen| at <= seen.last_at && seen.last_at <= d.now) {
         d.c.observed.mx = Some(seen.clone());
         return None;
     }

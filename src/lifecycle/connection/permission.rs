@@ -1,5 +1,6 @@
 //! When the permit is issued, until when it is valid, and what takes it back.
 
+use fencepost_checks::mx::MxVerdict;
 use jiff::Timestamp;
 
 use super::draft::Draft;
@@ -18,7 +19,8 @@ pub fn mx_change_permitted(c: &Connection, now: Timestamp) -> bool {
     c.phase == Phase::Ready
         && c.early_cutover_since.is_none()
         && !ours_published(c)
-        && permit_valid_until(c).is_some_and(|until| now < until)
+        // Evidence dated ahead of a clock that was set back is no evidence.
+        && permit_valid_until(c).is_some_and(|until| now < until && until <= after(now, VALIDITY))
 }
 
 /// Until when the permit is valid, where there is one: six hours after the oldest pass of the gates
@@ -42,7 +44,9 @@ fn oldest_pass(c: &Connection) -> Option<Timestamp> {
 pub(super) fn issue(d: &mut Draft) -> bool {
     let c = &d.c;
     let proven = needed_gates_passed(c, d.now) && gateway_accepts(c, d.now);
-    if c.permit.is_some() || !proven || c.observed.mx.is_none() || ours_published(c) {
+    // An MX that cannot be read is not known to be the old one.
+    let mx_known = c.observed.mx.as_ref().is_some_and(|mx| mx.verdict != MxVerdict::LookupError);
+    if c.permit.is_some() || !proven || !mx_known || ours_published(c) {
         return false;
     }
     let Some(oldest) = oldest_pass(c) else { return false };

@@ -73,7 +73,7 @@ fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
 fn again(seen: Option<&GateSeen>, calm: SignedDuration, urgent: bool, now: Timestamp) -> Timestamp {
     let Some(seen) = seen else { return now };
     let wait = if seen.verdict == Verdict::Pass { calm } else { back_off(seen.misses, urgent) };
-    let due = after(seen.last_at, wait);
+    let due = after(seen.last_at.min(now), wait);
     seen.not_before.map_or(due, |not_before| due.max(not_before))
 }
 
@@ -101,7 +101,7 @@ fn mx(c: &Connection, now: Timestamp) -> Timestamp {
         Phase::Releasing => growing(seen.last_at, c.phase_since, MX_WINDOW, HOUR),
         Phase::Released | Phase::Cancelled => DAY,
     };
-    after(seen.last_at, wait)
+    after(seen.last_at.min(now), wait)
 }
 
 fn in_window(c: &Connection, seen: &MxSeen) -> SignedDuration {

@@ -54,6 +54,8 @@ pub(crate) async fn a_domain_held_elsewhere_waits_and_is_handed_over(store: &dyn
     placed(store, 1).await;
     store.place_order(new_order(2, "q", "d1.example")).await.unwrap();
     store.place_order(new_order(3, "r", "d1.example")).await.unwrap();
+    let again = store.place_order(new_order(4, "q", "d1.example")).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "who waits is told the same as who is served: {again:?}");
     let domain = name("d1.example");
     let seen = |partner: &str| Scope::Partner(partner.to_owned());
     assert_eq!(store.domain(&domain, &Scope::All).await.unwrap().unwrap().connection.id, "c1");

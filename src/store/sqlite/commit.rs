@@ -251,6 +251,12 @@ pub(super) fn holder(connection: &Connection, domain: &str) -> StoreResult<Optio
     first(connection, &sql, [domain], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
+/// The customer of this partner whose connection of the domain lives, served or waiting.
+pub(super) fn ordered_by(connection: &Connection, domain: &str, partner: &str) -> StoreResult<Option<String>> {
+    let sql = format!("SELECT customer_id FROM subject WHERE domain = ?1 AND partner_id = ?2 AND phase NOT IN {FINAL}");
+    first(connection, &sql, [domain, partner], |row| Ok(row.get(0)?))
+}
+
 /// Once the holder is gone, the connection that waited longest takes over; the rest wait for it.
 fn hand_over(connection: &Connection, domain: &str, gone: &str, at: Timestamp) -> StoreResult<()> {
     if holder(connection, domain)?.is_some() {

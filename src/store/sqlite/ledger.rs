@@ -67,7 +67,8 @@ pub(super) fn entries(
     after_seq: u64,
     limit: u32,
 ) -> StoreResult<Vec<StoredEntry>> {
-    const COLUMNS: &str = "SELECT seq, recorded_at, body, prev_hash, hash FROM billing_entry WHERE seq > ?1";
+    const COLUMNS: &str =
+        "SELECT seq, recorded_at, body, prev_hash, hash, customer_id FROM billing_entry WHERE seq > ?1";
     match customer_id {
         Some(customer) => all(
             connection,
@@ -79,11 +80,15 @@ pub(super) fn entries(
     }
 }
 
+/// The customer is the one of the column that look-ups go by: were it another than the sealed one,
+/// the seal would not hold, and `verify` names the entry.
 fn entry(row: &Row<'_>) -> StoreResult<StoredEntry> {
+    let mut draft: EntryDraft = from_json(&row.get::<_, String>(2)?)?;
+    draft.customer_id = row.get(5)?;
     Ok(StoredEntry {
         seq: number(row.get(0)?)?,
         recorded_at: instant(row.get(1)?)?,
-        draft: from_json(&row.get::<_, String>(2)?)?,
+        draft,
         prev_hash: hash(&row.get::<_, Vec<u8>>(3)?)?,
         hash: hash(&row.get::<_, Vec<u8>>(4)?)?,
     })

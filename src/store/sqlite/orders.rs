@@ -4,7 +4,9 @@ use fencepost_checks::DomainName;
 use rusqlite::Connection;
 
 use super::columns::{first, int, json, run, us, word};
-use super::commit::{Rearm, answered_before, append_events, desire, holder, inherit_history, put_out, rearm, remember};
+use super::commit::{
+    Rearm, answered_before, append_events, desire, holder, inherit_history, ordered_by, put_out, rearm, remember,
+};
 use super::{ledger, trials};
 use crate::store::{NewOrder, NewSubject, Placed, StoreError, StoreResult};
 
@@ -33,15 +35,15 @@ pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Plac
 
 fn begin(connection: &Connection, new: &NewOrder, subject: &NewSubject) -> StoreResult<()> {
     let domain = subject.domain.as_ref().map(DomainName::as_str);
-    let held_by = match domain.map(|domain| holder(connection, domain)).transpose()?.flatten() {
-        // One's own double order is a mistake that can be said; a stranger's must stay unknown.
-        Some((customer, partner)) if partner == new.order.partner => {
-            let domain = domain.unwrap_or_default();
-            return Err(StoreError::Conflict(format!("{domain} is under way already, for customer {customer}")));
-        }
-        Some((customer, _)) => Some(customer),
-        None => None,
-    };
+    // One's own double order is a mistake that can be said, in the same words whether the first one is
+    // served or waits for a stranger: the stranger must stay unknown.
+    if let Some(domain) = domain
+        && let Some(customer) = ordered_by(connection, domain, &new.order.partner)?
+    {
+        return Err(StoreError::Conflict(format!("{domain} is under way already, for customer {customer}")));
+    }
+    let holder = domain.map(|domain| holder(connection, domain)).transpose()?.flatten();
+    let held_by = holder.map(|(customer, _)| customer);
     run(
         connection,
         "INSERT INTO subject (id, kind, partner_id, customer_id, domain, held_by, machine_version, phase, state, \

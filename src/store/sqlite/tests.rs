@@ -52,6 +52,7 @@ async fn history_and_ledger_refuse_update_and_delete() {
         "UPDATE event SET body = 'x'",
         "DELETE FROM event",
         "UPDATE billing_entry SET body = 'x'",
+        "INSERT OR REPLACE INTO billing_entry SELECT * FROM billing_entry",
         "DELETE FROM billing_entry",
         "UPDATE invoicing_run SET lines = x'01'",
         "DELETE FROM invoicing_run",

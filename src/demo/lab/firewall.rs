@@ -1,4 +1,4 @@
-//! A customer's firewall without root: a classic BPF program on the listening socket lets the kernel
+//! A customer's firewall: a classic BPF program on the listening socket lets the kernel
 //! drop segments by source address, so that a blocked peer gets a genuine connect time-out. Linux
 //! only; elsewhere a rule that is not [`Firewall::Open`] is an error.
 

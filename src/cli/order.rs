@@ -90,6 +90,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_an_order_that_is_taken() {
+        let form = parse(include_str!("../../config/order.example.yaml")).unwrap();
+        let rules = crate::order::OrderRules::new(&[], Vec::new()).unwrap();
+        assert!(form.check(&rules).is_ok(), "{:?}", form.check(&rules));
+    }
+
+    #[test]
     fn numbers_and_text_are_both_understood() {
         let form = parse("mailboxes: 12\ninvoicing_group: 15\nprice: 120.00 EUR\n").unwrap();
         assert_eq!(form.mailboxes.as_deref(), Some("12"));

@@ -160,6 +160,9 @@ fn the_test_mailbox_belongs_to_the_domains() {
 fn everything_has_a_bound() {
     assert!(problems(|f| f.customer_name = Some("x".repeat(201))).contains("at most 200"));
     assert!(problems(|f| f.customer_name = Some("a\r\nBcc: b@c.example".to_owned())).contains("control character"));
+    for hidden in ['\u{200b}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}'] {
+        assert!(problems(|f| f.customer_name = Some(format!("a{hidden}b"))).contains("invisible"), "{hidden:?}");
+    }
     let many = problems(|f| f.domains = (0..101).map(|i| format!("d{i}.example")).collect());
     assert!(many.starts_with("domains: has 101 entries, at most 100"), "{many}");
     assert!(problems(|f| f.servers = vec![f.servers[0].clone(); 21]).contains("servers: has 21 entries"));

@@ -4,7 +4,7 @@ use super::fixture::{at, placed, subject, transition};
 use crate::ledger::{EntryDraft, EntryKind, Evidence, chain};
 use crate::store::{ClosedRun, Store, StoreError};
 
-fn draft(customer: &str) -> EntryDraft {
+pub(crate) fn draft(customer: &str) -> EntryDraft {
     EntryDraft {
         customer_id: customer.to_owned(),
         kind: EntryKind::Activated,

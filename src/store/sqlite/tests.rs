@@ -7,8 +7,10 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::config::StoreConfig;
+use crate::ledger::chain;
 use crate::store::conformance::every_rule;
-use crate::store::conformance::fixture::{event, placed, subject, transition};
+use crate::store::conformance::fixture::{at, event, placed, subject, transition};
+use crate::store::conformance::ledger::draft;
 use crate::store::{Scope, Store};
 
 fn config(folder: &TempDir) -> StoreConfig {
@@ -53,6 +55,7 @@ async fn history_and_ledger_refuse_update_and_delete() {
         "DELETE FROM event",
         "UPDATE billing_entry SET body = 'x'",
         "INSERT OR REPLACE INTO billing_entry SELECT * FROM billing_entry",
+        "INSERT OR REPLACE INTO invoicing_run SELECT * FROM invoicing_run",
         "DELETE FROM billing_entry",
         "UPDATE invoicing_run SET lines = x'01'",
         "DELETE FROM invoicing_run",
@@ -60,6 +63,20 @@ async fn history_and_ledger_refuse_update_and_delete() {
         let refused = db.execute_batch(sql).unwrap_err().to_string();
         assert!(refused.contains("append-only") || refused.contains("never"), "{sql}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_moved_to_another_customer_is_named() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    store.append_entries(vec![draft("k1"), draft("k1"), draft("k2")], at(1)).await.unwrap();
+    let db = Connection::open(config(&folder).path).unwrap();
+    db.execute_batch(
+        "DROP TRIGGER billing_entry_is_never_changed; UPDATE billing_entry SET customer_id = 'k2' WHERE seq = 2;",
+    )
+    .unwrap();
+    let entries = store.entries(None, 0, 100).await.unwrap();
+    assert_eq!(chain::verify(&entries, &[]).unwrap_err().seq, 2);
 }
 
 #[tokio::test]

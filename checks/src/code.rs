@@ -99,7 +99,7 @@ catalogue! {
     SmtpRateLimited = "SMTP_RATE_LIMITED": "The server says that there are too many connections for now.";
     SmtpTempFail = "SMTP_TEMP_FAIL": "The server answered with a temporary error.";
     SmtpPolicyReject = "SMTP_POLICY_REJECT": "The port is open, but the server's policy refuses to talk to this address.";
-    SmtpGreylisted = "SMTP_GREYLISTED": "The server asks to try again later (greylisting). It is tried again from the same address.";
+    SmtpGreylisted = "SMTP_GREYLISTED": "The server asks to try again later (greylisting). Mail gets through at the next try from the same address.";
     SmtpRcptRejected = "SMTP_RCPT_REJECTED": "The server does not accept mail for the domain.";
     SmtpPostmasterMissing = "SMTP_POSTMASTER_MISSING": "The server does not accept mail for postmaster, which every mail domain must have (RFC 5321 §4.5.1).";
     SmtpMiddlebox = "SMTP_MIDDLEBOX": "A firewall between us and the server rewrites the SMTP dialogue.";

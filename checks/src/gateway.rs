@@ -125,7 +125,7 @@ fn accepts(d: &SmtpDialogue, context: &GatewayContext) -> (Verdict, Option<Findi
     }
     let earlier = [Stage::MailFrom, Stage::EhloTls, Stage::Ehlo, Stage::Banner].into_iter().filter_map(|s| reply(d, s));
     let decisive = recipients().chain(earlier).find(|r| kind(r) != Kind::Yes);
-    let wait = "Nothing for the customer to do: the route is being set up. It is asked again by itself.";
+    let wait = "Nothing for the customer to do: the route is being set up.";
     let set_up = format!(
         "Set the domain {} up on {}: it must accept its recipients.",
         context.domain,

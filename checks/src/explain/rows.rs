@@ -39,7 +39,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Mx,
             severities: &[Info],
             who: &[Actor::Nobody],
-            remedy: "Do not change the MX before the status says that it may be changed; then set exactly the records that it gives.",
+            remedy: "Do not change the MX before you have the go-ahead; then set exactly the records that come with it.",
             source: "RFC 5321 §5.1",
         },
         Code::MxNone => Explanation {
@@ -67,7 +67,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Mx,
             severities: &[Warning],
             who: &[Actor::Partner],
-            remedy: "Give the gateway's hosts preferences in the order of the records that the status shows; a lower number is asked first.",
+            remedy: "Give the gateway's hosts preferences in the order of the records that you were given; a lower number is asked first.",
             source: "RFC 5321 §5.1",
         },
         Code::MxNullMixed => Explanation {
@@ -88,7 +88,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Mx,
             severities: &[Warning],
             who: &[Actor::DnsProvider, Actor::Vendor],
-            remedy: "It is asked again by itself. If it stays so, ask the DNS provider whether its name servers run and serve the domain.",
+            remedy: "If it stays so, ask the DNS provider whether its name servers run and serve the domain.",
             source: "RFC 1034 §4.3, RFC 2308 §7",
         },
         Code::EarlyCutover => Explanation {
@@ -123,7 +123,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::NameServers,
             severities: &[Warning],
             who: &[Actor::DnsProvider],
-            remedy: "Ask the DNS provider whether the server runs and answers on port 53, UDP and TCP. It is asked again by itself.",
+            remedy: "Ask the DNS provider whether the server runs and answers on port 53, UDP and TCP.",
             source: "RFC 7766 §5, RFC 2182",
         },
         Code::NsDead => Explanation {
@@ -270,7 +270,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Smtp,
             severities: &[Warning, Blocking],
             who: &[Actor::Customer],
-            remedy: "Give the server's name an A or AAAA record, or correct the name in the order.",
+            remedy: "Give the server's name an A or AAAA record, or correct the name of the server where it was given to us.",
             source: "RFC 5321 §5.1",
         },
         Code::SmtpUnreachable => Explanation {
@@ -305,14 +305,14 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Smtp,
             severities: &[Warning],
             who: &[Actor::Time, Actor::Customer],
-            remedy: "It is tried again later by itself. Raise the server's limit for the gateway's addresses if it stays.",
+            remedy: "Nothing to do now: it has to be tried again later. Raise the server's limit for the gateway's addresses if it stays.",
             source: "RFC 5321 §4.2.3 (421), RFC 3463 §3.5",
         },
         Code::SmtpTempFail => Explanation {
             group: Group::Smtp,
             severities: &[Warning],
             who: &[Actor::Time],
-            remedy: "It is tried again by itself. If it stays so, look into the server's log.",
+            remedy: "Nothing to do now: it has to be tried again later. If it stays so, look into the server's log.",
             source: "RFC 5321 §4.2.1",
         },
         Code::SmtpPolicyReject => Explanation {
@@ -326,7 +326,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Smtp,
             severities: &[Warning],
             who: &[Actor::Time],
-            remedy: "Nothing: it is tried again from the same address after 5, 15, 30 and 60 minutes. Take the gateway's addresses out of greylisting.",
+            remedy: "Nothing to do now: it has to be tried again from the same address after 5, 15, 30 and 60 minutes. Take the gateway's addresses out of greylisting.",
             source: "RFC 6647",
         },
         Code::SmtpRcptRejected => Explanation {
@@ -354,7 +354,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Smtp,
             severities: &[Warning, Blocking],
             who: &[Actor::Customer],
-            remedy: "Find out what listens on the port; correct the port in the order or start the mail service there.",
+            remedy: "Find out what listens on the port; start the mail service there, or give the right port.",
             source: "RFC 5321 §4.2",
         },
         Code::SmtpProtocolError => Explanation {
@@ -536,7 +536,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Policies,
             severities: &[Info],
             who: &[Actor::Nobody],
-            remedy: "It is tested again by itself.",
+            remedy: "Nothing to do now: it has to be tested again later.",
             source: "CHECKS.md §1",
         },
         Code::TargetDmarcUnverifiable => Explanation {
@@ -634,7 +634,7 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Gateway,
             severities: &[Warning, Blocking],
             who: &[Actor::Vendor],
-            remedy: "Set the domain up on the gateway. Where it still defers, it is asked again by itself.",
+            remedy: "Set the domain up on the gateway.",
             source: "RFC 5321 §3.6.2",
         },
         Code::GwUnreachable => Explanation {
@@ -669,14 +669,14 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::General,
             severities: &[Blocking],
             who: &[Actor::Desk],
-            remedy: "Correct the order: the server must have an address that is reachable from the internet.",
+            remedy: "Give another server or address: it must be reachable from the internet.",
             source: "RFC 6890",
         },
         Code::BadInput => Explanation {
             group: Group::General,
             severities: &[Blocking],
             who: &[Actor::Desk],
-            remedy: "Correct the host name, address or port in the order.",
+            remedy: "Correct the host name, address or port.",
             source: "RFC 1123 §2.1",
         },
     }

@@ -43,7 +43,7 @@ impl Row<'_> {
     pub(super) fn blocked_target(&self, cell: &Cell<'_>) -> Judged {
         fail(self.finding(Code::BlockedTarget, Severity::Blocking).detail(&self.met_words(&[cell])).remedy(
             Actor::Desk,
-            &format!("Correct the order: {} must have an address that is reachable from the internet.", self.server),
+            &format!("Give another server or address: {} must be reachable from the internet.", self.server),
         ))
     }
 
@@ -216,7 +216,10 @@ impl Row<'_> {
             .detail(&self.met_words(&[cell]))
             .remedy(
                 Actor::Customer,
-                &format!("Give {} an A or AAAA record, or correct the name of the server in the order.", self.server),
+                &format!(
+                    "Give {} an A or AAAA record, or correct the name of the server where it was given to us.",
+                    self.server
+                ),
             );
         (if sure { Verdict::Fail } else { Verdict::Inconclusive }, vec![finding])
     }

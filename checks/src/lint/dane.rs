@@ -24,7 +24,7 @@ fn gateway(seen: &LintObservation, lookup: &TlsaLookup, context: &LintContext) -
             return Some(
                 finding(Code::DaneUnknown, Severity::Warning)
                     .detail(&format!("TLSA of _25._tcp.{host} could not be looked up ({}). Senders that use DANE hold mail back while that fails.", escape::quote(detail)))
-                    .remedy(Actor::Vendor, &format!("It is looked at again by itself. If it stays so, mend the name servers of {host}: a TLSA question must be answered, with NODATA at least.")),
+                    .remedy(Actor::Vendor, &format!("If it stays so, mend the name servers of {host}: a TLSA question must be answered, with NODATA at least.")),
             );
         }
         TlsaRecords::Found { records, .. } => records,

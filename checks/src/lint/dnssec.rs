@@ -56,7 +56,7 @@ pub(super) fn findings(seen: &LintObservation) -> Option<Finding> {
         DsLookup::Failed { detail } => Some(
             finding(Code::DnssecUnverified, Severity::Info)
                 .detail(&format!("Whether {domain} is signed could not be found out: {}.", crate::escape::quote(detail)))
-                .remedy(Actor::Nobody, "It is looked at again by itself."),
+                .remedy(Actor::Nobody, "Nothing to do now: it has to be looked at again later."),
         ),
     }
 }

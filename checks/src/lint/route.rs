@@ -38,7 +38,7 @@ fn looping(seen: &LintObservation, host: &str, what: &str) -> Finding {
         .detail(&format!("The own mail server {host} is {what}: the gateway would deliver to itself, in circles."))
         .remedy(
             Actor::Desk,
-            &format!("Put the customer's real mail server into the order in place of {host}: where its mailboxes are."),
+            &format!("Give the customer's real mail server in place of {host}: where its mailboxes are."),
         )
 }
 
@@ -53,6 +53,6 @@ fn named_like_the_domain(seen: &LintObservation, host: &str, addresses: &[IpAddr
         ))
         .remedy(
             Actor::Desk,
-            &format!("Put {instead} into the order in place of {host}, or make sure that the route goes to the address of {host} and not to its MX."),
+            &format!("Give {instead} as the own mail server in place of {host}, or make sure that the route goes to the address of {host} and not to its MX."),
         )
 }

@@ -68,7 +68,7 @@ fn one(seen: &LintObservation, test: &SenderTest, dialogue: &SmtpDialogue, conte
         End::Refused(_) | End::Unknown => Some(
             finding(Code::TargetSpfUntested, Severity::Info)
                 .detail(&format!("Whether {host} holds SPF against the gateway could not be told: the test with the sender {sender} came to no answer that can be compared."))
-                .remedy(Actor::Nobody, "It is tested again by itself."),
+                .remedy(Actor::Nobody, "Nothing to do now: it has to be tested again later."),
         ),
     }
 }

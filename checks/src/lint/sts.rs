@@ -196,7 +196,7 @@ impl About<'_> {
             .remedy(
                 Actor::Customer,
                 &format!(
-                    "It is looked at again by itself. If it stays so, make https://mta-sts.{domain}/.well-known/mta-sts.txt answer \
+                    "If it stays so, make https://mta-sts.{domain}/.well-known/mta-sts.txt answer \
                      again with status 200; only a policy with `mode: none` that was served for its max_age can simply be removed."
                 ),
             )

@@ -137,7 +137,7 @@ fn lookup_error(round: &DnsRound) -> Parts {
         (
             Actor::DnsProvider,
             format!(
-                "It is asked again by itself. If it stays so, ask the DNS provider whether the name servers of {} run and \
+                "If it stays so, ask the DNS provider whether the name servers of {} run and \
                  serve the domain.",
                 round.domain
             ),
@@ -290,7 +290,7 @@ fn not_yet(round: &DnsRound, expected: &Expected) -> String {
     if expected.gateway_hosts.is_empty() {
         return "Nothing to do for now.".to_owned();
     }
-    format!("Do not change the MX before the status says that it may be changed. {}", keep(round, expected))
+    format!("Do not change the MX before you have the go-ahead. {}", keep(round, expected))
 }
 
 fn keep(round: &DnsRound, expected: &Expected) -> String {

@@ -102,10 +102,7 @@ fn of_server(server: &ServerAnswer, round: &DnsRound, dead: &BTreeSet<SocketAddr
         ),
         DnsAnswer::TimedOut | DnsAnswer::Unreachable { .. } => (
             Code::NsUnreachable,
-            ask(&format!(
-                "see whether {name} runs and answers on port 53, UDP and TCP, at {}. It is asked again by itself",
-                server.address.ip()
-            )),
+            ask(&format!("see whether {name} runs and answers on port 53, UDP and TCP, at {}", server.address.ip())),
         ),
         DnsAnswer::ServFail | DnsAnswer::OtherRcode { .. } => (
             Code::NsUnreachable,

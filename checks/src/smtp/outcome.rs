@@ -50,7 +50,7 @@ impl About<'_> {
                 Code::BadInput,
                 &format!("`{}` is no usable host name or address with a port.", escape::quote(&server(self.d))),
                 Actor::Desk,
-                "Correct the mail server in the order: a host name such as mail.example.com or an address, and a port from 1 to 65535.",
+                "Correct how the mail server is given: a host name such as mail.example.com or an address, and a port from 1 to 65535.",
             );
         }
         let to = self.d.peer.map_or_else(|| server(self.d), |p| p.to_string());
@@ -65,7 +65,7 @@ impl About<'_> {
             }
             ConnectOutcome::Unresolvable { detail } => {
                 let remedy = format!(
-                    "Give {} an A or AAAA record, or correct the name of the server in the order.",
+                    "Give {} an A or AAAA record, or correct the name of the server where it was given to us.",
                     escape::clean(&self.d.host, 255)
                 );
                 if looks_temporary(detail) {
@@ -78,10 +78,7 @@ impl About<'_> {
                 Code::BlockedTarget,
                 &said,
                 Actor::Desk,
-                &format!(
-                    "Correct the order: {} must have an address that is reachable from the internet.",
-                    server(self.d)
-                ),
+                &format!("Give another server or address: {} must be reachable from the internet.", server(self.d)),
             ),
             ConnectOutcome::VantageFault { .. } => (
                 Outcome::Open,
@@ -120,7 +117,7 @@ impl About<'_> {
                     Code::SmtpWrongProtocol,
                     &format!("{} does not answer with SMTP: {}.", peer(self.d), escape::quote(detail)),
                     Actor::Customer,
-                    &format!("Find out what listens on TCP port {} of {}; correct the port in the order or start the mail service there.", self.d.port, peer(self.d)),
+                    &format!("Find out what listens on TCP port {} of {}; start the mail service there, or give the right port.", self.d.port, peer(self.d)),
                 );
             }
             StageOutcome::Done | StageOutcome::TlsFailed { .. } | StageOutcome::TlsInjection => {
@@ -165,13 +162,16 @@ impl About<'_> {
             Some(StageOutcome::TimedOut { after_ms }) => self.open(
                 Code::SmtpTarpit,
                 &format!("{} gave no answer to {at} within {} s.", peer(self.d), after_ms.div_ceil(1000)),
-                "Slow is not down: it is tried again by itself. If it stays so, look into delays (tarpitting, DNS look-ups) on the server.",
+                "Slow is not down. If it stays so, look into delays (tarpitting, DNS look-ups) on the server.",
             ),
             Some(StageOutcome::Protocol { detail, .. }) => self.odd(stage, detail),
             _ => self.open(
                 Code::SmtpEarlyClose,
                 &format!("{} closed the connection at {at}.", peer(self.d)),
-                &format!("Look into the server's log for the connection from {}: a filter or a limit may cut it off.", from(self.d)),
+                &format!(
+                    "Look into the server's log for the connection from {}: a filter or a limit may cut it off.",
+                    from(self.d)
+                ),
             ),
         }
     }
@@ -214,7 +214,7 @@ impl About<'_> {
                 findings.push(
                     self.finding(Code::SmtpRcptRejected, Severity::Warning)
                         .detail(&format!("The test mailbox was refused, postmaster was accepted: {}.", say(&r)))
-                        .remedy(Actor::Desk, "Name a mailbox that exists as the test mailbox of the order."),
+                        .remedy(Actor::Desk, "Name a mailbox that exists as the test mailbox."),
                 );
             }
             if let Some(r) = no(postmaster) {
@@ -245,7 +245,7 @@ impl About<'_> {
                 &format!("{} refuses mail for {}: {}.", peer(self.d), self.domain, say(r)),
                 Actor::Customer,
                 &format!(
-                    "Set the server up to accept mail for {} from {}, and see whether the test mailbox of the order exists.",
+                    "Set the server up to accept mail for {} from {}, and see whether the test mailbox exists.",
                     self.domain,
                     from(self.d)
                 ),
@@ -262,7 +262,7 @@ impl About<'_> {
         self.open(
             Code::SmtpEarlyClose,
             &format!("The dialogue with {} ended before a recipient was named.", peer(self.d)),
-            "It is tried again by itself.",
+            "Nothing to do now: it has to be tried again later. If it stays so, look into the server's log.",
         )
     }
 
@@ -273,7 +273,10 @@ impl About<'_> {
         let (code, remedy) = if meaning::of(r) == Some(Meaning::Throttled) {
             (
                 Code::SmtpRateLimited,
-                format!("It is tried again later by itself. Raise the limit for {} if this stays.", from(self.d)),
+                format!(
+                    "Nothing to do now: it has to be tried again later. Raise the limit for {} if this stays.",
+                    from(self.d)
+                ),
             )
         } else if text.contains("greylist")
             || text.contains("graylist")
@@ -282,7 +285,7 @@ impl About<'_> {
             (
                 Code::SmtpGreylisted,
                 format!(
-                    "Nothing to do: it is tried again in 5 minutes from the same address. Take {} out of greylisting, so that mail is not delayed.",
+                    "Nothing to do now: mail servers try again after some minutes, and a test must do so from the same address. Take {} out of greylisting, so that mail is not delayed.",
                     from(self.d)
                 ),
             )
@@ -291,12 +294,16 @@ impl About<'_> {
             (
                 Code::SmtpRcptRejected,
                 format!(
-                    "It is tried again by itself. Most likely the server does not know {0} as its own: set it up to accept mail for {0}.",
+                    "Most likely the server does not know {0} as its own: set it up to accept mail for {0}.",
                     self.domain
                 ),
             )
         } else {
-            (Code::SmtpTempFail, "It is tried again by itself. If it stays so, look into the server's log.".to_owned())
+            (
+                Code::SmtpTempFail,
+                "Nothing to do now: it has to be tried again later. If it stays so, look into the server's log."
+                    .to_owned(),
+            )
         };
         self.open(code, &format!("{} answered {} with {}.", peer(self.d), stage_words(stage), say(r)), &remedy)
     }

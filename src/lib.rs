@@ -15,6 +15,8 @@
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`config`] | typed sections of the YAML file | behaviour |
 //! | [`clock`] | the only reading of the wall clock | |
+//! | [`dice`] | where chance comes from | secrets |
+//! | [`failpoint`] | where a test may stop the program | anything that the program does |
 //! | [`demo`] | a laboratory on loopback that runs this very engine | shortcuts |
 //! | [`cli`] | one file a command; wires everything | |
 
@@ -22,7 +24,9 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dice;
 pub mod engine;
+pub mod failpoint;
 pub mod gateway;
 pub mod http;
 pub mod ledger;

@@ -16,16 +16,18 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("telemetry", &[]),
+    ("failpoint", &[]),
+    ("dice", &[]),
     ("config", &[]),
     ("ledger", &[]),
     ("order", &["ledger", "lifecycle"]),
     ("lifecycle", &["config", "ledger", "order", "status"]),
     ("status", &["config", "lifecycle", "ledger", "order", "store"]),
-    ("store", &["config", "ledger", "lifecycle", "order"]),
-    ("engine", &["clock", "config", "ledger", "lifecycle", "order", "status", "store"]),
+    ("store", &["config", "failpoint", "ledger", "lifecycle", "order"]),
+    ("engine", &["clock", "config", "dice", "ledger", "lifecycle", "order", "status", "store"]),
     ("probe", &["clock", "config", "engine", "order"]),
-    ("gateway", &["config", "engine", "lifecycle", "order"]),
-    ("notify", &["config", "engine", "ledger", "lifecycle", "order", "status"]),
+    ("gateway", &["config", "engine", "failpoint", "lifecycle", "order"]),
+    ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "status"]),
     ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store"]),
 ];
 
@@ -94,6 +96,40 @@ fn only_the_store_contains_sql() {
         for sql in ["rusqlite", "SELECT ", "INSERT INTO", "UPDATE subject", "DELETE FROM"] {
             assert!(!code.contains(sql), "{}: `{sql}` belongs in store", file.display());
         }
+    }
+}
+
+/// What cannot be undone once it is done, as it is written in the code.
+const IRREVOCABLE: &[&str] = &["send_raw(", "fs::rename(", "reload::run(", ".send()", "\"COMMIT\"", "writer.write("];
+
+#[test]
+fn every_commit_and_every_effect_has_a_point_before_and_after_it() {
+    let (mut found, mut wrong) = (0, Vec::new());
+    for file in rust_files(Path::new("src")) {
+        if !["store", "gateway", "notify"].contains(&top_module(&file).as_str()) {
+            continue;
+        }
+        let code = production_code(&file);
+        let lines: Vec<&str> = code.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if IRREVOCABLE.iter().any(|call| line.contains(call)) {
+                found += 1;
+                let around = &lines[at.saturating_sub(1)..(at + 2).min(lines.len())];
+                if !around.iter().any(|line| line.contains("around(") || line.contains("around_blocking(")) {
+                    wrong.push(format!("{}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(found >= IRREVOCABLE.len(), "only {found} found: the list above is out of date");
+    assert!(wrong.is_empty(), "without fail points:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_in_the_program_arms_a_fail_point() {
+    for file in rust_files(Path::new("src")).into_iter().filter(|f| top_module(f) != "failpoint") {
+        let code = production_code(&file);
+        assert!(!code.contains("failpoint::install"), "{}: that is for tests alone", file.display());
     }
 }
 

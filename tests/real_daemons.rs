@@ -203,6 +203,7 @@ impl Run {
         let clock: SharedClock = Arc::new(agenda.clone());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());
         let engine = Engine::new(EngineParts {
+            dice: fencepost::dice::Dice::new(),
             store: store.clone(),
             observer: Arc::new(Prober::new(&config.probe, &config.gateway, clock.clone()).unwrap()),
             gateway: gateway::build(&config.gateway).unwrap(),

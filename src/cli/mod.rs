@@ -22,6 +22,7 @@ mod serve;
 mod status;
 mod token;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -136,7 +137,13 @@ impl From<Exit> for ExitCode {
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    main_from(std::env::args_os())
+}
+
+/// The same with a command line handed in, program name first.
+#[must_use]
+pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
     if let Err(error) = telemetry::start(&cli.global.log, cli.global.log_json) {
         return complain(&error).into();
     }

@@ -10,6 +10,7 @@ use super::print::lines;
 use super::{Exit, Global, complain};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
+use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
 use crate::engine::{Engine, EngineParts};
 use crate::http::{HttpParts, router};
@@ -58,6 +59,7 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         .await
         .map_err(|source| ListenError { address: config.http.listen, source })?;
     let engine = Engine::new(EngineParts {
+        dice: Dice::new(),
         store: store.clone(),
         observer,
         gateway,

@@ -26,6 +26,7 @@ use super::traffic::{Report, Traffic};
 use super::trouble::{Doing, Outcome, Trouble};
 use crate::clock::{Clock, SharedClock};
 use crate::config::Config;
+use crate::dice::Dice;
 use crate::engine::ports::Observer;
 use crate::engine::{Engine, EngineParts};
 use crate::gateway;
@@ -153,6 +154,7 @@ fn engine(config: &Arc<Config>, store: &Arc<dyn Store>, clock: &SharedClock) -> 
         Arc::new(Prober::new(&config.probe, &config.gateway, Arc::clone(clock)).doing("setting the probes up")?);
     let notifier = SmtpNotifier::new(&config.notify, &config.http.public_url).doing("setting the notices up")?;
     Ok(Engine::new(EngineParts {
+        dice: Dice::new(),
         store: Arc::clone(store),
         observer,
         gateway: gateway::build(&config.gateway).doing("setting the gateway's adapter up")?,

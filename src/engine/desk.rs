@@ -14,6 +14,7 @@ use super::subscriptions;
 use super::words::{Unreadable, json, parse, tag, word};
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::dice::Dice;
 use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{self, ReleaseCause};
 use crate::lifecycle::subscription;
@@ -121,6 +122,7 @@ pub struct Desk {
     clock: SharedClock,
     config: Arc<Config>,
     wake: Arc<Notify>,
+    dice: Dice,
 }
 
 impl Desk {
@@ -128,12 +130,21 @@ impl Desk {
     /// that wakes its engine.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) -> Self {
-        Self { store, clock, config, wake: Arc::new(Notify::new()) }
+        Self { store, clock, config, wake: Arc::new(Notify::new()), dice: Dice::new() }
     }
 
     pub(super) fn waking(mut self, wake: Arc<Notify>) -> Self {
         self.wake = wake;
         self
+    }
+
+    pub(super) fn with_dice(mut self, dice: Dice) -> Self {
+        self.dice = dice;
+        self
+    }
+
+    fn fresh_id(&self, now: Timestamp) -> String {
+        fresh_id(now, self.dice.bytes())
     }
 
     /// Stores an order: the customer, its subscription, and one connection a domain.
@@ -155,12 +166,12 @@ impl Desk {
     fn new_order(&self, order: Order, caller: &Caller) -> DeskResult<(NewOrder, OrderPlaced)> {
         let now = self.clock.now();
         let placed = OrderPlaced {
-            order_id: fresh_id(now),
-            customer_id: fresh_id(now),
+            order_id: self.fresh_id(now),
+            customer_id: self.fresh_id(now),
             connections: order
                 .domains
                 .iter()
-                .map(|domain| PlacedConnection { domain: domain.clone(), connection_id: fresh_id(now) })
+                .map(|domain| PlacedConnection { domain: domain.clone(), connection_id: self.fresh_id(now) })
                 .collect(),
         };
         let cause = caller.cause();
@@ -394,8 +405,7 @@ fn calendar(config: &Config) -> DeskResult<Calendar> {
 }
 
 /// Ordered by time, so that listings and pages of the database follow the order of arrival.
-fn fresh_id(now: Timestamp) -> String {
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string()
+fn fresh_id(now: Timestamp, chance: [u8; 10]) -> String {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string()
 }

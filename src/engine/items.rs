@@ -69,7 +69,7 @@ fn again(parts: &EngineParts, item: &OutboxItem, error: String, now: Timestamp) 
     if item.attempt >= parts.config.engine.max_attempts {
         return OutboxOutcome::Parked { error };
     }
-    OutboxOutcome::Retry { due_at: now + backoff::pause(item.attempt, FIRST_PAUSE, LONGEST_PAUSE), error }
+    OutboxOutcome::Retry { due_at: now + backoff::pause(item.attempt, FIRST_PAUSE, LONGEST_PAUSE, &parts.dice), error }
 }
 
 async fn fact(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {

@@ -40,6 +40,7 @@ pub use payload::{FactItem, NoticeItem};
 
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::dice::Dice;
 use crate::store::Store;
 use ports::{Gateway, Notifier, Observer};
 
@@ -51,6 +52,8 @@ pub struct EngineParts {
     pub notifier: Arc<dyn Notifier>,
     pub clock: SharedClock,
     pub config: Arc<Config>,
+    /// Identifiers and the random share of pauses.
+    pub dice: Dice,
 }
 
 /// One engine. Several may work on one store: claims keep them apart. Cheap to clone.
@@ -71,7 +74,8 @@ impl Engine {
     #[must_use]
     pub fn desk(&self) -> Desk {
         let parts = &self.parts;
-        Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone()).waking(self.wake.clone())
+        let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
+        desk.waking(self.wake.clone()).with_dice(parts.dice.clone())
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.
@@ -82,7 +86,7 @@ impl Engine {
 
     /// Works until `shutdown` is cancelled, then finishes what it has claimed and returns.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let owner = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let owner = format!("{}-{}", std::process::id(), hex::encode(self.parts.dice.bytes::<4>()));
         run::run(self, &owner, &shutdown).await;
     }
 }

@@ -70,6 +70,7 @@ async fn claim(engine: &Engine, owner: &str, tasks: &mut JoinSet<()>) -> StoreRe
 async fn idle(engine: &Engine, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
     if !tasks.is_empty() {
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => {}
             () = engine.wake.notified() => {}
             done = tasks.join_next() => if let Some(done) = done { report(done) },
@@ -102,6 +103,7 @@ async fn next_due(engine: &Engine) -> Result<Option<Timestamp>, StoreError> {
 
 async fn pause(engine: &Engine, wait: Duration, shutdown: &CancellationToken) {
     tokio::select! {
+        biased;
         () = shutdown.cancelled() => {}
         () = engine.wake.notified() => {}
         () = tokio::time::sleep(wait) => {}

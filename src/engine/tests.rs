@@ -48,6 +48,7 @@ impl Stage {
         let path = self.folder.path().join("fencepost.db");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&StoreConfig { path }).unwrap());
         let engine = Engine::new(EngineParts {
+            dice: crate::dice::Dice::new(),
             store: store.clone(),
             observer: self.world.clone(),
             gateway: self.world.clone(),

@@ -65,7 +65,7 @@ pub(super) async fn carry_out(parts: &EngineParts, claim: Claim) {
     let settled = if enough || matches!(error, WorkError::Stuck(_)) {
         parts.store.park(&claim, now, &text).await
     } else {
-        let due_at = now + backoff::pause(claim.attempt, FIRST_PAUSE, LONGEST_PAUSE);
+        let due_at = now + backoff::pause(claim.attempt, FIRST_PAUSE, LONGEST_PAUSE, &parts.dice);
         parts.store.abandon(&claim, due_at, &text).await
     };
     if let Err(error) = settled {

@@ -22,6 +22,7 @@ use url::Url;
 
 use super::GatewaySetupError;
 use crate::engine::ports::{Gateway, GatewayError, RouteDesire};
+use crate::failpoint::{Step, around};
 use crate::lifecycle::connection::RouteMode;
 use crate::order::MailServer;
 
@@ -89,7 +90,7 @@ impl HttpGateway {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             let again = request.try_clone().ok_or_else(|| failed("the request cannot be repeated"))?;
-            let (why, wait) = match again.send().await {
+            let (why, wait) = match around(Step::GatewayRequest, again.send()).await {
                 Ok(response) if is_passing(response.status()) => {
                     (format!("answered {}", response.status()), retry_after(&response).unwrap_or(pause))
                 }

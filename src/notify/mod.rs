@@ -33,6 +33,7 @@ use self::smarthost::Transport;
 use self::view::View;
 use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision};
 use crate::engine::ports::{Letter, Notifier, NotifyError};
+use crate::failpoint::{Step, around};
 use crate::order::Language;
 
 pub use self::template::NAMES;
@@ -144,7 +145,8 @@ impl SmtpNotifier {
     async fn send(&self, transport: &Transport, to: &Mailbox, bytes: &[u8]) -> Result<String, NotifyError> {
         let envelope = Envelope::new(Some(self.sender.from.email.clone()), vec![to.email.clone()])
             .map_err(|error| NotifyError::Permanent(error.to_string()))?;
-        match tokio::time::timeout(DELIVERY_TIMEOUT, transport.send_raw(&envelope, bytes)).await {
+        let sending = around(Step::NoticeDelivery, transport.send_raw(&envelope, bytes));
+        match tokio::time::timeout(DELIVERY_TIMEOUT, sending).await {
             Err(_) => Err(NotifyError::Transient(format!("no end after {} s", DELIVERY_TIMEOUT.as_secs()))),
             Ok(Ok(response)) => {
                 let reply: Vec<&str> = response.message().collect();

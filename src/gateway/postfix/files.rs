@@ -7,6 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::failpoint::{Step, around_blocking};
+
 /// No file of ours is larger: some million domains.
 const MAX_BYTES: u64 = 1 << 30;
 /// The longest that another process may hold the lock: its reload is bounded by less.
@@ -47,7 +49,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) fn put_in_place(self) -> Result<(), String> {
         let put = || {
-            fs::rename(&self.beside, &self.path)?;
+            around_blocking(Step::PostfixFile, || fs::rename(&self.beside, &self.path))?;
             File::open(folder(&self.path))?.sync_all()
         };
         put().map_err(|error| format!("cannot replace {}: {error}", self.path.display()))

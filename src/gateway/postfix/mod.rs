@@ -44,6 +44,7 @@ use self::maps::Maps;
 use self::routes::{Route, Routes};
 use super::GatewaySetupError;
 use crate::engine::ports::{Gateway, GatewayError, RouteDesire};
+use crate::failpoint::{Step, around};
 use crate::lifecycle::connection::RouteMode;
 
 /// Maps are read by Postfix' unprivileged processes; they hold nothing secret.
@@ -149,7 +150,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let (superseded, to_load) = blocking(move || inner.write(wishes)).await?;
         if to_load {
-            reload::run(&self.reload, reload::TIME_LIMIT).await?;
+            around(Step::PostfixReload, reload::run(&self.reload, reload::TIME_LIMIT)).await?;
             let inner = Arc::clone(self);
             blocking(move || inner.mark_loaded()).await?;
         }

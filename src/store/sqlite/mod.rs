@@ -31,6 +31,7 @@ use super::{
     RouteRow, Scope, Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
+use crate::failpoint::{Step, around, around_blocking};
 use crate::ledger::EntryDraft;
 use readers::Readers;
 use writer::Writer;
@@ -70,7 +71,7 @@ impl SqliteStore {
         connection.pragma_update(None, "foreign_keys", "on")?;
         steady_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(128);
-        migrate::up_to_date(&mut connection)?;
+        around_blocking(Step::Migrate, || migrate::up_to_date(&mut connection))?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(&config.path) })
     }
 
@@ -82,12 +83,12 @@ impl SqliteStore {
         self.readers.read(work).await
     }
 
-    async fn write<T, F>(&self, work: F) -> StoreResult<T>
+    async fn write<T, F>(&self, step: Step, work: F) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     {
-        self.writer.write(None, work).await
+        around(step, self.writer.write(None, work)).await
     }
 }
 
@@ -100,11 +101,11 @@ impl From<rusqlite::Error> for StoreError {
 #[async_trait]
 impl Store for SqliteStore {
     async fn place_order(&self, order: NewOrder) -> StoreResult<Placed> {
-        self.write(move |db| orders::place(db, &order)).await
+        self.write(Step::PlaceOrder, move |db| orders::place(db, &order)).await
     }
 
     async fn create_token(&self, token: NewToken) -> StoreResult<()> {
-        self.write(move |db| tokens::create(db, &token)).await
+        self.write(Step::CreateToken, move |db| tokens::create(db, &token)).await
     }
 
     async fn tokens(&self) -> StoreResult<Vec<TokenRow>> {
@@ -113,7 +114,7 @@ impl Store for SqliteStore {
 
     async fn revoke_token(&self, id: &str, at: Timestamp) -> StoreResult<bool> {
         let id = id.to_owned();
-        self.write(move |db| tokens::revoke(db, &id, at)).await
+        self.write(Step::RevokeToken, move |db| tokens::revoke(db, &id, at)).await
     }
 
     async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRow>> {
@@ -122,7 +123,7 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> StoreResult<Vec<Claim>> {
-        self.write(move |db| claims::claim(db, &request)).await
+        self.write(Step::Claim, move |db| claims::claim(db, &request)).await
     }
 
     async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
@@ -141,17 +142,18 @@ impl Store for SqliteStore {
 
     async fn commit(&self, transition: Transition) -> StoreResult<CommitOutcome> {
         let subject = transition.subject_id.clone();
-        self.writer.write(Some(&subject), move |db| commit::transition(db, &transition)).await
+        let work = self.writer.write(Some(&subject), move |db| commit::transition(db, &transition));
+        around(Step::Transition, work).await
     }
 
     async fn abandon(&self, claim: &Claim, due_at: Timestamp, error: &str) -> StoreResult<()> {
         let (claim, error) = (claim.clone(), error.to_owned());
-        self.write(move |db| claims::abandon(db, &claim, due_at, &error)).await
+        self.write(Step::Abandon, move |db| claims::abandon(db, &claim, due_at, &error)).await
     }
 
     async fn park(&self, claim: &Claim, at: Timestamp, error: &str) -> StoreResult<()> {
         let (claim, error) = (claim.clone(), error.to_owned());
-        self.write(move |db| claims::park(db, &claim, at, &error)).await
+        self.write(Step::Park, move |db| claims::park(db, &claim, at, &error)).await
     }
 
     async fn route(&self, domain: &DomainName) -> StoreResult<Option<RouteRow>> {
@@ -165,12 +167,12 @@ impl Store for SqliteStore {
     }
 
     async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
-        self.write(move |db| outbox::claim(db, &request)).await
+        self.write(Step::ClaimOutbox, move |db| outbox::claim(db, &request)).await
     }
 
     async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<()> {
         let item = item.clone();
-        self.write(move |db| outbox::done(db, &item, at, &outcome)).await
+        self.write(Step::OutboxDone, move |db| outbox::done(db, &item, at, &outcome)).await
     }
 
     async fn customer(&self, id: &str, scope: &Scope) -> StoreResult<Option<Customer>> {
@@ -214,7 +216,7 @@ impl Store for SqliteStore {
     }
 
     async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
-        self.write(move |db| ledger::append(db, &entries, at)).await
+        self.write(Step::AppendEntries, move |db| ledger::append(db, &entries, at)).await
     }
 
     async fn entries(&self, customer_id: Option<&str>, after_seq: u64, limit: u32) -> StoreResult<Vec<StoredEntry>> {
@@ -224,7 +226,7 @@ impl Store for SqliteStore {
 
     async fn keep_evidence(&self, sha256: &str, content: &[u8], at: Timestamp) -> StoreResult<()> {
         let (sha256, content) = (sha256.to_owned(), content.to_vec());
-        self.write(move |db| ledger::keep_evidence(db, &sha256, &content, at)).await
+        self.write(Step::KeepEvidence, move |db| ledger::keep_evidence(db, &sha256, &content, at)).await
     }
 
     async fn evidence(&self, sha256: &str) -> StoreResult<Option<Vec<u8>>> {
@@ -241,7 +243,7 @@ impl Store for SqliteStore {
     }
 
     async fn close_run(&self, run: ClosedRun) -> StoreResult<()> {
-        self.write(move |db| ledger::close_run(db, &run)).await
+        self.write(Step::CloseRun, move |db| ledger::close_run(db, &run)).await
     }
 
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>> {

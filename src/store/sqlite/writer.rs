@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::failpoint::{Step, around_blocking};
 use crate::store::{StoreError, StoreResult};
 
 /// Work that may wait in the queue; more waits at the caller.
@@ -117,7 +118,7 @@ fn write_group(connection: &Connection, group: Vec<Job>) {
             }
         }
     }
-    if sound && let Err(error) = connection.execute_batch("COMMIT") {
+    if sound && let Err(error) = around_blocking(Step::Flush, || connection.execute_batch("COMMIT")) {
         tracing::error!(%error, "a group of outcomes could not be committed");
         sound = false;
     }

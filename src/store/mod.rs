@@ -7,18 +7,20 @@
 pub(crate) mod conformance;
 pub mod sqlite;
 mod types;
+mod vantage;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use types::*;
+pub use vantage::*;
 
 use crate::ledger::EntryDraft;
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: VantageStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 pub(crate) mod ledger;
 pub(crate) mod orders;
 pub(crate) mod reading;
+pub(crate) mod vantages;
 
 /// Makes one test a rule. `$open` is an async function that returns a guard and an `Arc<dyn Store>`
 /// over an empty database.
@@ -61,3 +62,20 @@ macro_rules! every_rule {
     };
 }
 pub(crate) use every_rule;
+
+/// The rules of agents and vantages, against one implementation.
+macro_rules! every_vantage_rule {
+    ($open:path) => {
+        crate::store::conformance::conformance! { $open:
+            vantages::the_newest_session_of_an_agent_has_the_word,
+            vantages::a_task_is_handed_out_until_it_is_held,
+            vantages::a_task_is_answered_once,
+            vantages::tasks_of_an_agent_are_bounded_and_forgotten,
+            vantages::an_agent_confirms_its_routes,
+            vantages::a_host_set_up_anew_gets_every_route,
+            vantages::looks_of_a_vantage_are_counted_by_customer,
+            vantages::a_quarantine_begins_and_ends_once,
+        }
+    };
+}
+pub(crate) use every_vantage_rule;

@@ -1,6 +1,8 @@
 //! The store on SQLite: one file, one writer thread, a few readers. Nothing in here decides; a
 //! method either stores one outcome or has changed nothing.
 
+mod agent_routes;
+mod agents;
 mod archive;
 mod claims;
 mod columns;
@@ -15,6 +17,8 @@ mod reading;
 mod tests;
 mod tokens;
 mod trials;
+mod vantage;
+mod vantages;
 mod writer;
 
 use std::time::Duration;

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use super::SqliteStore;
 use crate::config::StoreConfig;
 use crate::ledger::chain;
-use crate::store::conformance::every_rule;
 use crate::store::conformance::fixture::{at, event, placed, subject, transition};
 use crate::store::conformance::ledger::draft;
+use crate::store::conformance::{every_rule, every_vantage_rule};
 use crate::store::{Scope, Store};
 
 fn config(folder: &TempDir) -> StoreConfig {
@@ -24,6 +24,7 @@ async fn open() -> (TempDir, Arc<dyn Store>) {
 }
 
 every_rule!(open);
+every_vantage_rule!(open);
 
 #[tokio::test]
 async fn a_reopened_file_has_everything() {

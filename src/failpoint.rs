@@ -49,6 +49,13 @@ steps! {
     AppendEntries,
     KeepEvidence,
     CloseRun,
+    AgentSession,
+    /// A task is asked, handed out, answered or closed.
+    AgentTask,
+    /// A route is desired of an agent, or confirmed by one.
+    AgentRoute,
+    /// A look, a quarantine or a release is kept.
+    VantageState,
     // What a store does below that.
     /// The schema is brought up to date.
     Migrate,

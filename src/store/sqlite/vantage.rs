@@ -5,6 +5,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 use super::{SqliteStore, agent_routes, agents, vantages};
+use crate::failpoint::Step;
 use crate::store::{
     AgentAnswer, AgentHello, AgentRoute, AgentRow, AgentTake, AgentTask, AgentTaskState, Answered, NewAgentTask,
     RouteReport, RouteRow, StoreResult, VantageNote, VantageRow, VantageStore,
@@ -13,7 +14,7 @@ use crate::store::{
 #[async_trait]
 impl VantageStore for SqliteStore {
     async fn greet_agent(&self, hello: AgentHello) -> StoreResult<u64> {
-        self.write(move |db| agents::greet(db, &hello)).await
+        self.write(Step::AgentSession, move |db| agents::greet(db, &hello)).await
     }
 
     async fn agents(&self) -> StoreResult<Vec<AgentRow>> {
@@ -21,11 +22,11 @@ impl VantageStore for SqliteStore {
     }
 
     async fn ask_agent(&self, task: NewAgentTask, forget_before: Timestamp) -> StoreResult<bool> {
-        self.write(move |db| agents::ask(db, &task, forget_before)).await
+        self.write(Step::AgentTask, move |db| agents::ask(db, &task, forget_before)).await
     }
 
     async fn take_agent_tasks(&self, take: AgentTake) -> StoreResult<Vec<AgentTask>> {
-        self.write(move |db| agents::take(db, &take)).await
+        self.write(Step::AgentTask, move |db| agents::take(db, &take)).await
     }
 
     async fn agent_task_waits(&self, agent: &str, session: u64, now: Timestamp) -> StoreResult<bool> {
@@ -34,7 +35,7 @@ impl VantageStore for SqliteStore {
     }
 
     async fn answer_agent_task(&self, answer: AgentAnswer) -> StoreResult<Answered> {
-        self.write(move |db| agents::answer(db, &answer)).await
+        self.write(Step::AgentTask, move |db| agents::answer(db, &answer)).await
     }
 
     async fn agent_task(&self, id: &str) -> StoreResult<Option<AgentTaskState>> {
@@ -44,17 +45,17 @@ impl VantageStore for SqliteStore {
 
     async fn close_agent_task(&self, id: &str, at: Timestamp) -> StoreResult<()> {
         let id = id.to_owned();
-        self.write(move |db| agents::close(db, &id, at)).await
+        self.write(Step::AgentTask, move |db| agents::close(db, &id, at)).await
     }
 
     async fn want_agent_route(&self, agents: &[String], route: &RouteRow) -> StoreResult<()> {
         let (agents, route) = (agents.to_vec(), route.clone());
-        self.write(move |db| agent_routes::want(db, &agents, &route)).await
+        self.write(Step::AgentRoute, move |db| agent_routes::want(db, &agents, &route)).await
     }
 
     async fn reopen_agent_routes(&self, agent: &str) -> StoreResult<()> {
         let agent = agent.to_owned();
-        self.write(move |db| agent_routes::reopen(db, &agent)).await
+        self.write(Step::AgentRoute, move |db| agent_routes::reopen(db, &agent)).await
     }
 
     async fn open_agent_routes(&self, agent: &str, after: Option<&str>, limit: u32) -> StoreResult<Vec<RouteRow>> {
@@ -64,7 +65,7 @@ impl VantageStore for SqliteStore {
 
     async fn confirm_agent_routes(&self, agent: &str, reports: &[RouteReport], at: Timestamp) -> StoreResult<()> {
         let (agent, reports) = (agent.to_owned(), reports.to_vec());
-        self.write(move |db| agent_routes::confirm(db, &agent, &reports, at)).await
+        self.write(Step::AgentRoute, move |db| agent_routes::confirm(db, &agent, &reports, at)).await
     }
 
     async fn agent_routes(&self, domain: &DomainName) -> StoreResult<Vec<AgentRoute>> {
@@ -78,7 +79,7 @@ impl VantageStore for SqliteStore {
         at: Timestamp,
         since: Timestamp,
     ) -> StoreResult<Vec<VantageRow>> {
-        self.write(move |db| vantages::note(db, &notes, at, since)).await
+        self.write(Step::VantageState, move |db| vantages::note(db, &notes, at, since)).await
     }
 
     async fn vantages(&self, since: Timestamp) -> StoreResult<Vec<VantageRow>> {
@@ -87,11 +88,11 @@ impl VantageStore for SqliteStore {
 
     async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
         let (id, by, why) = (id.to_owned(), by.to_owned(), why.to_owned());
-        self.write(move |db| vantages::quarantine(db, &id, &by, &why, at)).await
+        self.write(Step::VantageState, move |db| vantages::quarantine(db, &id, &by, &why, at)).await
     }
 
     async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
         let (id, by, why) = (id.to_owned(), by.to_owned(), why.to_owned());
-        self.write(move |db| vantages::release(db, &id, &by, &why, at)).await
+        self.write(Step::VantageState, move |db| vantages::release(db, &id, &by, &why, at)).await
     }
 }

@@ -26,17 +26,20 @@ enum Action {
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         limit: u32,
     },
-    /// Verify the hash chain; status 1 when an entry is not as it was sealed
+    /// Verify entries, head, closed runs and evidence; status 1 when something is not as it was sealed
     Verify {
         #[command(flatten)]
         api: ApiArgs,
+        /// A head written down elsewhere, such as 42:9f86d0…
+        #[arg(long, value_name = "SEQ:HASH")]
+        anchor: Option<String>,
     },
 }
 
 pub async fn run(args: &Args) -> Exit {
     let done = match &args.action {
         Action::Show { api, customer, limit } => show(api, customer.as_deref(), *limit).await,
-        Action::Verify { api } => verify(api).await,
+        Action::Verify { api, anchor } => verify(api, anchor.as_deref()).await,
     };
     done.unwrap_or_else(|error| {
         complain(&error);
@@ -67,17 +70,33 @@ async fn show(api: &ApiArgs, customer: Option<&str>, limit: u32) -> Result<Exit,
     Ok(Exit::Pass)
 }
 
-async fn verify(api: &ApiArgs) -> Result<Exit, ApiError> {
-    let verified: Value = Client::new(api)?.get(&["v1", "ledger", "verify"], &[]).await?;
+async fn verify(api: &ApiArgs, anchor: Option<&str>) -> Result<Exit, ApiError> {
+    let query: Vec<_> = anchor.iter().map(|anchor| ("anchor", (*anchor).to_owned())).collect();
+    let verified: Value = Client::new(api)?.get(&["v1", "ledger", "verify"], &query).await?;
     let whole = verified.get("whole").and_then(Value::as_bool).unwrap_or(false);
     match api.output {
         Output::Json => json(&verified),
-        Output::Table if whole => {
-            lines(&format!("whole: {} entries, head {}", member(&verified, "seq"), member(&verified, "hash")));
-        }
-        Output::Table => lines(&format!("BROKEN: {}", member(&verified, "problem"))),
+        Output::Table => lines(&told(&verified, whole)),
     }
     Ok(if whole { Exit::Pass } else { Exit::Fail })
+}
+
+fn told(verified: &Value, whole: bool) -> String {
+    if whole {
+        return format!(
+            "whole: {} entries, {} closed runs, {} documents; head {}:{}",
+            member(verified, "seq"),
+            member(verified, "runs"),
+            member(verified, "documents"),
+            member(verified, "seq"),
+            member(verified, "hash")
+        );
+    }
+    let mut text = format!("NOT WHOLE; {} entries are good before the first problem", member(verified, "seq"));
+    for problem in verified.get("problems").and_then(Value::as_array).into_iter().flatten() {
+        text.push_str(&format!("\n\nBROKEN {}\n  to do: {}", member(problem, "problem"), member(problem, "remedy")));
+    }
+    text
 }
 
 /// The values of an object, its kind first.

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::audit::{Audit, Auditor};
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::ledger::chain::{Anchor, Head, Verifier, VerifyError};
+use crate::ledger::chain::{Anchor, Head};
+use crate::ledger::fault::Fault;
 use crate::ledger::invoice::{self, InvoiceError, InvoiceLine, Problem};
 use crate::ledger::period::group_of_run;
 use crate::ledger::{Money, StoredEntry};
@@ -48,14 +50,16 @@ pub enum AccountsError {
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
     /// Nothing is invoiced from a ledger that is not whole.
-    #[error("the ledger is not whole: {0}")]
-    Broken(#[from] VerifyError),
+    #[error("the books are not whole: {fault}. {}", .fault.remedy())]
+    Broken { fault: Fault },
     #[error("the run of {0} cannot be closed before that day has come")]
     TooEarly(Date),
     #[error(
         "the run of {later} is closed already, so that of {run} cannot be any more; late periods come in the next run"
     )]
     Overtaken { run: Date, later: Date },
+    #[error("{0}")]
+    Meanwhile(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -66,25 +70,13 @@ impl Accounts {
         Self { store, clock, config }
     }
 
-    /// Reads the whole ledger and verifies its chain, against the heads that closed runs rest on and
-    /// against `anchors` written down elsewhere.
+    /// Verifies everything that accounting rests on: entries and their chain, the head, closed runs and
+    /// kept documents, also against `anchors` written down elsewhere. What is wrong is in the answer.
     ///
     /// # Errors
-    /// [`AccountsError::Broken`] at the first entry that is not as it was sealed.
-    pub async fn verify(&self, anchors: &[Anchor]) -> Result<Head, AccountsError> {
-        let mut anchors = anchors.to_vec();
-        anchors.extend(self.store.closed_runs().await?.iter().map(anchor).filter(|anchor| anchor.seq > 0));
-        let mut verifier = Verifier::new(anchors);
-        let mut after = 0;
-        loop {
-            let entries = self.store.entries(None, after, PIECE).await?;
-            let Some(last) = entries.last() else { break };
-            after = last.seq;
-            for entry in &entries {
-                verifier.push(entry)?;
-            }
-        }
-        Ok(verifier.finish()?)
+    /// When the store cannot be asked.
+    pub async fn verify(&self, anchors: &[Anchor]) -> Result<Audit, AccountsError> {
+        Ok(Auditor::new(&self.store).whole(anchors).await?)
     }
 
     /// What the run of `date` holds: as closed, or as it would be closed now.
@@ -94,14 +86,18 @@ impl Accounts {
     pub async fn preview(&self, date: Date) -> Result<RunReport, AccountsError> {
         match self.store.closed_run(date).await? {
             Some(run) => report(&run),
-            None => self.compute(date).await,
+            None => {
+                let (head, runs) = self.books().await?;
+                self.compute(date, &head, &runs).await
+            }
         }
     }
 
     /// Freezes the run of `date`. A closed run stays as it is.
     ///
     /// # Errors
-    /// As [`Accounts::preview`]; [`AccountsError::TooEarly`], [`AccountsError::Overtaken`].
+    /// As [`Accounts::preview`]; [`AccountsError::TooEarly`], [`AccountsError::Overtaken`],
+    /// [`AccountsError::Meanwhile`] when another run was closed at the same instant.
     pub async fn close(&self, date: Date, by: &str) -> Result<RunReport, AccountsError> {
         if let Some(run) = self.store.closed_run(date).await? {
             return report(&run);
@@ -111,11 +107,12 @@ impl Accounts {
         if now.to_zoned(zone).date() < date {
             return Err(AccountsError::TooEarly(date));
         }
+        let (head, runs) = self.books().await?;
         // Lines of a later run are not known to an earlier one: it would charge their periods again.
-        if let Some(later) = self.store.closed_runs().await?.iter().map(|run| run.run_date).find(|run| *run > date) {
+        if let Some(later) = runs.iter().map(|run| run.run_date).find(|run| *run > date) {
             return Err(AccountsError::Overtaken { run: date, later });
         }
-        let open = self.compute(date).await?;
+        let open = self.compute(date, &head, &runs).await?;
         let run = ClosedRun {
             run_date: date,
             closed_at: now,
@@ -123,9 +120,21 @@ impl Accounts {
             head_seq: open.head.seq,
             head_hash: open.head.hash,
             lines: invoice::to_bytes(&open.lines),
+            prev_hash: [0; 32],
+            hash: [0; 32],
+        }
+        .sealed(runs.last());
+        let refused = match self.store.close_run(run).await {
+            Ok(()) => None,
+            Err(StoreError::Conflict(why)) => Some(why),
+            Err(error) => return Err(error.into()),
         };
-        self.store.close_run(run.clone()).await?;
-        Ok(RunReport { problems: open.problems, ..report(&run)? })
+        // Somebody else may have closed this very run meanwhile: then that one stands.
+        match (self.store.closed_run(date).await?, refused) {
+            (Some(stands), None) => Ok(RunReport { problems: open.problems, ..report(&stands)? }),
+            (Some(stands), Some(_)) => report(&stands),
+            (None, why) => Err(AccountsError::Meanwhile(why.unwrap_or_else(|| "the run is gone".to_owned()))),
+        }
     }
 
     /// A run that was closed.
@@ -144,10 +153,33 @@ impl Accounts {
         self.store.closed_runs().await?.iter().map(report).collect()
     }
 
-    async fn compute(&self, date: Date) -> Result<RunReport, AccountsError> {
-        let head = self.verify(&[]).await?;
+    /// Entries of one customer or all.
+    ///
+    /// # Errors
+    /// [`AccountsError::Broken`] where one of them cannot be read.
+    pub async fn entries(
+        &self,
+        customer: Option<&str>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredEntry>, AccountsError> {
+        match self.store.entries(customer, after, limit).await {
+            Err(error @ StoreError::Database { .. }) => {
+                self.books().await?;
+                Err(error.into())
+            }
+            read => Ok(read?),
+        }
+    }
+
+    /// The verified head, and every closed run by date.
+    async fn books(&self) -> Result<(Head, Vec<ClosedRun>), AccountsError> {
+        Auditor::new(&self.store).sound().await?.map_err(|fault| AccountsError::Broken { fault })
+    }
+
+    async fn compute(&self, date: Date, head: &Head, runs: &[ClosedRun]) -> Result<RunReport, AccountsError> {
         let mut earlier: BTreeMap<String, Vec<InvoiceLine>> = BTreeMap::new();
-        for run in self.store.closed_runs().await?.iter().filter(|run| run.run_date < date) {
+        for run in runs.iter().filter(|run| run.run_date < date) {
             for line in invoice::from_bytes(&run.lines)? {
                 earlier.entry(line.customer_id.clone()).or_default().push(line);
             }

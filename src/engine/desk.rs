@@ -104,7 +104,9 @@ impl From<StoreError> for DeskError {
             StoreError::Conflict(text) => Self::Conflict(text),
             StoreError::Invalid(errors) => Self::Invalid(errors),
             StoreError::KeyReused => Self::KeyReused,
-            other @ (StoreError::NewerSchema { .. } | StoreError::Database { .. }) => Self::Store(other),
+            other @ (StoreError::NewerSchema { .. } | StoreError::Unavailable(_) | StoreError::Database { .. }) => {
+                Self::Store(other)
+            }
         }
     }
 }

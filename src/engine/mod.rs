@@ -5,6 +5,9 @@
 //! other.
 
 mod accounts;
+mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod backoff;
 mod connections;
 mod desk;
@@ -32,6 +35,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, AccountsError, RunReport};
+pub use audit::Audit;
 pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection,
 };

@@ -118,6 +118,12 @@ impl From<StoreError> for Problem {
             StoreError::Invalid(errors) => Self::invalid(errors),
             StoreError::NotFound => Self::not_found(),
             StoreError::NewerSchema { .. } => Self::new(Kind::NotReady, error.to_string()),
+            StoreError::Unavailable(source) => {
+                tracing::error!(error = %source, "the store cannot be used just now");
+                let detail =
+                    "The database is locked, full or out of reach. Nothing was changed; try again in a moment.";
+                Self::new(Kind::NotReady, detail)
+            }
             StoreError::Database { what, source } => {
                 tracing::error!(what, error = %source, "the store failed");
                 Self::new(Kind::Internal, "The store could not be used. The log of the service says why.")
@@ -145,9 +151,10 @@ impl From<AccountsError> for Problem {
             AccountsError::Store(error) => error.into(),
             AccountsError::NoRun(_) => Self::new(Kind::NotFound, error.to_string()),
             AccountsError::Invoice(InvoiceError::NotARunDay(_)) => Self::field("date", error.to_string()),
-            AccountsError::TooEarly(_) | AccountsError::Overtaken { .. } | AccountsError::Broken(_) => {
-                Self::new(Kind::Conflict, error.to_string())
-            }
+            AccountsError::TooEarly(_)
+            | AccountsError::Overtaken { .. }
+            | AccountsError::Meanwhile(_)
+            | AccountsError::Broken { .. } => Self::new(Kind::Conflict, error.to_string()),
             AccountsError::Invoice(_) => {
                 tracing::error!(%error, "a run cannot be made");
                 Self::new(Kind::Internal, error.to_string())

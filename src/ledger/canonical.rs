@@ -4,9 +4,24 @@
 
 use jiff::Timestamp;
 
-use super::{EntryKind, Evidence, Hash, PriceMode, StoredEntry};
+use super::{ClosedRun, EntryKind, Evidence, Hash, PriceMode, StoredEntry};
 
 const HEADING: &str = "fencepost-ledger-1";
+const RUN_HEADING: &str = "fencepost-run-1";
+
+/// Canonical bytes of a closed run, everything but its own hash.
+pub(super) fn run_bytes(run: &ClosedRun) -> Vec<u8> {
+    let mut out = Canonical(Vec::with_capacity(256 + run.lines.len()));
+    out.text(RUN_HEADING);
+    out.hash(&run.prev_hash);
+    out.text(&run.run_date.to_string());
+    out.time(run.closed_at);
+    out.text(&run.closed_by);
+    out.number(run.head_seq.into());
+    out.hash(&run.head_hash);
+    out.field(&run.lines);
+    out.0
+}
 
 /// Canonical bytes of an entry, everything but its own hash.
 pub(super) fn bytes(entry: &StoredEntry) -> Vec<u8> {

@@ -117,6 +117,12 @@ impl Verifier {
         Self { head: Head::EMPTY, anchors }
     }
 
+    /// The head of what was verified so far.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
     /// The next entry.
     ///
     /// # Errors

@@ -3,14 +3,18 @@
 
 mod canonical;
 pub mod chain;
+pub mod fault;
 pub mod fold;
 pub mod invoice;
 mod money;
 pub mod period;
+pub mod raw;
+mod run;
 #[cfg(test)]
 mod tests;
 
 pub use money::{Currency, Money, MoneyError};
+pub use run::{ClosedRun, RawRun};
 
 use jiff::Timestamp;
 use jiff::civil::Date;

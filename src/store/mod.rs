@@ -67,7 +67,8 @@ pub trait Store: VantageStore + Send + Sync {
     // --- Outbox --------------------------------------------------------------------------------
 
     async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>>;
-    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<()>;
+    /// Settles an item. `false` when it belongs to somebody else by now, and nothing was stored.
+    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<bool>;
 
     // --- Reading for people --------------------------------------------------------------------
 
@@ -83,6 +84,9 @@ pub trait Store: VantageStore + Send + Sync {
     /// Notices that were or will be sent about a subject, newest last.
     async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>>;
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>>;
+    /// Makes parked work due at `at`, with its attempts counted anew, and writes down who asked for it.
+    /// `None` when nothing is parked under that id.
+    async fn retry_parked(&self, id: &str, at: Timestamp, by: &str) -> StoreResult<Option<ParkedRow>>;
 
     // --- Ledger and invoicing ------------------------------------------------------------------
 
@@ -96,11 +100,30 @@ pub trait Store: VantageStore + Send + Sync {
     /// The lines already frozen for a customer, in any run.
     async fn closed_run(&self, run_date: jiff::civil::Date) -> StoreResult<Option<ClosedRun>>;
     async fn closed_runs(&self) -> StoreResult<Vec<ClosedRun>>;
-    /// Freezes a run. Refused with [`StoreError::Conflict`] when it is closed already with other bytes.
+    /// Freezes a run that was sealed to the one before it. Within the transaction it is looked at again
+    /// what was closed meanwhile: refused with [`StoreError::Conflict`] when the run is closed already
+    /// with other lines, when a later one is closed, or when the last closed run is not the one that it
+    /// is sealed to.
     async fn close_run(&self, run: ClosedRun) -> StoreResult<()>;
     /// Every customer id that the ledger knows, in id order, after `after`.
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>>;
 
+    // --- As it stands, for whoever verifies it ---------------------------------------------------
+
+    /// Rows of the ledger in seq order, after `after_seq`, at most `limit`. A damaged row is no error.
+    async fn raw_entries(&self, after_seq: u64, limit: u32) -> StoreResult<Vec<RawEntry>>;
+    /// Where the ledger ends, as it was written down; `None` before the first entry.
+    async fn raw_head(&self) -> StoreResult<Option<RawHead>>;
+    /// Every closed run, by date. A damaged row is no error.
+    async fn raw_runs(&self) -> StoreResult<Vec<RawRun>>;
+    /// Kept evidence in the order of its names, after `after`, at most `limit`.
+    async fn kept_evidence(&self, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>>;
+
+    // --- Operation -----------------------------------------------------------------------------
+
     /// Whether the store answers and its schema is current.
     async fn ready(&self) -> StoreResult<()>;
+    /// Really writes: one row, always the same.
+    async fn heartbeat(&self, at: Timestamp) -> StoreResult<()>;
+    async fn figures(&self, now: Timestamp) -> StoreResult<Figures>;
 }

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::EntryDraft;
-pub use crate::ledger::StoredEntry;
+pub use crate::ledger::raw::{RawEntry, RawHead};
+pub use crate::ledger::{ClosedRun, RawRun, StoredEntry};
 use crate::lifecycle::connection::RouteMode;
 use crate::order::{FieldError, MailServer, Order};
 
@@ -27,6 +28,10 @@ pub enum StoreError {
     /// The database has a newer schema than this program.
     #[error("the database has schema {found}, this program knows up to {known}: run a newer fencepost")]
     NewerSchema { found: u32, known: u32 },
+    /// The database is locked by somebody else, full, or cannot be reached: it may be there again later
+    /// (503).
+    #[error("the database cannot be used just now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{what}")]
     Database {
         what: &'static str,
@@ -101,6 +106,8 @@ pub struct Claim {
     pub fence: u64,
     pub attempt: u32,
     pub due_at: Timestamp,
+    /// Somebody else had it, whose lease ran out.
+    pub taken_over: bool,
 }
 
 /// A timer as it shall be. The set in a [`Transition`] is complete: others of the subject vanish.
@@ -231,6 +238,8 @@ pub struct OutboxItem {
     pub attempt: u32,
     /// When it was put there.
     pub created_at: Timestamp,
+    /// Somebody else had it, whose lease ran out.
+    pub taken_over: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,12 +282,20 @@ pub struct OutboxRow {
     pub detail: String,
 }
 
+/// Work that was given up and waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedRow {
+    /// `t:SUBJECT:KIND` of a timer, `o:NUMBER` of an effect.
+    pub id: String,
     pub what: String,
     pub subject_id: String,
+    /// Only of a connection.
+    pub domain: Option<DomainName>,
+    pub attempts: u32,
     pub since: Timestamp,
     pub error: String,
+    /// When it was last retried by a person, and by whom.
+    pub retried: Option<(Timestamp, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -404,14 +421,30 @@ pub struct TokenRow {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// A frozen invoicing run. `lines` are its canonical bytes.
+/// A kept document or mail as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClosedRun {
-    pub run_date: jiff::civil::Date,
-    pub closed_at: Timestamp,
-    pub closed_by: String,
-    /// Ledger head it rests on.
-    pub head_seq: u64,
-    pub head_hash: [u8; 32],
-    pub lines: Vec<u8>,
+pub struct KeptEvidence {
+    /// The name under which it is kept: what its SHA-256 should be, hex.
+    pub sha256: String,
+    pub content: Vec<u8>,
+}
+
+/// How much there is to do, for metrics. Every number is found by an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Timers that are due and that nobody works on, at most [`Figures::COUNTED`].
+    pub timers_due: u64,
+    pub oldest_timer_due: Option<Timestamp>,
+    /// Subjects that somebody works on.
+    pub leases: u64,
+    /// Effects that are due and that nobody carries out, at most [`Figures::COUNTED`].
+    pub effects_due: u64,
+    pub oldest_effect_due: Option<Timestamp>,
+    pub parked_timers: u64,
+    pub parked_effects: u64,
+}
+
+impl Figures {
+    /// Nothing is counted further.
+    pub const COUNTED: u32 = 100_000;
 }

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::paging::{Params, after_number, bounded, numbered};
-use crate::engine::AccountsError;
 use crate::http::auth::Identity;
+use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
+use crate::ledger::chain::Anchor;
+use crate::ledger::fault::{Fault, Place};
 use crate::store::Role;
 
 pub(super) const ACCOUNTANTS: &[Role] = &[Role::Accounting, Role::Desk];
@@ -29,30 +31,83 @@ pub(super) async fn entries(
 ) -> Answer {
     identity.require(ACCOUNTANTS)?;
     let (after, limit) = (after_number(query.after.as_deref())?, bounded(query.limit)?);
-    let rows = state.store.entries(query.customer.as_deref(), after, limit).await?;
+    let rows = state.accounts.entries(query.customer.as_deref(), after, limit).await?;
     let last = rows.last().map(|row| row.seq);
     Ok(Json(numbered(rows.into_iter().map(view::entry).collect(), last, limit)).into_response())
 }
 
-/// Whether the ledger is whole, and its head: write it down elsewhere, and rewriting shows.
+/// Whether everything that accounting rests on is whole, and the ledger's head: write it down
+/// elsewhere, and rewriting shows.
 #[derive(Debug, Serialize)]
 struct Verified {
     whole: bool,
+    /// Entries verified, from the first one; with a fault, those before it.
     seq: u64,
     hash: Option<String>,
-    /// Where and how it is broken.
+    /// Closed invoicing runs and kept documents that were hashed again.
+    runs: u64,
+    documents: u64,
+    /// The first problem, in one sentence.
     problem: Option<String>,
+    problems: Vec<FaultView>,
 }
 
-pub(super) async fn verify(State(state): State<HttpState>, identity: Identity) -> Answer {
+#[derive(Debug, Serialize)]
+struct FaultView {
+    /// `entry`, `head`, `run` or `evidence`.
+    kind: &'static str,
+    /// The entry's number, the run's date, or the document's SHA-256.
+    name: String,
+    field: Option<&'static str>,
+    problem: String,
+    remedy: &'static str,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyQuery {
+    /// `SEQ:HASH` of a head that was written down elsewhere.
+    anchor: Option<String>,
+}
+
+pub(super) async fn verify(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Params(query): Params<VerifyQuery>,
+) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    let verified = match state.accounts.verify(&[]).await {
-        Ok(head) => Verified { whole: true, seq: head.seq, hash: Some(hex::encode(head.hash)), problem: None },
-        Err(AccountsError::Broken(broken)) => {
-            tracing::error!(%broken, "the ledger is not whole");
-            Verified { whole: false, seq: broken.seq, hash: None, problem: Some(broken.to_string()) }
-        }
-        Err(error) => return Err(error.into()),
+    let anchors: Vec<Anchor> = query.anchor.as_deref().map(anchor).transpose()?.into_iter().collect();
+    let audit = state.accounts.verify(&anchors).await?;
+    for fault in &audit.faults {
+        tracing::error!(%fault, "the books are not whole");
+    }
+    let whole = audit.is_whole();
+    let verified = Verified {
+        whole,
+        seq: audit.head.seq,
+        hash: whole.then(|| hex::encode(audit.head.hash)),
+        runs: audit.runs,
+        documents: audit.documents,
+        problem: audit.faults.first().map(ToString::to_string),
+        problems: audit.faults.iter().map(fault_view).collect(),
     };
     Ok(Json(verified).into_response())
+}
+
+fn fault_view(fault: &Fault) -> FaultView {
+    let name = match &fault.place {
+        Place::Entry(seq) => seq.to_string(),
+        Place::Head => "head".to_owned(),
+        Place::Run(name) | Place::Evidence(name) => name.clone(),
+    };
+    let (kind, remedy) = (fault.place.kind(), fault.remedy());
+    FaultView { kind, name, field: fault.field, problem: fault.to_string(), remedy }
+}
+
+fn anchor(text: &str) -> Result<Anchor, Problem> {
+    let parse = || {
+        let (seq, hash) = text.split_once(':')?;
+        Some(Anchor { seq: seq.parse().ok()?, hash: hex::decode(hash).ok()?.try_into().ok()? })
+    };
+    parse().ok_or_else(|| Problem::new(Kind::BadRequest, "Write an anchor as SEQ:HASH, the hash as 64 hex digits."))
 }

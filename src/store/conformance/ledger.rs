@@ -32,22 +32,54 @@ pub(crate) async fn entries_are_sealed_in_order(store: &dyn Store) {
     assert_eq!(store.ledger_customers("k1", 10).await.unwrap(), ["k2"]);
 }
 
-pub(crate) async fn a_closed_run_stays_as_it_is(store: &dyn Store) {
-    let run_date = jiff::civil::date(2027, 1, 15);
+fn closed(day: i8, lines: &[u8], before: Option<&ClosedRun>) -> ClosedRun {
     let run = ClosedRun {
-        run_date,
+        run_date: jiff::civil::date(2027, 1, day),
         closed_at: at(0),
         closed_by: "accounting".to_owned(),
         head_seq: 3,
         head_hash: [9; 32],
-        lines: b"[]".to_vec(),
+        lines: lines.to_vec(),
+        prev_hash: [0; 32],
+        hash: [0; 32],
     };
+    run.sealed(before)
+}
+
+pub(crate) async fn a_closed_run_stays_as_it_is(store: &dyn Store) {
+    let run = closed(15, b"[]", None);
     store.close_run(run.clone()).await.unwrap();
     store.close_run(ClosedRun { closed_at: at(9), ..run.clone() }).await.unwrap();
     let other = ClosedRun { lines: b"[1]".to_vec(), ..run.clone() };
     assert!(matches!(store.close_run(other).await, Err(StoreError::Conflict(_))));
-    assert_eq!(store.closed_run(run_date).await.unwrap().unwrap(), run);
-    assert_eq!(store.closed_runs().await.unwrap(), [run]);
+    assert_eq!(store.closed_run(run.run_date).await.unwrap().unwrap(), run);
+    assert_eq!(store.closed_runs().await.unwrap(), [run.clone()]);
+    assert_eq!(store.raw_runs().await.unwrap()[0].read().unwrap(), run);
+}
+
+pub(crate) async fn runs_are_closed_one_after_the_other(store: &dyn Store) {
+    let first = closed(15, b"[]", None);
+    // Both were computed before either was closed: the second to come does not know the first.
+    let blind = closed(30, b"[]", None);
+    let (one, other) = tokio::join!(store.close_run(first.clone()), store.close_run(blind.clone()));
+    assert!(one.is_ok() != other.is_ok(), "one of them, and one alone: {one:?} {other:?}");
+    let last = store.closed_runs().await.unwrap().pop().unwrap();
+    let earlier = closed(14, b"[]", Some(&last));
+    assert!(matches!(store.close_run(earlier).await, Err(StoreError::Conflict(_))), "a later one is closed");
+    let next = closed(31, b"[]", Some(&last));
+    store.close_run(next.clone()).await.unwrap();
+    assert_eq!(store.closed_runs().await.unwrap(), [last, next]);
+}
+
+pub(crate) async fn the_ledger_is_shown_as_it_stands(store: &dyn Store) {
+    assert!(store.raw_head().await.unwrap().is_none());
+    let sealed = store.append_entries(vec![draft("k1"), draft("k2"), draft("k1")], at(5)).await.unwrap();
+    let raw = store.raw_entries(1, 1).await.unwrap();
+    assert_eq!(raw.iter().map(|row| row.read().unwrap()).collect::<Vec<_>>(), sealed[1..2]);
+    assert_eq!(raw[0].kind, b"activated");
+    let head = store.raw_head().await.unwrap().unwrap();
+    assert_eq!((head.seq, &head.hash[..]), (Some(3), &sealed[2].hash[..]));
+    assert_eq!(head.recorded_at, Some(sealed[2].recorded_at.as_microsecond()));
 }
 
 pub(crate) async fn evidence_is_kept_by_its_hash(store: &dyn Store) {
@@ -58,4 +90,7 @@ pub(crate) async fn evidence_is_kept_by_its_hash(store: &dyn Store) {
     assert!(store.keep_evidence(&sha256, b"no", at(1)).await.is_err());
     assert_eq!(store.evidence(&sha256).await.unwrap().unwrap(), b"yes");
     assert!(store.evidence("other").await.unwrap().is_none());
+    let kept = store.kept_evidence("", 10).await.unwrap();
+    assert_eq!((kept.len(), kept[0].content.as_slice()), (1, &b"yes"[..]));
+    assert!(store.kept_evidence(&kept[0].sha256, 10).await.unwrap().is_empty());
 }

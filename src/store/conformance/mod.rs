@@ -6,6 +6,7 @@ pub(crate) mod commits;
 pub(crate) mod effects;
 pub(crate) mod fixture;
 pub(crate) mod ledger;
+pub(crate) mod operation;
 pub(crate) mod orders;
 pub(crate) mod reading;
 pub(crate) mod vantages;
@@ -51,12 +52,18 @@ macro_rules! every_rule {
             effects::an_old_fence_cannot_settle_an_effect,
             effects::a_fact_is_taken_in_once,
             effects::every_outcome_is_shown,
+            operation::parked_work_is_retried_once_with_who_asked,
+            operation::work_of_a_dead_owner_says_so,
+            operation::figures_tell_what_is_due,
+            operation::a_heartbeat_is_written_again_and_again,
             reading::listings_are_scoped_and_paged,
             reading::a_stranger_sees_nothing,
             reading::events_are_read_in_pages,
             reading::tokens_are_found_by_hash,
             ledger::entries_are_sealed_in_order,
             ledger::a_closed_run_stays_as_it_is,
+            ledger::runs_are_closed_one_after_the_other,
+            ledger::the_ledger_is_shown_as_it_stands,
             ledger::evidence_is_kept_by_its_hash,
         }
     };

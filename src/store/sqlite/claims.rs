@@ -31,7 +31,8 @@ pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreRes
 /// The earliest due timers of subjects that nobody works on, one a subject.
 fn due(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<Claim>> {
     let mut statement = connection.prepare_cached(
-        "SELECT t.subject_id, t.kind, t.due_at, t.attempt, s.fence FROM timer t JOIN subject s ON s.id = t.subject_id \
+        "SELECT t.subject_id, t.kind, t.due_at, t.attempt, s.fence, s.lease_until IS NOT NULL \
+         FROM timer t JOIN subject s ON s.id = t.subject_id \
          WHERE t.due_at <= ?1 AND (s.lease_until IS NULL OR s.lease_until <= ?1) \
          ORDER BY t.due_at, t.subject_id, t.kind",
     )?;
@@ -47,6 +48,7 @@ fn due(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<Claim
                 due_at: instant(row.get(2)?)?,
                 attempt: small(row.get(3)?)? + 1,
                 fence: number(row.get(4)?)? + 1,
+                taken_over: row.get(5)?,
             });
         }
     }

@@ -120,7 +120,8 @@ pub(super) fn evidence(connection: &Connection, sha256: &str) -> StoreResult<Opt
     first(connection, "SELECT content FROM evidence WHERE sha256 = ?1", [sha256], |row| Ok(row.get(0)?))
 }
 
-const RUN: &str = "SELECT run_date, closed_at, closed_by, head_seq, head_hash, lines FROM invoicing_run";
+const RUN: &str =
+    "SELECT run_date, closed_at, closed_by, head_seq, head_hash, lines, prev_hash, hash FROM invoicing_run";
 
 pub(super) fn closed_run(connection: &Connection, date: Date) -> StoreResult<Option<ClosedRun>> {
     first(connection, &format!("{RUN} WHERE run_date = ?1"), [date.to_string()], closed)
@@ -132,16 +133,14 @@ pub(super) fn closed_runs(connection: &Connection) -> StoreResult<Vec<ClosedRun>
 
 pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult<()> {
     if let Some(old) = closed_run(connection, new.run_date)? {
-        return if old.lines == new.lines {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict(format!("the run of {} was closed with other lines", new.run_date)))
-        };
+        return new.may_repeat(&old).map_err(StoreError::Conflict);
     }
+    let last = first(connection, &format!("{RUN} ORDER BY run_date DESC LIMIT 1"), [], closed)?;
+    new.may_follow(last.as_ref()).map_err(StoreError::Conflict)?;
     run(
         connection,
-        "INSERT INTO invoicing_run (run_date, closed_at, closed_by, head_seq, head_hash, lines) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO invoicing_run (run_date, closed_at, closed_by, head_seq, head_hash, lines, prev_hash, hash) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             new.run_date.to_string(),
             us(new.closed_at),
@@ -149,6 +148,8 @@ pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult
             int(new.head_seq),
             &new.head_hash[..],
             &new.lines,
+            &new.prev_hash[..],
+            &new.hash[..],
         ),
     )?;
     Ok(())
@@ -156,6 +157,10 @@ pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult
 
 fn closed(row: &Row<'_>) -> StoreResult<ClosedRun> {
     let date: String = row.get(0)?;
+    let seal = |column: usize| match row.get::<_, Option<Vec<u8>>>(column)? {
+        Some(bytes) => hash(&bytes),
+        None => Ok([0; 32]),
+    };
     Ok(ClosedRun {
         run_date: date.parse::<Date>().map_err(unreadable)?,
         closed_at: instant(row.get(1)?)?,
@@ -163,5 +168,7 @@ fn closed(row: &Row<'_>) -> StoreResult<ClosedRun> {
         head_seq: number(row.get(3)?)?,
         head_hash: hash(&row.get::<_, Vec<u8>>(4)?)?,
         lines: row.get(5)?,
+        prev_hash: seal(6)?,
+        hash: seal(7)?,
     })
 }

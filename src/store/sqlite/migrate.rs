@@ -10,10 +10,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0002_archive_and_trials.sql"),
     include_str!("../migrations/sqlite/0003_append_only.sql"),
     include_str!("../migrations/sqlite/0004_agents.sql"),
+    include_str!("../migrations/sqlite/0005_seals_and_retries.sql"),
 ];
 
 /// The schema that this program works with.
-pub(super) const SCHEMA: u32 = 4;
+pub(super) const SCHEMA: u32 = 5;
 
 pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
     // Two processes may open a new file at the same time: the second one waits and finds it done.

@@ -4,13 +4,16 @@
 mod agent_routes;
 mod agents;
 mod archive;
+mod audit;
 mod claims;
 mod columns;
 mod commit;
+mod figures;
 mod ledger;
 mod migrate;
 mod orders;
 mod outbox;
+mod parked;
 mod readers;
 mod reading;
 #[cfg(test)]
@@ -31,8 +34,9 @@ use rusqlite::Connection;
 
 use super::{
     ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
-    InboxKey, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed,
-    RouteRow, Scope, Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    Figures, InboxKey, KeptEvidence, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow,
+    Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError, StoreResult, StoredEntry,
+    Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
@@ -98,7 +102,13 @@ impl SqliteStore {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
-        Self::Database { what: "the database failed", source: Box::new(source) }
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
+        match source.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked | DiskFull | CannotOpen | ReadOnly | SystemIoFailure) => {
+                Self::Unavailable(Box::new(source))
+            }
+            _ => Self::Database { what: "the database failed", source: Box::new(source) },
+        }
     }
 }
 
@@ -174,7 +184,7 @@ impl Store for SqliteStore {
         self.write(Step::ClaimOutbox, move |db| outbox::claim(db, &request)).await
     }
 
-    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<()> {
+    async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<bool> {
         let item = item.clone();
         self.write(Step::OutboxDone, move |db| outbox::done(db, &item, at, &outcome)).await
     }
@@ -216,7 +226,12 @@ impl Store for SqliteStore {
 
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>> {
         let page = page.clone();
-        self.read(move |db| reading::parked(db, &page)).await
+        self.read(move |db| parked::list(db, &page)).await
+    }
+
+    async fn retry_parked(&self, id: &str, at: Timestamp, by: &str) -> StoreResult<Option<ParkedRow>> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.write(move |db| parked::retry(db, &id, at, &by)).await
     }
 
     async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
@@ -253,6 +268,31 @@ impl Store for SqliteStore {
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>> {
         let after = after.to_owned();
         self.read(move |db| ledger::customers(db, &after, limit)).await
+    }
+
+    async fn raw_entries(&self, after_seq: u64, limit: u32) -> StoreResult<Vec<RawEntry>> {
+        self.read(move |db| audit::entries(db, after_seq, limit)).await
+    }
+
+    async fn raw_head(&self) -> StoreResult<Option<RawHead>> {
+        self.read(audit::head).await
+    }
+
+    async fn raw_runs(&self) -> StoreResult<Vec<RawRun>> {
+        self.read(audit::runs).await
+    }
+
+    async fn kept_evidence(&self, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>> {
+        let after = after.to_owned();
+        self.read(move |db| audit::evidence(db, &after, limit)).await
+    }
+
+    async fn heartbeat(&self, at: Timestamp) -> StoreResult<()> {
+        self.write(move |db| figures::heartbeat(db, at)).await
+    }
+
+    async fn figures(&self, now: Timestamp) -> StoreResult<Figures> {
+        self.read(move |db| figures::figures(db, now)).await
     }
 
     async fn ready(&self) -> StoreResult<()> {

@@ -10,7 +10,8 @@ use crate::store::{ClaimRequest, OutboxItem, OutboxOutcome, OutboxRow, StoreResu
 pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
     let items = all(
         connection,
-        "SELECT o.id, o.subject_id, o.dedupe_key, o.kind, o.payload, o.fence, o.attempt, o.created_at FROM outbox o \
+        "SELECT o.id, o.subject_id, o.dedupe_key, o.kind, o.payload, o.fence, o.attempt, o.created_at, \
+         o.lease_until IS NOT NULL FROM outbox o \
          WHERE o.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.subject_id = o.subject_id \
              AND p.due_at IS NOT NULL AND (p.lease_until > ?1 OR (p.id < o.id AND p.due_at <= ?1))) \
          ORDER BY o.due_at, o.id LIMIT ?2",
@@ -25,6 +26,7 @@ pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreRes
                 fence: number(row.get(5)?)? + 1,
                 attempt: small(row.get(6)?)? + 1,
                 created_at: instant(row.get(7)?)?,
+                taken_over: row.get(8)?,
             })
         },
     )?;
@@ -40,13 +42,13 @@ pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreRes
     Ok(items)
 }
 
-/// Settles an item. Nothing happens when it belongs to somebody else by now.
+/// Settles an item. Nothing happens, and `false` is returned, when it belongs to somebody else by now.
 pub(super) fn done(
     connection: &Connection,
     item: &OutboxItem,
     at: Timestamp,
     outcome: &OutboxOutcome,
-) -> StoreResult<()> {
+) -> StoreResult<bool> {
     let untried = matches!(outcome, OutboxOutcome::Waiting { .. });
     let (status, due_at, sent_at, detail) = match outcome {
         OutboxOutcome::Sent { detail } => ("sent", None, Some(us(at)), detail),
@@ -55,13 +57,14 @@ pub(super) fn done(
         OutboxOutcome::Waiting { due_at, reason } => ("pending", Some(us(*due_at)), None, reason),
         OutboxOutcome::Parked { error } => ("parked", None, None, error),
     };
-    run(
+    let parked_at = matches!(outcome, OutboxOutcome::Parked { .. }).then(|| us(at));
+    let settled = run(
         connection,
         "UPDATE outbox SET status = ?3, due_at = ?4, sent_at = ?5, detail = ?6, attempt = iif(?7, 0, attempt), \
-         lease_owner = NULL, lease_until = NULL WHERE id = ?1 AND fence = ?2",
-        (int(item.id), int(item.fence), status, due_at, sent_at, detail, untried),
+         parked_at = ?8, lease_owner = NULL, lease_until = NULL WHERE id = ?1 AND fence = ?2",
+        (int(item.id), int(item.fence), status, due_at, sent_at, detail, untried, parked_at),
     )?;
-    Ok(())
+    Ok(settled == 1)
 }
 
 /// The newest `limit` notices of a subject, newest last.

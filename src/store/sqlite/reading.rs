@@ -8,8 +8,8 @@ use super::columns::{
     SUBJECT, SUBJECT_FROM, all, first, from_json, from_word, instant, int, name, number, subject, unreadable,
 };
 use crate::store::{
-    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, ParkedRow, RouteRow, Scope,
-    StoreResult, Subject, SubjectKind,
+    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, RouteRow, Scope, StoreResult,
+    Subject, SubjectKind,
 };
 
 /// The largest page.
@@ -172,33 +172,6 @@ pub(super) fn events(
     )
 }
 
-/// Parked timers, then parked effects.
-pub(super) fn parked(connection: &Connection, page: &Page) -> StoreResult<Listing<ParkedRow>> {
-    let limit = bounded(page);
-    let rows = all(
-        connection,
-        "SELECT key, what, subject_id, since, error FROM ( \
-           SELECT 'a ' || subject_id || ' ' || kind AS key, 'timer ' || kind AS what, subject_id, parked_at AS since, \
-                  coalesce(error, '') AS error FROM timer WHERE parked_at IS NOT NULL \
-           UNION ALL \
-           SELECT 'b ' || printf('%019d', id), kind || ' ' || dedupe_key, subject_id, created_at, detail \
-             FROM outbox WHERE status = 'parked') \
-         WHERE key > ?1 ORDER BY key LIMIT ?2",
-        (page.after.as_deref().unwrap_or(""), limit + 1),
-        |row| {
-            let shown = ParkedRow {
-                what: row.get(1)?,
-                subject_id: row.get(2)?,
-                since: instant(row.get(3)?)?,
-                error: row.get(4)?,
-            };
-            Ok((row.get::<_, String>(0)?, shown))
-        },
-    )?;
-    let keyed = listing(rows, limit, |(key, _)| key.clone());
-    Ok(Listing { rows: keyed.rows.into_iter().map(|(_, row)| row).collect(), next: keyed.next })
-}
-
 fn partner(scope: &Scope) -> Option<&str> {
     match scope {
         Scope::All => None,
@@ -206,12 +179,12 @@ fn partner(scope: &Scope) -> Option<&str> {
     }
 }
 
-fn bounded(page: &Page) -> u32 {
+pub(super) fn bounded(page: &Page) -> u32 {
     page.limit.clamp(1, PAGE)
 }
 
 /// `rows` holds one more than the page where there is more.
-fn listing<T>(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Listing<T> {
+pub(super) fn listing<T>(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Listing<T> {
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = if more { rows.last().map(key) } else { None };

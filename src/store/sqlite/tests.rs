@@ -48,7 +48,7 @@ async fn history_and_ledger_refuse_update_and_delete() {
     let db = Connection::open(config(&folder).path).unwrap();
     db.execute_batch(
         "INSERT INTO billing_entry VALUES (1, 'k1', 'activated', '2027-01-15', 0, '{}', zeroblob(32), zeroblob(32));
-         INSERT INTO invoicing_run VALUES ('2027-01-15', 0, 'a', 1, zeroblob(32), x'00');",
+         INSERT INTO invoicing_run VALUES ('2027-01-15', 0, 'a', 1, zeroblob(32), x'00', NULL, NULL);",
     )
     .unwrap();
     for sql in [

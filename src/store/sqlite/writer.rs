@@ -149,6 +149,7 @@ fn not_written() -> StoreError {
     failed("the outcome did not reach the disk")
 }
 
+/// Locked by another process, out of space or out of reach: what cannot be written now may be later.
 fn failed(what: &'static str) -> StoreError {
-    StoreError::Database { what, source: what.into() }
+    StoreError::Unavailable(what.into())
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::payload::{FactItem, NoticeItem};
 use super::words::{Unreadable, json, parse, tag, word};
 use crate::lifecycle::connection::{self, Connection, Decision, Effect, Event, Fact, MACHINE_VERSION, TimerKind};
+use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
 use crate::order::Order;
 use crate::store::{
@@ -25,11 +26,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn read(subject: Subject) -> Result<Self, Unreadable> {
+    /// As stored, seen from an installation that is configured as `setup` says.
+    pub(super) fn read(subject: Subject, setup: Setup) -> Result<Self, Unreadable> {
         if subject.machine_version > MACHINE_VERSION {
             return Err(Unreadable::newer(&subject.id, subject.machine_version));
         }
-        Ok(Self { connection: parse(&subject.state)?, subject })
+        Ok(Self { connection: Connection { setup, ..parse(&subject.state)? }, subject })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::dice::Dice;
 use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{self, ReleaseCause};
+use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
 use crate::order::{FieldError, Order};
 use crate::store::{CommitOutcome, InboxKey, NewOrder, Placed, Scope, Store, StoreError, Transition};
@@ -349,7 +350,7 @@ impl Desk {
     async fn of_domain(&self, domain: &DomainName, fact: connection::Fact, caller: &Caller) -> DeskResult<Outcome> {
         for _ in 0..ATTEMPTS {
             let row = self.store.domain(domain, &caller.scope).await?.ok_or(DeskError::NotFound)?;
-            let loaded = connections::Loaded::read(row.connection)?;
+            let loaded = connections::Loaded::read(row.connection, Setup::of(&self.config))?;
             let with = With { cause: caller.cause(), ..With::default() };
             let (transition, after, changed) = connections::transition(&loaded, &fact, with, self.clock.now())?;
             let outcome = Outcome { phase: word(&after.phase)?, changed };

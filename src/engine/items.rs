@@ -93,7 +93,8 @@ async fn taken_in(parts: &EngineParts, told: &FactItem, item: &OutboxItem) -> Re
     let fact = told.fact.clone();
     match told.machine {
         SubjectKind::Connection => {
-            let loaded = connections::Loaded::read(parts.store.subject(&told.to).await?.ok_or_else(gone)?)?;
+            let loaded =
+                connections::Loaded::read(parts.store.subject(&told.to).await?.ok_or_else(gone)?, parts.setup())?;
             let fact = serde_json::from_value(fact).map_err(Unreadable::from)?;
             Ok(connections::transition(&loaded, &fact, with, parts.clock.now())?.0)
         }

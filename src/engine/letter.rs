@@ -45,7 +45,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
     let status = match about.machine {
         SubjectKind::Subscription => None,
         SubjectKind::Connection => {
-            let loaded = Loaded::read(subject)?;
+            let loaded = Loaded::read(subject, parts.setup())?;
             if let Some(number) = about.valid_if
                 && !permitted(parts, &loaded, number)
             {

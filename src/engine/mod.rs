@@ -18,6 +18,7 @@ mod letter;
 mod payload;
 pub mod ports;
 mod recipients;
+mod reconfigured;
 mod run;
 #[cfg(test)]
 mod stories;
@@ -45,6 +46,7 @@ pub use payload::{FactItem, NoticeItem};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::dice::Dice;
+use crate::lifecycle::permit::Setup;
 use crate::store::Store;
 use ports::{Gateway, Notifier, Observer};
 
@@ -58,6 +60,13 @@ pub struct EngineParts {
     pub config: Arc<Config>,
     /// Identifiers and the random share of pauses.
     pub dice: Dice,
+}
+
+impl EngineParts {
+    /// What the installation is configured as.
+    fn setup(&self) -> Setup {
+        Setup::of(&self.config)
+    }
 }
 
 /// One engine. Several may work on one store: claims keep them apart. Cheap to clone.
@@ -91,6 +100,7 @@ impl Engine {
     /// Works until `shutdown` is cancelled, then finishes what it has claimed and returns.
     pub async fn run(&self, shutdown: CancellationToken) {
         let owner = format!("{}-{}", std::process::id(), hex::encode(self.parts.dice.bytes::<4>()));
+        reconfigured::hurry(&self.parts).await;
         run::run(self, &owner, &shutdown).await;
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::connections::Loaded;
 use super::tests::Stage;
 use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, items, work};
-use crate::lifecycle::connection::{Connection, Phase, RouteMode};
+use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permitted};
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
 use crate::store::conformance::fixture::order;
@@ -49,7 +49,7 @@ impl Play {
 
     async fn connection(&self) -> Connection {
         let row = self.store.domain(&self.domain, &Scope::All).await.unwrap().unwrap();
-        Loaded::read(row.connection).unwrap().connection
+        Loaded::read(row.connection, self.parts.setup()).unwrap().connection
     }
 
     async fn id(&self) -> String {
@@ -157,6 +157,35 @@ async fn a_go_ahead_whose_permit_is_gone_at_the_moment_of_sending_is_dropped() {
     assert_eq!((go_ahead.status.as_str(), go_ahead.detail.as_str()), ("dropped", "permit 1 is no longer valid"));
     assert_eq!(play.letters("mx_change_may_be_relayed"), 0);
     assert_eq!(play.letters("order_received"), 1, "others go out");
+}
+
+#[tokio::test]
+async fn a_restart_under_another_configuration_withdraws_the_go_ahead_and_looks_again_at_once() {
+    let mut play = Play::begin().await;
+    while play.connection().await.permit.is_none() {
+        if !play.work().await {
+            play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(1));
+        }
+    }
+    play.stage.config.gateway.smtp_port = 2525;
+    let (Engine { parts, .. }, store) = play.stage.engine();
+    (play.parts, play.store) = (parts, store);
+    assert!(!mx_change_permitted(&play.connection().await, play.stage.clock.now()), "before the engine has run");
+    super::reconfigured::hurry(&play.parts).await;
+    assert_eq!(play.connection().await.permit, None);
+    // Not a minute passes until every gate was looked at again, and there is a new permit.
+    for _ in 0..40 {
+        let _ = play.effect().await
+            || play.work().await
+            || play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_secs(1));
+    }
+    assert!(mx_change_permitted(&play.connection().await, play.stage.clock.now()));
+    let notices = play.notices().await;
+    let of = |name: &str| {
+        notices.iter().filter(|row| row.dedupe_key.ends_with(name)).map(|row| row.status.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("mx_change_may_be_relayed")[0], "dropped", "{notices:?}");
+    assert_eq!(of("permission_withdrawn").len(), 1);
 }
 
 #[tokio::test]

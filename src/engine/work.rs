@@ -86,7 +86,7 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
     let Some(kind) = named::<TimerKind>(&claim.kind) else {
         return Err(WorkError::Stuck(format!("timer kind `{}` is not known to this program", claim.kind)));
     };
-    let mut loaded = connections::Loaded::read(subject)?;
+    let mut loaded = connections::Loaded::read(subject, parts.setup())?;
     let kept = Kept(parts.store.observations(&claim.subject_id).await?);
     let job = Job { parts, loaded: &loaded, kept: &kept };
     // Shorter than the lease: whoever still works on a claim also still holds it.
@@ -109,7 +109,7 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
             CommitOutcome::VersionConflict => {}
         }
         let subject = parts.store.subject(&claim.subject_id).await?.ok_or(StoreError::NotFound)?;
-        loaded = connections::Loaded::read(subject)?;
+        loaded = connections::Loaded::read(subject, parts.setup())?;
     }
     Err(busy())
 }

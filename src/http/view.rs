@@ -7,10 +7,11 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::config::GatewayConfig;
+use crate::config::Config;
 use crate::http::problem::{Kind, Problem};
 use crate::ledger::{EntryDraft, Money};
 use crate::lifecycle::connection::{Connection, Phase};
+use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{self, OrderKind, Subscription};
 use crate::order::{Contact, MailServer};
 use crate::status::{AnswerKind, DomainStatus, ProjectInput, Waiting, project};
@@ -141,15 +142,16 @@ pub(super) fn customer(row: &Customer) -> Result<CustomerView, Problem> {
 pub(super) fn status(
     row: &DomainRow,
     observations: &[Observation],
-    gateway: &GatewayConfig,
+    config: &Config,
     now: Timestamp,
 ) -> Result<DomainStatus, Problem> {
-    let connection: Connection = state(&row.connection)?;
+    // A go-ahead holds only under the configuration it was given under.
+    let connection = Connection { setup: Setup::of(config), ..state(&row.connection)? };
     Ok(project(&ProjectInput {
         connection: &connection,
         connection_id: &row.connection.id,
         observations,
-        gateway,
+        gateway: &config.gateway,
         now,
         next_check_at: row.next_check_at,
     }))
@@ -157,11 +159,11 @@ pub(super) fn status(
 
 pub(super) fn domain_line(
     row: &DomainRow,
-    gateway: &GatewayConfig,
+    config: &Config,
     now: Timestamp,
     for_desk: bool,
 ) -> Result<DomainLine, Problem> {
-    let status = status(row, &[], gateway, now)?;
+    let status = status(row, &[], config, now)?;
     Ok(DomainLine {
         domain: status.domain,
         connection_id: status.connection_id,

@@ -3,6 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
 
 /// A permit expires this long after its oldest evidence.
 pub const VALIDITY: SignedDuration = SignedDuration::from_hours(6);
@@ -19,4 +22,35 @@ pub struct Permit {
     /// `lifecycle::connection::permit_valid_until`, not this field.
     pub valid_until: Timestamp,
     pub evidence: Vec<String>,
+}
+
+/// A fingerprint of the configuration that evidence was gathered under: which MX hosts, addresses and
+/// vantages there were. Evidence counts only while the running configuration has the same one, so a
+/// changed gateway makes every permit invalid at once, before anybody has looked again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Setup(u32);
+
+impl Setup {
+    /// Of a configuration. Announced and retired places do not count: no permit rests on them.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let (gateway, probe) = (&config.gateway, &config.probe);
+        let hosts: Vec<_> = gateway.mx_hosts.iter().map(|host| (&host.name, host.preference)).collect();
+        let egress: Vec<_> = gateway.egress.iter().map(|egress| (egress.address, egress.local)).collect();
+        let relevant = (
+            (hosts, &gateway.mx_suffixes, egress, gateway.smtp_port),
+            (&gateway.ehlo_name, &gateway.foreign_domain),
+            (&probe.outsiders, &probe.resolvers, &probe.roots, probe.dns_port),
+        );
+        let hash = Sha256::digest(serde_json::to_vec(&relevant).unwrap_or_default());
+        // Zero is what evidence has that was kept before there were fingerprints.
+        Self(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]).max(1))
+    }
+
+    /// A made-up one, for models and tests.
+    #[must_use]
+    pub const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
 }

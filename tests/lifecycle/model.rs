@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fencepost::lifecycle::connection::{
-    Connection, Decision, Event, Fact, Gate, Phase, RouteMode, decide, evolve, open, table,
+    Connection, Decision, Event, Fact, Gate, GateFact, Phase, RouteMode, decide, evolve, open, table,
 };
+use fencepost::lifecycle::permit::Setup;
 use fencepost_checks::Verdict;
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -30,6 +31,8 @@ struct Machine {
     watches: &'static [i64],
     /// Facts may arrive six hours after they were seen.
     late: bool,
+    /// The gateway may be configured anew.
+    reconfigured: bool,
     seen: Arc<Mutex<BTreeSet<(Phase, Phase)>>>,
 }
 
@@ -53,6 +56,8 @@ enum Step {
     LateRoute(RouteMode),
     NextDestination(bool),
     Due,
+    /// The gateway's hosts or addresses are others from now on.
+    Reconfigured,
     /// Nobody looks for so many hours.
     Silence(i64),
     /// So many hours of clean rounds, hourly.
@@ -101,6 +106,9 @@ impl Model for Machine {
             steps.push(Step::RouteApplied);
         }
         steps.push(Step::Due);
+        if self.reconfigured && phase <= Phase::Ready {
+            steps.push(Step::Reconfigured);
+        }
         steps.extend(self.silences.iter().map(|n| Step::Silence(*n)));
         if phase == Phase::Confirming {
             steps.extend(self.watches.iter().map(|n| Step::Watched(*n)));
@@ -114,6 +122,10 @@ impl Model for Machine {
         let mut next = world.clone();
         let mut now = start();
         match step {
+            Step::Reconfigured => {
+                next.c.setup = Setup::numbered(u32::from(next.c.setup == Setup::default()));
+                next.oracle.judge_state(&next.c, now, &mut next.flaws);
+            }
             Step::Silence(n) => {
                 now += hours(n);
                 next.oracle.judge_state(&next.c, now, &mut next.flaws);
@@ -124,7 +136,13 @@ impl Model for Machine {
                     self.happen(&mut next, &mx(Mx::Ours, now), now);
                 }
             }
-            _ => self.happen(&mut next, &fact_of(step, world, now), now),
+            _ => {
+                let fact = match fact_of(step, world, now) {
+                    Fact::Gate(fact) => Fact::Gate(GateFact { setup: world.c.setup, ..fact }),
+                    other => other,
+                };
+                self.happen(&mut next, &fact, now);
+            }
         }
         let next = normal(next, now, self.late);
         (next != *world).then_some(next)
@@ -182,7 +200,7 @@ fn fact_of(step: Step, world: &World, now: Timestamp) -> Fact {
         Step::RouteApplied => Fact::RouteApplied { mode: world.c.route, at: now },
         Step::LateRoute(mode) => Fact::RouteApplied { mode, at: earlier },
         Step::NextDestination(accepts) => Fact::NextDestination { accepts, at: now },
-        Step::Due | Step::Silence(_) | Step::Watched(_) => Fact::Due,
+        Step::Due | Step::Reconfigured | Step::Silence(_) | Step::Watched(_) => Fact::Due,
     }
 }
 
@@ -303,6 +321,7 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
         silences: &[6],
         watches: &[],
         late: false,
+        reconfigured: false,
         seen: Arc::clone(seen),
     };
     vec![
@@ -313,6 +332,15 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
                 persons: &[0, 3],
                 rounds: &[Mx::Old, Mx::Mixed],
                 ..world(false)
+            },
+        ),
+        (
+            "another configuration",
+            Machine {
+                verdicts: [&[], &[PASS, FAIL], &[PASS], &[PASS, OPEN]],
+                persons: &[0, 3],
+                reconfigured: true,
+                ..world(true)
             },
         ),
         (
@@ -370,6 +398,7 @@ fn no_reachable_state_breaks_an_invariant() {
 fn a_planted_fault_is_found() {
     for (decide, name, property) in [
         (permit_in_spite_of_a_hazard as Decide, "gates and permit", "a permit rests on fresh passes"),
+        (evidence_of_another_setup, "another configuration", "a permit rests on fresh passes"),
         (window_closed_early, "window and drift", "connected only after the window"),
         (route_removed_at_once, "release", "no route removed while the MX names the gateway"),
     ] {
@@ -391,6 +420,16 @@ fn permit_in_spite_of_a_hazard(c: &Connection, fact: &Fact, now: Timestamp) -> D
     let mut decision = decide(&blind, fact, now);
     decision.observed.lint = hidden;
     decision
+}
+
+/// Takes what was seen under another configuration as if it had been this one.
+fn evidence_of_another_setup(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let mut trusting = c.clone();
+    let seen = &mut trusting.observed;
+    for gate in [&mut seen.allowlist, &mut seen.probe, &mut seen.gateway, &mut seen.lint].into_iter().flatten() {
+        gate.setup = c.setup;
+    }
+    decide(&trusting, fact, now)
 }
 
 /// Counts the stretch from twelve hours before it began.

@@ -5,6 +5,7 @@ use fencepost::lifecycle::connection::{
     Connection, Decision, Event, Fact, Gate, Phase, RouteMode, TimerKind, answer, decide, mx_change_permitted,
     permit_valid_until, table, timers,
 };
+use fencepost::lifecycle::permit::Setup;
 use fencepost::status::AnswerKind;
 use fencepost_checks::Verdict;
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,7 @@ pub struct Look {
     pub at: Timestamp,
     pub verdict: Verdict,
     pub last_pass: Option<Timestamp>,
+    pub setup: Setup,
 }
 
 /// An independent memory of the facts.
@@ -59,9 +61,9 @@ impl Oracle {
                 let known = &mut self.gates[ALL_GATES.iter().position(|g| *g == fact.gate).unwrap()];
                 let newer = known.is_none_or(|k| at > k.at || (at == k.at && fact.verdict > k.verdict));
                 if newer {
-                    let before = known.and_then(|k| k.last_pass);
+                    let before = known.filter(|k| k.setup == fact.setup).and_then(|k| k.last_pass);
                     let last_pass = if fact.verdict == Verdict::Pass { Some(at) } else { before };
-                    *known = Some(Look { at, verdict: fact.verdict, last_pass });
+                    *known = Some(Look { at, verdict: fact.verdict, last_pass, setup: fact.setup });
                 }
             }
             Fact::Mx(fact) => {
@@ -195,7 +197,7 @@ impl Oracle {
         ALL_GATES
             .iter()
             .filter(|gate| !(c.hosted && **gate == Gate::Allowlist))
-            .all(|gate| self.look(*gate).as_ref().is_some_and(&holds))
+            .all(|gate| self.look(*gate).as_ref().is_some_and(|look| look.setup == c.setup && holds(look)))
     }
 }
 

@@ -5,6 +5,7 @@ use fencepost::lifecycle::connection::{
     Connection, Decision, Effect, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, RouteMode, TimerKind, decide,
     evolve, open, timers,
 };
+use fencepost::lifecycle::permit::Setup;
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -78,7 +79,8 @@ pub fn gate(gate: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
         (Gate::Gateway, Verdict::Fail) => vec![Code::GwNotAccepting],
         (Gate::Lint, Verdict::Fail) => vec![Code::StsMismatch],
     };
-    Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new() })
+    let setup = Setup::default();
+    Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new(), setup })
 }
 
 /// A connection with its clock and everything that came of it.
@@ -128,6 +130,14 @@ impl Run {
         decision
     }
 
+    /// Every later look is made under the connection's own configuration.
+    pub fn under_setup(&self, fact: Fact) -> Fact {
+        match fact {
+            Fact::Gate(fact) => Fact::Gate(GateFact { setup: self.c.setup, ..fact }),
+            other => other,
+        }
+    }
+
     pub fn wait(&mut self, time: SignedDuration) -> &mut Self {
         self.now += time;
         self
@@ -146,7 +156,8 @@ impl Run {
     }
 
     pub fn gate(&mut self, which: Gate, verdict: Verdict) -> Decision {
-        self.fact(&gate(which, verdict, self.now))
+        let fact = self.under_setup(gate(which, verdict, self.now));
+        self.fact(&fact)
     }
 
     pub fn pass(&mut self, gates: &[Gate]) {

@@ -4,11 +4,12 @@ use fencepost::lifecycle::connection::{
     Effect, Event, Fact, Gate, GateFact, Health, Notice, Phase, RouteMode, TimerKind, answer, earliest_close,
     escalates_at, mx_change_permitted, permit_valid_until, table, timers,
 };
+use fencepost::lifecycle::permit::Setup;
 use fencepost::lifecycle::table::{render_mermaid, render_table};
 use fencepost::status::AnswerKind;
 use fencepost_checks::{Actor, Code, Verdict};
 
-use crate::script::{Mx, Run, by_person, domain, gate, hours, minutes, start};
+use crate::script::{Mx, Run, by_person, domain, gate, hours, minutes, mx, start};
 
 fn says(run: &Run) -> AnswerKind {
     answer(&run.c, run.now).answer
@@ -300,6 +301,19 @@ fn a_gap_in_the_polling_does_not_count() {
 }
 
 #[test]
+fn a_round_that_comes_late_opens_the_window_with_the_age_that_it_has() {
+    let mut run = Run::permitted(true);
+    run.mx_after(minutes(5), Mx::Mixed);
+    run.wait(minutes(50));
+    let seen = run.now - minutes(45);
+    run.fact(&mx(Mx::Ours, seen));
+    assert_eq!(earliest_close(&run.c), Some(run.now + hours(24)));
+    let opened = run.now;
+    run.mx_after(minutes(16), Mx::Ours);
+    assert_eq!(earliest_close(&run.c), Some(opened + hours(24) + minutes(16)), "nobody had looked for 61 minutes");
+}
+
+#[test]
 fn the_window_waits_for_t_star_the_resolvers_and_the_path() {
     let mut run = Run::permitted(true);
     run.mx_after(minutes(5), Mx::OursSlow);
@@ -571,6 +585,28 @@ fn a_permit_is_renewed_by_its_timers_before_it_runs_out() {
     }
     assert!(run.now > start() + hours(12));
     assert_eq!(run.c.permits_issued, 1);
+}
+
+#[test]
+fn a_changed_gateway_makes_the_permit_invalid_at_once_and_the_checks_are_made_again() {
+    let mut run = Run::permitted(false);
+    run.c.setup = Setup::numbered(7);
+    assert!(!mx_change_permitted(&run.c, run.now), "before anybody has looked or decided anything");
+    assert_eq!(permit_valid_until(&run.c), None);
+    assert_eq!(says(&run), AnswerKind::Wait);
+    assert!(answer(&run.c, run.now).reason.contains("configured anew"));
+    assert_eq!(run.due_at(TimerKind::Gateway), Some(run.now));
+    run.wait(minutes(1)).fact(&by_person(4));
+    assert!(matches!(run.events.last(), Some((_, Event::PermitRevoked { .. }))), "{:?}", run.events.last());
+    assert_eq!(run.times_told(Notice::PermissionWithdrawn), 1);
+    run.wait(minutes(1)).pass(&[Gate::Allowlist, Gate::Probe, Gate::Gateway]);
+    assert_eq!(says(&run), AnswerKind::Wait, "the lint is still that of the other gateway");
+    // An inconclusive look under the new configuration does not revive a pass of the old one.
+    run.wait(minutes(1)).gate(Gate::Lint, Verdict::Inconclusive);
+    assert_eq!(says(&run), AnswerKind::Wait);
+    run.wait(minutes(1)).pass(&[Gate::Lint]);
+    assert_eq!(says(&run), AnswerKind::ChangeNow);
+    assert_eq!(run.c.permit.as_ref().unwrap().number, 2);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     };
     let judged = judge(&dialogues, &context);
     let evidence = seen::dialogues("firewall", &judged, &dialogues, now);
-    let fact = seen::gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
+    let fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
     Found::of(Fact::Gate(fact), vec![evidence, seen::findings("allowlist", &judged.findings, now)])
 }
 

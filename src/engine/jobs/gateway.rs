@@ -12,6 +12,6 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let context = GatewayContext { domain: task.domain, mx_hosts: job.expected().gateway_hosts, now };
     let judged = judge(&dialogues, &context);
     let evidence = seen::dialogues("gateway", &judged, &dialogues, now);
-    let fact = seen::gate_fact(Gate::Gateway, &judged, &evidence, seen::oldest(&dialogues, now));
+    let fact = job.gate_fact(Gate::Gateway, &judged, &evidence, seen::oldest(&dialogues, now));
     Found::of(Fact::Gate(fact), vec![evidence, seen::findings("gateway", &judged.findings, now)])
 }

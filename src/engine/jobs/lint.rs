@@ -28,7 +28,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let judged = judge(&observed, round.as_ref(), &context);
     let evidence =
         seen::observation("lint", &judged.findings.iter().map(|f| f.code).collect::<Vec<_>>(), &observed, now);
-    let fact = seen::gate_fact(Gate::Lint, &judged, &evidence, observed.observed_at.min(now));
+    let fact = job.gate_fact(Gate::Lint, &judged, &evidence, observed.observed_at.min(now));
     let sts = seen::observation("sts", &sts, &sts, now);
     let mut kept = vec![evidence, seen::findings("lint", &judged.findings, now), sts];
     if before_change(job) {

@@ -13,13 +13,15 @@ mod seen;
 
 pub(super) use seen::Kept;
 
+use fencepost_checks::Judgement;
 use fencepost_checks::mx::Expected;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::EngineParts;
 use super::connections::Loaded;
 use super::ports::ServerTask;
-use crate::lifecycle::connection::{Fact, TimerKind};
+use crate::lifecycle::connection::{Fact, Gate, GateFact, TimerKind};
 use crate::store::{Observation, StoreError};
 
 /// What a job works with.
@@ -79,6 +81,23 @@ impl Job<'_> {
             servers: order.servers.clone(),
             hosted: order.hosted,
             domain,
+        }
+    }
+
+    /// The fact that a judgement of a gate amounts to. Its evidence is named by kind and the
+    /// SHA-256 of its body.
+    fn gate_fact(&self, gate: Gate, judged: &Judgement, evidence: &Observation, observed_at: Timestamp) -> GateFact {
+        let mut blocking: Vec<_> = judged.blocking().map(|finding| finding.code).collect();
+        blocking.sort_unstable();
+        blocking.dedup();
+        GateFact {
+            gate,
+            verdict: judged.verdict,
+            blocking,
+            observed_at,
+            retry_after: judged.retry_after,
+            evidence: format!("{}:{}", evidence.kind, hex::encode(Sha256::digest(&evidence.body))),
+            setup: self.loaded.connection.setup,
         }
     }
 

@@ -11,6 +11,6 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let now = job.now();
     let judged = judge(&dialogues, &SmtpContext { domain: task.domain, now });
     let evidence = seen::dialogues("smtp", &judged, &dialogues, now);
-    let fact = seen::gate_fact(Gate::Probe, &judged, &evidence, seen::oldest(&dialogues, now));
+    let fact = job.gate_fact(Gate::Probe, &judged, &evidence, seen::oldest(&dialogues, now));
     Found::of(Fact::Gate(fact), vec![evidence, seen::findings("probe", &judged.findings, now)])
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::lifecycle::connection::{Gate, GateFact};
 use crate::store::Observation;
 
 /// Bytes of one kept body.
@@ -73,22 +72,6 @@ pub(super) fn dialogues(kind: &str, judged: &Judgement, dialogues: &[SmtpDialogu
 /// The findings of one gate, as the status shows them.
 pub(super) fn findings(gate: &str, findings: &[Finding], at: Timestamp) -> Observation {
     observation(&format!("findings:{gate}"), &says(findings), &findings, at)
-}
-
-/// The fact that a judgement of a gate amounts to. Its evidence is named by kind and the
-/// SHA-256 of its body.
-pub(super) fn gate_fact(gate: Gate, judged: &Judgement, evidence: &Observation, observed_at: Timestamp) -> GateFact {
-    let mut blocking: Vec<_> = judged.blocking().map(|finding| finding.code).collect();
-    blocking.sort_unstable();
-    blocking.dedup();
-    GateFact {
-        gate,
-        verdict: judged.verdict,
-        blocking,
-        observed_at,
-        retry_after: judged.retry_after,
-        evidence: format!("{}:{}", evidence.kind, hex::encode(Sha256::digest(&evidence.body))),
-    }
 }
 
 /// When the oldest part of the evidence was seen.

@@ -46,7 +46,7 @@ pub(super) async fn list(
     let items = listing
         .rows
         .iter()
-        .map(|row| view::domain_line(row, &state.config.gateway, now, for_desk))
+        .map(|row| view::domain_line(row, &state.config, now, for_desk))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
 }
@@ -174,7 +174,7 @@ pub(in crate::http) async fn load_status(
     identity.require(READERS)?;
     let row = state.store.domain(&name(domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
     let observations = state.store.observations(&row.connection.id).await?;
-    view::status(&row, &observations, &state.config.gateway, state.clock.now())
+    view::status(&row, &observations, &state.config, state.clock.now())
 }
 
 /// A domain in an address. Its syntax says nothing about who has it.

@@ -90,7 +90,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(q
         let listing = state.store.domains(&scope, &filter, &page).await?;
         let mut rows = Vec::new();
         for row in &listing.rows {
-            let line = view::domain_line(row, &state.config.gateway, now, reader.identity.role == Role::Desk)?;
+            let line = view::domain_line(row, &state.config, now, reader.identity.role == Role::Desk)?;
             for wait in &line.waiting_for {
                 *waiting.entry(wait.who).or_default() += 1;
             }

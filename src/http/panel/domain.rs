@@ -123,7 +123,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
     let observations = state.store.observations(id).await?;
     let now = state.clock.now();
     let times = Times::new(&state.config.commerce.time_zone, now);
-    let status = view::status(&row, &observations, &state.config.gateway, now)?;
+    let status = view::status(&row, &observations, &state.config, now)?;
     let first = row.connection.last_seq.saturating_sub(EVENTS);
     let events = state.store.events(id, first, u32::try_from(EVENTS).unwrap_or(u32::MAX)).await?;
     let notices = state.store.notices(id, NOTICES).await?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{SEEN_BODY, TestApp, findings, order, request, without_ids};
+use crate::config::{Config, EgressAddress};
 use crate::store::Role;
 
 fn partial(at: jiff::Timestamp) -> Finding {
@@ -53,6 +54,39 @@ async fn a_permit_is_shown_and_ends_by_itself() {
     assert_eq!(change.status, 409, "{}", change.text);
     let status = app.get(&token, "/v1/domains/example.com/status").await.json();
     assert_eq!((&status["mx_change_permitted"], &status["permit"]), (&json!(false), &Value::Null));
+}
+
+#[tokio::test]
+async fn no_go_ahead_survives_a_restart_under_another_configuration() {
+    let egress = |text: &str| EgressAddress { address: text.parse().unwrap(), label: String::new(), local: true };
+    let changes: [(&str, fn(&mut Config, EgressAddress)); 6] = [
+        ("an MX host gone", |config, _| config.gateway.mx_hosts.truncate(1)),
+        ("an egress address more", |config, new| config.gateway.egress.push(new)),
+        ("another port", |config, _| config.gateway.smtp_port = 2525),
+        ("a suffix", |config, _| config.gateway.mx_suffixes.push("mx.gateway.example".parse().unwrap())),
+        ("another outsider", |config, new| config.probe.outsiders.push(new.address)),
+        ("another resolver", |config, _| config.probe.resolvers.push("192.0.2.53:53".parse().unwrap())),
+    ];
+    for (what, change) in changes {
+        let app = TestApp::new();
+        app.ordered("acme", "example.com").await;
+        app.made_ready("example.com").await;
+        let token = app.token(Role::Partner, Some("acme")).await;
+        let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;
+        assert_eq!(asked.status, 200, "{what}: {}", asked.text);
+        let app = app.reconfigured(|config| config.notify.service_name = "Another name".to_owned());
+        let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;
+        assert_eq!(asked.status, 200, "words are no gateway: {}", asked.text);
+
+        let app = app.reconfigured(|config| change(config, egress("192.0.2.77")));
+        let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;
+        assert_eq!(asked.status, 409, "{what}: {}", asked.text);
+        let status = app.get(&token, "/v1/domains/example.com/status").await.json();
+        assert_eq!((&status["answer"], &status["permit"]), (&json!("wait"), &Value::Null), "{what}");
+        assert!(status["reason"].as_str().unwrap().contains("configured anew"), "{what}: {}", status["reason"]);
+        let list = app.get(&token, "/v1/domains").await.json();
+        assert_eq!(list["items"][0]["mx_change_permitted"], json!(false), "{what}");
+    }
 }
 
 #[tokio::test]

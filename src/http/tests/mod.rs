@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::config::{Config, MxHost, StoreConfig};
 use crate::engine::Desk;
 use crate::lifecycle::connection::{self, Connection, Fact, Gate, GateFact, MxFact, Phase, RouteMode};
+use crate::lifecycle::permit::Setup;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CommitOutcome, EvidenceName, NewEvent, NewToken, Observation, Role, Scope, Store, Transition};
 
@@ -47,6 +48,7 @@ struct TestApp {
     store: Arc<dyn Store>,
     clock: Arc<StandingClock>,
     router: Router,
+    config: Arc<Config>,
     _folder: tempfile::TempDir,
 }
 
@@ -87,8 +89,19 @@ impl TestApp {
         let clock = Arc::new(StandingClock(AtomicI64::new(start.as_microsecond())));
         let config = Arc::new(config);
         let desk = Desk::new(store.clone(), clock.clone(), config.clone());
-        let router = router(HttpParts { store: store.clone(), desk, clock: clock.clone(), config });
-        Self { store, clock, router, _folder: folder }
+        let parts = HttpParts { store: store.clone(), desk, clock: clock.clone(), config: config.clone() };
+        Self { store, clock, router: router(parts), config, _folder: folder }
+    }
+
+    /// The same data under another configuration, as after a restart.
+    fn reconfigured(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::clone(&self.config);
+        change(&mut config);
+        self.config = Arc::new(config);
+        let desk = Desk::new(self.store.clone(), self.clock.clone(), self.config.clone());
+        let (store, clock, config) = (self.store.clone(), self.clock.clone(), self.config.clone());
+        self.router = router(HttpParts { store, desk, clock, config });
+        self
     }
 
     fn now(&self) -> Timestamp {
@@ -151,7 +164,8 @@ impl TestApp {
     async fn facts(&self, domain: &str, facts: &[Fact], observations: Vec<Observation>) -> Connection {
         let name: DomainName = domain.parse().unwrap();
         let row = self.store.domain(&name, &Scope::All).await.unwrap().unwrap();
-        let mut state: Connection = serde_json::from_str(&row.connection.state).unwrap();
+        let state: Connection = serde_json::from_str(&row.connection.state).unwrap();
+        let mut state = Connection { setup: Setup::of(&self.config), ..state };
         let (mut events, mut archive) = (Vec::new(), Vec::new());
         for fact in facts {
             let decision = connection::decide(&state, fact, self.now());
@@ -201,6 +215,7 @@ impl TestApp {
                 observed_at: now,
                 retry_after: None,
                 evidence: evidence_name(gate),
+                setup: Setup::of(&self.config),
             })
         };
         let foreign = Fact::Mx(MxFact {

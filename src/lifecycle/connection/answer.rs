@@ -132,7 +132,11 @@ fn ready(c: &Connection, now: Timestamp) -> Answer {
         )
         .waits(Actor::DnsProvider, "make the name servers answer", c.phase_since);
     }
-    let mut answer = say(AnswerKind::Wait, "The evidence for the change is being renewed.");
+    let mut answer = if c.reconfigured() {
+        say(AnswerKind::Wait, "The gateway was configured anew; every check is being made again.")
+    } else {
+        say(AnswerKind::Wait, "The evidence for the change is being renewed.")
+    };
     for gate in [Gate::Allowlist, Gate::Probe, Gate::Gateway, Gate::Lint] {
         let Some(seen) = c.observed.gate(gate).filter(|_| needed(c, gate) && !passed(c, gate, now)) else { continue };
         if seen.verdict != Verdict::Pass {

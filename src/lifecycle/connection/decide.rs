@@ -11,12 +11,14 @@ use super::fact::Fact;
 use super::observe;
 use super::state::{AcceptedMx, Connection, Health, Observed, Phase, ReleaseCause, RouteMode};
 use super::{drift, early, gates, permission, release, window};
+use crate::lifecycle::permit::Setup;
 
 /// A new connection: ordered, the gateway defers the domain.
 #[must_use]
 pub fn open(domain: DomainName, hosted: bool, at: Timestamp) -> (Connection, Decision) {
     let connection = Connection {
         domain,
+        setup: Setup::default(),
         hosted,
         phase: Phase::Ordered,
         phase_since: at,

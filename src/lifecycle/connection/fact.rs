@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::state::{Gate, ReleaseCause, RouteMode};
+use crate::lifecycle::permit::Setup;
 
 /// One thing that became known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct GateFact {
     pub retry_after: Option<SignedDuration>,
     /// Id of the stored evidence.
     pub evidence: String,
+    /// The configuration under which it was looked at.
+    #[serde(default)]
+    pub setup: Setup,
 }
 
 /// The judgement of one round of MX questions.

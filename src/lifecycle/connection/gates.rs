@@ -78,11 +78,11 @@ pub(super) fn fails(c: &Connection, gate: Gate) -> bool {
     c.observed.gate(gate).is_some_and(|seen| seen.verdict == Verdict::Fail)
 }
 
-/// Passed at the last look, and that look is no older than a permit may be.
+/// Passed at the last look, under this configuration, and that look is no older than a permit may be.
 pub(super) fn passed(c: &Connection, gate: Gate, now: Timestamp) -> bool {
     c.observed
         .gate(gate)
-        .filter(|seen| seen.verdict == Verdict::Pass)
+        .filter(|seen| seen.verdict == Verdict::Pass && seen.setup == c.setup)
         .and_then(|seen| seen.last_pass_at)
         .is_some_and(|at| now < after(at, VALIDITY))
 }

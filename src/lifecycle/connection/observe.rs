@@ -54,13 +54,16 @@ pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
     let mut blocking = fact.blocking.clone();
     blocking.sort_unstable();
     blocking.dedup();
+    // A pass from under another configuration is no pass of this one.
+    let pass_before = before.as_ref().filter(|seen| seen.setup == fact.setup).and_then(|seen| seen.last_pass_at);
     let same = before.as_ref().is_some_and(|seen| seen.verdict == verdict && seen.blocking == blocking);
     let passed = verdict == Verdict::Pass;
     let seen = GateSeen {
         verdict,
         first_at: before.as_ref().filter(|_| same).map_or(at, |seen| seen.first_at),
         last_at: at,
-        last_pass_at: if passed { Some(at) } else { before.as_ref().and_then(|seen| seen.last_pass_at) },
+        last_pass_at: if passed { Some(at) } else { pass_before },
+        setup: fact.setup,
         not_before: fact.retry_after.filter(|_| !passed).map(|wait| after(at, bounded(wait))),
         misses: if passed { 0 } else { before.as_ref().map_or(0, |seen| seen.misses).saturating_add(1) },
         evidence: fact.evidence.clone(),

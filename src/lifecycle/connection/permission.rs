@@ -31,13 +31,22 @@ pub fn permit_valid_until(c: &Connection) -> Option<Timestamp> {
     oldest_pass(c).map(|at| after(at, VALIDITY))
 }
 
-/// `None` when a needed gate never passed.
+/// `None` when a needed gate never passed under this configuration.
 fn oldest_pass(c: &Connection) -> Option<Timestamp> {
     let mut oldest = Timestamp::MAX;
     for gate in EVIDENCE.into_iter().filter(|gate| needed(c, *gate)) {
-        oldest = oldest.min(c.observed.gate(gate)?.last_pass_at?);
+        oldest = oldest.min(c.observed.gate(gate).filter(|seen| seen.setup == c.setup)?.last_pass_at?);
     }
     Some(oldest)
+}
+
+impl Connection {
+    /// Whether some gate that a permit rests on was last seen under another configuration.
+    #[must_use]
+    pub fn reconfigured(&self) -> bool {
+        let gates = EVIDENCE.into_iter().filter(|gate| needed(self, *gate));
+        gates.filter_map(|gate| self.observed.gate(gate)).any(|seen| seen.setup != self.setup)
+    }
 }
 
 /// Issues a permit when every gate has passed lately and the MX is known and still the old one.
@@ -69,7 +78,9 @@ fn needed_gates_passed(c: &Connection, now: Timestamp) -> bool {
 /// Notes that the permit has run out. Whoever holds yesterday's go-ahead has to hear of it.
 pub(super) fn expire(d: &mut Draft) {
     let Some(number) = d.c.permit.as_ref().map(|permit| permit.number) else { return };
-    if permit_valid_until(&d.c).is_none_or(|until| d.now >= until) {
+    if d.c.reconfigured() {
+        revoke(d, "The gateway was configured anew; every check is made again.", Some(Notice::PermissionWithdrawn));
+    } else if permit_valid_until(&d.c).is_none_or(|until| d.now >= until) {
         d.emit(Event::PermitExpired { number });
         d.notify(Notice::PermissionWithdrawn);
     }

@@ -6,7 +6,7 @@ use fencepost_checks::{Code, DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::permit::Permit;
+use crate::lifecycle::permit::{Permit, Setup};
 
 /// Where a connection stands. The names are interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Connection {
     pub domain: DomainName,
+    /// What the installation is configured as at this moment: an input like the time, never stored.
+    /// Whoever loads a connection sets it; evidence from under another one does not count.
+    #[serde(skip)]
+    pub setup: Setup,
     /// Every own server is a hosted platform that cannot be firewalled: no allowlist gate.
     pub hosted: bool,
     pub phase: Phase,
@@ -173,6 +177,9 @@ pub struct GateSeen {
     pub misses: u32,
     /// Id of the stored evidence.
     pub evidence: String,
+    /// The configuration under which it was looked at.
+    #[serde(default)]
+    pub setup: Setup,
 }
 
 /// The MX as last seen.

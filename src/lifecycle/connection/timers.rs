@@ -67,6 +67,11 @@ fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
         }
         _ => return None,
     };
+    // Evidence from under another configuration holds nothing up; a connected domain's can wait its turn.
+    let void = seen.filter(|seen| seen.setup != c.setup && c.phase < Phase::Connected);
+    if let Some(seen) = void {
+        return Some(seen.not_before.map_or(now, |not_before| not_before.max(now)));
+    }
     Some(again(seen, calm, c.early_cutover_since.is_some(), now))
 }
 

@@ -73,10 +73,11 @@ pub(super) fn count(d: &mut Draft, round: Round, clean_before: Option<Timestamp>
     let Some(window) = d.c.window.as_ref().filter(|_| d.c.phase == Phase::Confirming) else { return };
     match round {
         Round::Clean if window.running => {
-            let since = clean_before.map_or(window.opened_at, |at| at.max(window.opened_at));
-            let gap = d.now.duration_since(since);
-            if gap > GAP {
-                d.emit(Event::WindowExtended { by: gap });
+            // A round that opened the stretch may have come late: what it saw counts from when it looked.
+            let seen = clean_before.unwrap_or(window.opened_at);
+            if d.now.duration_since(seen) > GAP {
+                let by = d.now.duration_since(seen.max(window.opened_at));
+                d.emit(Event::WindowExtended { by });
             }
         }
         Round::Clean => d.emit(Event::WindowOpened),

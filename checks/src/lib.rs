@@ -17,6 +17,7 @@
 //! | [`escape`] | text from outside, made harmless for terminals, logs and pages |
 //! | [`name`] | domain names compared as names, never as strings |
 //! | [`target`] | which addresses a probe may never connect to |
+//! | [`vantage`] | whether the place that a probe was sent from can be believed |
 
 pub mod code;
 pub mod escape;
@@ -30,6 +31,7 @@ pub mod name;
 pub mod observation;
 pub mod smtp;
 pub mod target;
+pub mod vantage;
 
 pub use code::Code;
 pub use finding::{Actor, Finding, Judgement, Severity, Verdict};

@@ -154,7 +154,7 @@ prop_compose! {
                   capabilities in prop::collection::vec(text(), 0..3), tls in prop::option::of(facts())) -> SmtpDialogue {
         let role = if egress { VantageRole::Egress } else { VantageRole::Outsider };
         let stages = stages.into_iter().map(|(stage, elapsed_ms, outcome)| StageRecord { stage, elapsed_ms, outcome }).collect();
-        SmtpDialogue { vantage: Vantage { id, role, address }, host, peer, port, standby, started_at, connect, stages, capabilities, tls, transcript: Vec::new() }
+        SmtpDialogue { vantage: Vantage { id, role, address }, host, peer, port, standby, started_at, connect, stages, capabilities, tls, proof: None, transcript: Vec::new() }
     }
 }
 

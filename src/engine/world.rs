@@ -117,6 +117,7 @@ impl World {
             stages: stages.into_iter().map(record).collect(),
             capabilities: Vec::new(),
             tls: None,
+            proof: None,
             transcript: Vec::new(),
         }
     }

@@ -312,6 +312,7 @@ impl Prober {
             stages: Vec::new(),
             capabilities: Vec::new(),
             tls: None,
+            proof: None,
             transcript: Vec::new(),
         }
     }

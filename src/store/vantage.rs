@@ -243,6 +243,8 @@ pub struct AgentRoute {
 pub struct VantageNote {
     pub vantage: String,
     pub subject_id: String,
+    /// The address that was tried; customers that share one server count once.
+    pub target: String,
     /// Whether the other side answered; `None` where the look says nothing about the vantage.
     pub good: Option<bool>,
     pub proof: Option<ProofNote>,
@@ -268,7 +270,7 @@ pub struct VantageRow {
     pub quarantine: Option<Mark>,
     /// The last release.
     pub released: Option<Mark>,
-    /// Subjects whose newest look since `since` was good, bad, and bad after a good one (since the
+    /// Targets whose newest look since `since` was good, bad, and bad after a good one (since the
     /// last release, too).
     pub good: u64,
     pub bad: u64,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use dns::{DnsAnswer, DnsRound, MxRecord, ResolverAnswer, ServerAnswer};
 pub use lint::{LintObservation, MtaStsObservation, TextLookup};
-pub use smtp::{ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageRecord, TlsFacts};
+pub use smtp::{ConnectOutcome, Proof, SmtpDialogue, SmtpReply, Stage, StageRecord, TlsFacts};
 
 /// From where a probe was sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

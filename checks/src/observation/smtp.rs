@@ -1,6 +1,6 @@
 //! One SMTP dialogue from one vantage with one address, stage by stage, with its transcript.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,8 +50,24 @@ pub struct SmtpDialogue {
     pub capabilities: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFacts>,
+    /// What our own reference server said of the vantage around that time; `None` where there is no
+    /// reference server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// Wire lines, control bytes escaped, bounded: `C: ` ours, `S: ` theirs, `* ` remarks.
     pub transcript: Vec<String>,
+}
+
+/// A vantage at our own reference server, which says from where it sees the connection come. Behind
+/// NAT that is not the address that the vantage has itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub at: Timestamp,
+    /// `None`: the reference server was not reached, or said nothing of the kind.
+    pub outside: Option<IpAddr>,
+    /// Why there is no address; empty where there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// What became of the TCP connection.

@@ -67,6 +67,7 @@ impl DialogueSpec {
             stages: Vec::new(),
             capabilities: Vec::new(),
             tls: None,
+            proof: None,
             transcript: Vec::new(),
         };
         if matches!(d.connect, ConnectOutcome::Connected { .. }) {

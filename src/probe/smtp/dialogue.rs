@@ -81,6 +81,7 @@ pub(crate) async fn talk(plan: &Plan, trust: &Trust, clock: &SharedClock) -> Smt
         stages: Vec::new(),
         capabilities: Vec::new(),
         tls: None,
+        proof: None,
         transcript: Vec::new(),
     };
     let overall = Instant::now() + plan.times.total;

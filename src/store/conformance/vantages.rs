@@ -173,7 +173,13 @@ pub(crate) async fn a_host_set_up_anew_gets_every_route(store: &dyn Store) {
 }
 
 fn look(vantage: &str, subject: &str, good: Option<bool>) -> VantageNote {
-    VantageNote { vantage: vantage.to_owned(), subject_id: subject.to_owned(), good, proof: None }
+    VantageNote {
+        vantage: vantage.to_owned(),
+        subject_id: subject.to_owned(),
+        target: format!("server of {subject}"),
+        good,
+        proof: None,
+    }
 }
 
 async fn note(store: &dyn Store, looks: Vec<VantageNote>, seconds: i64) -> VantageRow {
@@ -194,6 +200,10 @@ pub(crate) async fn looks_of_a_vantage_are_counted_by_customer(store: &dyn Store
         rows.iter().map(|row| (row.id.as_str(), row.good, row.bad)).collect::<Vec<_>>(),
         [("v1", 1, 1), ("v2", 0, 0)]
     );
+
+    let shared = |n: u8| VantageNote { target: "one server".to_owned(), ..look("v3", &format!("s{n}"), Some(false)) };
+    let row = note(store, (0..9).map(shared).collect(), 13).await;
+    assert_eq!((row.good, row.bad), (0, 1), "customers with one server between them");
 
     let seen = |proof| VantageNote { proof: Some(proof), ..look("v1", "c1", None) };
     let row = note(store, vec![seen(ProofNote::SeenAs([192, 0, 2, 7].into()))], 20).await;

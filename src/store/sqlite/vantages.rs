@@ -12,12 +12,12 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(100 * 24);
 
 const SELECT: &str = "SELECT v.id, v.looked_at, v.outside, v.outside_at, v.unreached_since, \
      v.quarantined_at, v.quarantined_by, v.quarantined_why, v.released_at, v.released_by, v.released_why, \
-     (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 1), \
-     (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 0), \
-     (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 0 \
+     (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 1), \
+     (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 0), \
+     (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= ?1 AND l.good = 0 \
       AND l.turned_at >= ?1 AND l.turned_at > coalesce(v.released_at, l.turned_at - 1)), \
-     (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 1), \
-     (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 0) \
+     (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 1), \
+     (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 0) \
      FROM vantage v";
 
 pub(super) fn note(
@@ -27,7 +27,7 @@ pub(super) fn note(
     since: Timestamp,
 ) -> StoreResult<Vec<VantageRow>> {
     let mut ids: Vec<&str> = Vec::new();
-    for VantageNote { vantage, subject_id, good, proof } in notes {
+    for VantageNote { vantage, subject_id, target, good, proof } in notes {
         if !ids.contains(&vantage.as_str()) {
             ids.push(vantage);
             seen(connection, vantage, *proof, at)?;
@@ -35,11 +35,11 @@ pub(super) fn note(
         if let Some(good) = good {
             run(
                 connection,
-                "INSERT INTO vantage_look (vantage, subject_id, at, good) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (vantage, subject_id) DO UPDATE SET at = excluded.at, good = excluded.good, \
+                "INSERT INTO vantage_look (vantage, subject_id, target, at, good) VALUES (?1, ?2, ?5, ?3, ?4) \
+                 ON CONFLICT (vantage, subject_id) DO UPDATE SET target = excluded.target, at = excluded.at, good = excluded.good, \
                  turned_at = CASE WHEN excluded.good = 1 THEN NULL WHEN good = 1 THEN excluded.at ELSE turned_at END \
                  WHERE excluded.at >= at",
-                (vantage, subject_id, us(at), good),
+                (vantage, subject_id, us(at), good, target),
             )?;
         }
     }

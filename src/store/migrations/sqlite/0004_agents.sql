@@ -61,6 +61,8 @@ CREATE TABLE vantage (
 CREATE TABLE vantage_look (
     vantage     TEXT NOT NULL,
     subject_id  TEXT NOT NULL,
+    -- The address that was tried: many customers may share one server.
+    target      TEXT NOT NULL,
     at          INTEGER NOT NULL,
     good        INTEGER NOT NULL CHECK (good IN (0, 1)),
     turned_at   INTEGER,

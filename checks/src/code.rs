@@ -117,6 +117,7 @@ catalogue! {
     // Cut-over lint
     StsMismatch = "STS_MISMATCH": "The domain's MTA-STS policy is enforced and does not name the gateway: senders that honour it would refuse to deliver after the change.";
     StsWait = "STS_WAIT": "The MTA-STS policy now names the gateway, but senders may still hold the earlier one.";
+    StsRemoved = "STS_REMOVED": "An MTA-STS policy that does not name the gateway was taken away instead of mended: senders go by their copy until it expires.";
     StsIdUnchanged = "STS_ID_UNCHANGED": "The MTA-STS policy was mended, but the id in its record was not changed, so senders do not fetch it anew.";
     StsUnknown = "STS_UNKNOWN": "The domain announces MTA-STS, but its policy could not be read.";
     StsInvalid = "STS_INVALID": "The domain's MTA-STS record or policy is malformed, so senders ignore it (RFC 8461 §3).";
@@ -145,6 +146,7 @@ catalogue! {
     TlsRptFound = "TLS_RPT_FOUND": "The domain asks for TLS reports (RFC 8460).";
     TlsRptNone = "TLS_RPT_NONE": "The domain asks for no TLS reports (RFC 8460).";
     TlsRptInvalid = "TLS_RPT_INVALID": "The domain's TLS-RPT record is malformed, so no reports come (RFC 8460 §3).";
+    PolicyUnread = "POLICY_UNREAD": "Policies around the domain could not be read. That is not the same as having none.";
     EarlyCutover = "EARLY_CUTOVER": "The MX already names the gateway before the checks have passed. The gateway defers the mail, senders retry.";
     // Gateway's own side
     GwOk = "GW_OK": "Every gateway MX host accepts mail for the domain.";

@@ -73,11 +73,14 @@ fn of_host(host: &DomainName, dialogues: &[SmtpDialogue], context: &GatewayConte
         // An address that our side cannot use (no IPv6, say) proves nothing against the host.
         let our_fault = matches!(d.connect, ConnectOutcome::VantageFault { .. })
             && of_this.iter().any(|o| accepts(o, context).0 == Verdict::Pass);
+        // Nor does one that no probe may go to; it is told, because senders may meet it.
+        let beside = matches!(d.connect, ConnectOutcome::BlockedTarget { .. })
+            && of_this.iter().any(|o| accepts(o, context).0 == Verdict::Pass);
         if !accepted_elsewhere {
-            if !our_fault {
+            if !our_fault && !beside {
                 verdict = verdict.max(v);
             }
-            findings.extend(found);
+            findings.extend(found.map(|finding| if beside { softened(finding) } else { finding }));
         }
         if let Some(open) = open_relay(d) {
             verdict = Verdict::Fail;
@@ -86,6 +89,10 @@ fn of_host(host: &DomainName, dialogues: &[SmtpDialogue], context: &GatewayConte
         findings.extend(tls_problem(d));
     }
     (verdict, findings)
+}
+
+fn softened(finding: Finding) -> Finding {
+    Finding { severity: finding.severity.min(Severity::Warning), ..finding }
 }
 
 /// Whether the dialogue shows that the host accepts the domain.

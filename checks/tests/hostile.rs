@@ -10,7 +10,8 @@ use fencepost_checks::observation::lint::{
 };
 use fencepost_checks::observation::smtp::{ConnectOutcome, SmtpReply, StageOutcome, TlsFacts};
 use fencepost_checks::observation::{
-    DnsAnswer, DnsRound, MxRecord, ResolverAnswer, ServerAnswer, SmtpDialogue, Stage, StageRecord, Vantage, VantageRole,
+    DnsAnswer, DnsRound, MxRecord, ParentAnswer, ParentSays, ResolverAnswer, ServerAnswer, SmtpDialogue, Stage,
+    StageRecord, Vantage, VantageRole,
 };
 use fencepost_checks::{DomainName, Finding, Judgement, Severity, Verdict, escape, firewall, gateway, lint, smtp};
 use jiff::{SignedDuration, Timestamp};
@@ -86,12 +87,23 @@ prop_compose! {
     }
 }
 
+fn parent() -> impl Strategy<Value = ParentAnswer> {
+    let says = prop_oneof![
+        prop::collection::vec(text(), 0..3).prop_map(|names| ParentSays::Delegates { names }),
+        Just(ParentSays::NxDomain),
+        Just(ParentSays::NotDelegated),
+        text().prop_map(|detail| ParentSays::Silent { detail }),
+    ];
+    (any::<std::net::SocketAddr>(), says).prop_map(|(address, says)| ParentAnswer { address, says })
+}
+
 prop_compose! {
     fn round()(started_at in instant(), finished_at in instant(), servers in prop::collection::vec(server(), 0..4),
                servers_without_address in prop::collection::vec(text(), 0..3), resolvers in prop::collection::vec(resolver(), 0..3),
-               exchanges in prop::collection::vec(exchange(), 0..3), ns_ttl in any::<Option<u32>>(), delegation_error in prop::option::of(text()))
+               exchanges in prop::collection::vec(exchange(), 0..3), ns_ttl in any::<Option<u32>>(),
+               parents in prop::collection::vec(parent(), 0..4), delegation_error in prop::option::of(text()))
               -> DnsRound {
-        DnsRound { domain: name("example.com"), started_at, finished_at, zone: None, servers, servers_without_address, resolvers, exchanges, ns_ttl, delegation_error }
+        DnsRound { domain: name("example.com"), started_at, finished_at, zone: None, servers, servers_without_address, resolvers, exchanges, ns_ttl, parents, delegation_error }
     }
 }
 
@@ -242,10 +254,10 @@ proptest! {
             for text in judged.names.iter().chain(&judged.broken_by) {
                 harmless("names", text)?;
             }
-            for bound in [history.t_star(&expected, &[]), history.departure(&expected.gateway_hosts)].into_iter().flatten() {
+            for bound in [history.t_star(&expected, &[]), history.departure(&expected)].into_iter().flatten() {
                 harmless("because", &bound.because)?;
             }
-            let _ = (history.previous_mx(&expected.gateway_hosts), history.fastest_change_after());
+            let _ = (history.previous_mx(&expected), history.fastest_change_after());
         }
     }
 
@@ -265,6 +277,7 @@ proptest! {
     fn policies_of_all_kinds(seen in policies().boxed(), round in prop::option::of(round()).boxed(), contacts in prop::collection::vec(text(), 0..3), earlier in policies().boxed(), visited in prop::collection::vec(dialogue(), 0..3).boxed(), now in instant()) {
         let context = lint::LintContext {
             gateway_hosts: vec![name("mx1.gateway.example")],
+            suffixes: vec![name("mx.gateway.example")],
             gateway_egress: vec![[192, 0, 2, 10].into()],
             contacts,
             sts: lint::sts::StsWatch::default(),
@@ -273,8 +286,9 @@ proptest! {
         };
         sound(&lint::judge(&seen, round.as_ref(), &context))?;
         let mut watch = lint::sts::StsWatch::default();
-        watch.observe(&earlier, &context.gateway_hosts);
-        watch.observe(&seen, &context.gateway_hosts);
+        let expected = Expected { gateway_hosts: context.gateway_hosts.clone(), ..Expected::default() };
+        watch.observe(&earlier, &expected);
+        watch.observe(&seen, &expected);
         if let Some(term) = watch.term() {
             harmless("because", &term.because)?;
         }
@@ -309,6 +323,7 @@ fn a_huge_set_is_judged() {
         resolvers: Vec::new(),
         exchanges: Vec::new(),
         ns_ttl: None,
+        parents: Vec::new(),
         delegation_error: None,
     };
     let judged =

@@ -51,6 +51,7 @@ fn round(second: i64, seen: &[Seen]) -> DnsRound {
         resolvers: Vec::new(),
         exchanges: Vec::new(),
         ns_ttl: Some(3600),
+        parents: Vec::new(),
         delegation_error: None,
     }
 }

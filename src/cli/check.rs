@@ -129,8 +129,9 @@ async fn check(
     let (round, policies, (whole, knocks)) = tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
 
     let now = clock.now();
-    let hosts: Vec<DomainName> = config.gateway.mx_hosts.iter().map(|h| h.name.clone()).collect();
-    let judged = mx::judge(&round, &config.gateway.expected_mx());
+    let expected = config.gateway.expected_mx();
+    let with_gateway = !expected.gateway_hosts.is_empty() || !expected.suffixes.is_empty();
+    let judged = mx::judge(&round, &expected);
     let own_server_in_mx = names_one_of(&round, servers, &policies.own_servers);
     let mut parts: Vec<(Part, Judgement)> = Vec::new();
     if !servers.is_empty() {
@@ -148,9 +149,10 @@ async fn check(
         };
         parts.push((Part::Firewall, firewall::judge(&knocks.dialogues, &context)));
     }
-    if !hosts.is_empty() {
+    if with_gateway {
         let context = LintContext {
-            gateway_hosts: hosts,
+            gateway_hosts: expected.gateway_hosts,
+            suffixes: expected.suffixes,
             gateway_egress: egress,
             dialogues: whole.clone(),
             now,
@@ -158,7 +160,7 @@ async fn check(
         };
         parts.push((Part::Lint, lint::judge(&policies, Some(&round), &context)));
     }
-    let mut report = Report::new(domain.clone(), now, &round, judged, !config.gateway.mx_hosts.is_empty(), parts);
+    let mut report = Report::new(domain.clone(), now, &round, judged, with_gateway, parts);
     report.dns_provider = DnsProviderStatus::of(&round, Some(&policies));
     report
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct ProbeConfig {
     /// Recursive resolvers that look after the change as the world sees it. The first that answers
-    /// also resolves host names for the probes. Empty: those of the system.
+    /// also resolves host names for the probes. Empty: those of the system, unless `roots` are given; where
+    /// there are none, names are looked up from the roots.
     pub resolvers: Vec<SocketAddr>,
-    /// Where delegations are looked up from; empty: through the resolvers.
+    /// Where delegations are looked up from; empty: through the resolvers, or the public roots without any.
     pub roots: Vec<SocketAddr>,
     /// Port of authoritative servers: 53, except in a laboratory.
     pub dns_port: u16,

@@ -174,6 +174,7 @@ impl Observer for World {
             resolvers: Vec::new(),
             exchanges: Vec::new(),
             ns_ttl: Some(300),
+            parents: Vec::new(),
             delegation_error: None,
         }
     }

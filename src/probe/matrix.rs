@@ -34,6 +34,8 @@ struct Patience {
 pub(super) struct Resolved {
     pub(super) server: MailServer,
     pub(super) peers: Result<Vec<SocketAddr>, ConnectOutcome>,
+    /// Addresses of the same host that the destination guard refuses, with its reason.
+    pub(super) refused: Vec<(IpAddr, String)>,
 }
 
 /// One conversation: from where, how far, and in whose name.
@@ -161,7 +163,7 @@ impl Prober {
     }
 
     pub(super) fn is_gateway(&self, host: &str) -> bool {
-        self.gateway.mx_hosts.iter().any(|h| h.name.as_str() == host)
+        DomainName::parse(host).is_ok_and(|name| self.expected.is_ours(&name))
     }
 
     pub(super) fn exchange(&self, host: &str) -> MailServer {
@@ -196,9 +198,20 @@ impl Prober {
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
+        self.visit_resolved(resolved, patience, visits).await
+    }
+
+    async fn visit_resolved<F>(&self, resolved: Vec<Resolved>, patience: Patience, visits: F) -> Vec<SmtpDialogue>
+    where
+        F: Fn(SocketAddr) -> Vec<Visit>,
+    {
         let mut peers = Vec::new();
         let mut done = Vec::new();
-        for Resolved { server, peers: found } in resolved {
+        for Resolved { server, peers: found, refused } in resolved {
+            for (address, detail) in refused {
+                let peer = SocketAddr::new(address, server.port);
+                done.push(self.not_visited(&server, Some(peer), None, ConnectOutcome::BlockedTarget { detail }));
+            }
             match found {
                 Ok(found) => peers.extend(found.into_iter().map(|peer| (server.clone(), peer, visits(peer)))),
                 Err(outcome) => done.push(self.not_visited(&server, None, None, outcome)),
@@ -237,6 +250,11 @@ impl Prober {
                 seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
                 continue;
             };
+            if let Some(detail) = self.places.not_outside(&place, peer) {
+                let fault = ConnectOutcome::VantageFault { detail };
+                seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
+                continue;
+            }
             let plan = Plan { sender, ..self.plan(place.vantage, source, &server, peer, depth) };
             let vantage = plan.vantage.clone();
             let turn = self.turns.take(peer.ip(), &vantage.id);
@@ -266,16 +284,19 @@ impl Prober {
 
     /// Once, and pinned: what is checked here is what is connected to.
     pub(super) async fn resolve(&self, server: MailServer) -> Resolved {
-        let found = self.addresses(&server.host).await;
-        let peers = found.and_then(|addresses| {
+        let mut beside = Vec::new();
+        let peers = self.addresses(&server.host).await.and_then(|addresses| {
             let (open, refused) = self.guard.sift(&addresses);
             match (open.is_empty(), refused.first()) {
                 (true, Some(reason)) => Err(ConnectOutcome::BlockedTarget { detail: reason.to_string() }),
                 (true, None) => Err(ConnectOutcome::Unresolvable { detail: "no address".to_owned() }),
-                (false, _) => Ok(open.into_iter().take(MAX_PEERS).map(|a| SocketAddr::new(a, server.port)).collect()),
+                (false, _) => {
+                    beside = refused.into_iter().take(MAX_PEERS).map(|r| (r.address, r.to_string())).collect();
+                    Ok(open.into_iter().take(MAX_PEERS).map(|a| SocketAddr::new(a, server.port)).collect())
+                }
             }
         });
-        Resolved { server, peers }
+        Resolved { server, peers, refused: beside }
     }
 
     /// Addresses of a host name or an address in text form.
@@ -352,6 +373,42 @@ mod tests {
     use super::*;
     use crate::clock::{Clock, SystemClock};
     use crate::config::GatewayConfig;
+
+    fn prober() -> Prober {
+        let config = ProbeConfig { allow_targets: vec!["127.0.63.0/24".to_owned()], ..ProbeConfig::default() };
+        Prober::new(&config, &GatewayConfig::default(), Arc::new(SystemClock)).unwrap()
+    }
+
+    /// A name with a public and a private address: the one is visited, the other is told.
+    #[tokio::test]
+    async fn an_address_that_may_not_be_probed_is_told_beside_those_that_may() {
+        let refused = vec![([10, 0, 0, 5].into(), "10.0.0.5 is a private address".to_owned())];
+        let server = MailServer { host: "mail.customer.example".to_owned(), port: 1, standby: false };
+        let open = SocketAddr::from(([127, 0, 63, 2], 1));
+        let resolved = Resolved { server, peers: Ok(vec![open]), refused };
+        let patience = Patience { all: Duration::from_secs(9), until: Instant::now() + Duration::from_secs(9) };
+        let prober = prober();
+        let seen = prober
+            .visit_resolved(vec![resolved], patience, |peer| {
+                visits(prober.places.first_egress(peer.ip()).cloned().as_slice(), peer, &Depth::Banner)
+            })
+            .await;
+        let outcomes: Vec<_> = seen.iter().map(|d| (d.peer.unwrap().ip().to_string(), &d.connect)).collect();
+        assert!(
+            matches!(&outcomes[..], [(a, ConnectOutcome::BlockedTarget { detail }), (b, ConnectOutcome::Refused)]
+                if a == "10.0.0.5" && detail.contains("private") && b == "127.0.63.2"),
+            "{outcomes:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_literal_that_is_refused_is_not_visited() {
+        let prober = prober();
+        let server = |host: &str| MailServer { host: host.to_owned(), port: 25, standby: false };
+        let private = prober.resolve(server("10.0.0.5")).await;
+        assert!(matches!(private.peers, Err(ConnectOutcome::BlockedTarget { .. })));
+        assert!(prober.resolve(server("127.0.63.2")).await.peers.is_ok());
+    }
 
     /// The address is held by another check that does not end.
     #[tokio::test]

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
+use fencepost_checks::mx::Expected;
 use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 
 use self::dns::Dns;
@@ -48,6 +49,8 @@ pub use self::target::{CidrError, TargetGuard};
 pub struct Prober {
     config: ProbeConfig,
     gateway: GatewayConfig,
+    /// What tells the gateway's hosts from others.
+    expected: Expected,
     clock: SharedClock,
     guard: TargetGuard,
     dns: Dns,
@@ -68,8 +71,6 @@ pub enum ProbeSetupError {
     AllowTargets(#[from] CidrError),
     #[error("probe.extra_roots: {0}")]
     ExtraRoots(String),
-    #[error("probe.resolvers: {0}")]
-    Resolvers(String),
     #[error("probe: TLS could not be set up: {0}")]
     Tls(String),
 }
@@ -84,7 +85,8 @@ impl Prober {
         Ok(Self {
             config: probe.clone(),
             gateway: gateway.clone(),
-            dns: Dns::new(probe, guard.clone(), clock.clone())?,
+            expected: gateway.expected_mx(),
+            dns: Dns::new(probe, guard.clone(), clock.clone()),
             trust: Trust::new(probe.extra_roots.as_deref())?,
             turns: Turns::new(Duration::from_millis(probe.pause_ms)),
             places: Places::new(gateway, probe),

@@ -29,6 +29,10 @@ impl Prober {
         let looks = self.places.outsiders.iter().filter_map(|place| {
             let source = place.source?;
             let (host, peer) = hosts.iter().find(|(_, peer)| source.fits(peer.ip()))?;
+            // Not looked from: the matrix says why.
+            if self.places.not_outside(place, *peer).is_some() {
+                return None;
+            }
             Some(Plan {
                 vantage: place.vantage.clone(),
                 source,

@@ -1,11 +1,11 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
+use fencepost_checks::Finding;
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::{self, Expected};
 use fencepost_checks::observation::{DnsRound, LintObservation};
-use fencepost_checks::{DomainName, Finding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -101,10 +101,9 @@ fn earliest_safe(history: &RrsetHistory, sts: Option<&Term>, now: Timestamp) -> 
 
 /// The terms of T*, each with its sentence; while releasing, those of the departure.
 fn switch_terms(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, sts: Option<Term>) -> Vec<Term> {
-    let gateway_hosts: Vec<DomainName> = input.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
     let Some(history) = history else { return Vec::new() };
     let t_star = if input.connection.phase == Phase::Releasing {
-        history.departure(&gateway_hosts)
+        history.departure(&input.gateway.expected_mx())
     } else {
         let accepted = input.connection.accepted_mx.as_ref().map(|accepted| accepted.names.clone());
         let extra: Vec<Term> = sts.into_iter().collect();
@@ -146,8 +145,9 @@ fn previous(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, current: &
     if !current.is_empty() && !current.iter().any(|line| records::is_ours(line, input.gateway)) {
         return current.to_vec();
     }
-    let hosts: Vec<DomainName> = input.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
-    let Some(kept) = history.and_then(|history| history.previous_mx(&hosts)) else { return Vec::new() };
+    let Some(kept) = history.and_then(|history| history.previous_mx(&input.gateway.expected_mx())) else {
+        return Vec::new();
+    };
     let domain = &input.connection.domain;
     kept.records.iter().map(|mx| records::line(domain, Some(kept.ttl), mx.preference, &mx.exchange)).collect()
 }

@@ -91,6 +91,13 @@ pub(super) const fn of(code: Code) -> Explanation {
             remedy: "If it stays so, ask the DNS provider whether its name servers run and serve the domain.",
             source: "RFC 1034 §4.3, RFC 2308 §7",
         },
+        Code::PolicyUnread => Explanation {
+            group: Group::Policies,
+            severities: &[Warning, Info],
+            who: &[Actor::DnsProvider, Actor::Partner, Actor::Nobody],
+            remedy: "If it stays so, ask the DNS provider whether the domain's name servers run, and see whether its registration has run out.",
+            source: "RFC 2308 §7",
+        },
         Code::EarlyCutover => Explanation {
             group: Group::Mx,
             severities: &[Warning],
@@ -423,8 +430,15 @@ pub(super) const fn of(code: Code) -> Explanation {
         Code::StsWait => Explanation {
             group: Group::Policies,
             severities: &[Warning, Blocking],
-            who: &[Actor::Time, Actor::Customer, Actor::Nobody],
-            remedy: "Wait until the time that the finding gives; where the policy was removed, serve a right one again.",
+            who: &[Actor::Time, Actor::Nobody],
+            remedy: "Wait until the time that the finding gives.",
+            source: "RFC 8461 §3.1, §5",
+        },
+        Code::StsRemoved => Explanation {
+            group: Group::Policies,
+            severities: &[Blocking],
+            who: &[Actor::Customer],
+            remedy: "Serve a policy that names the gateway again, with a new id in the record; a day later the MX may be changed.",
             source: "RFC 8461 §3.1, §5",
         },
         Code::StsUnknown => Explanation {
@@ -667,9 +681,9 @@ pub(super) const fn of(code: Code) -> Explanation {
         },
         Code::BlockedTarget => Explanation {
             group: Group::General,
-            severities: &[Blocking],
-            who: &[Actor::Desk],
-            remedy: "Give another server or address: it must be reachable from the internet.",
+            severities: &[Blocking, Warning],
+            who: &[Actor::Desk, Actor::Customer],
+            remedy: "Give another server or address: it must be reachable from the internet. Beside addresses that are, take the special one out of the server's DNS name.",
             source: "RFC 6890",
         },
         Code::BadInput => Explanation {

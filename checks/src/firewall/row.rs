@@ -64,11 +64,21 @@ impl<'a> Row<'a> {
         if context.hosted {
             return self.hosted(context);
         }
-        let cells = self.cells();
-        let is = |m: Met| cells.iter().filter(move |c| c.met == m);
-        if let Some(c) = is(Met::BlockedTarget).next() {
+        let (blocked, cells): (Vec<Cell<'_>>, Vec<Cell<'_>>) =
+            self.cells().into_iter().partition(|c| c.met == Met::BlockedTarget);
+        if let Some(c) = blocked.first().filter(|_| cells.is_empty()) {
             return self.blocked_target(c);
         }
+        let (verdict, mut findings) = self.of_cells(&cells, context);
+        // Beside addresses that were tried: the gateway may meet it too, and never gets through there.
+        if let Some(c) = blocked.first() {
+            findings.push(self.blocked_beside(c));
+        }
+        (verdict, findings)
+    }
+
+    fn of_cells(&self, cells: &[Cell<'_>], context: &FirewallContext) -> Judged {
+        let is = |m: Met| cells.iter().filter(move |c| c.met == m);
         if let Some(c) = is(Met::Unresolvable).next() {
             return self.unresolvable(c);
         }
@@ -81,7 +91,7 @@ impl<'a> Row<'a> {
             (false, false) => self.partial(&bad, &good),
             (true, false) => self.none_through(&bad, context),
             (_, true) => {
-                let unseen = self.unseen(&cells, context);
+                let unseen = self.unseen(cells, context);
                 if good.is_empty() || !unseen.is_empty() { self.not_seen(&unseen) } else { self.open(&good, context) }
             }
         }
@@ -140,7 +150,8 @@ impl<'a> Row<'a> {
 
     /// Every address of the server that was tried, by anybody.
     pub(super) fn peers(&self) -> BTreeSet<IpAddr> {
-        self.dialogues.iter().filter_map(|d| d.peer).map(|p| p.ip()).collect()
+        let tried = self.dialogues.iter().filter(|d| met(d) != Met::BlockedTarget);
+        tried.filter_map(|d| d.peer).map(|p| p.ip()).collect()
     }
 
     pub(super) fn finding(&self, code: Code, severity: Severity) -> Finding {

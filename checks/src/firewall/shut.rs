@@ -10,7 +10,7 @@ use super::words::{addresses, ids, list, outside_words};
 use crate::observation::smtp::{ConnectOutcome, Stage};
 use crate::smtp::dialogue::{from, reply};
 use crate::smtp::meaning::{self, Meaning};
-use crate::{Actor, Code, Severity, Verdict};
+use crate::{Actor, Code, Finding, Severity, Verdict};
 
 impl Row<'_> {
     /// The server has addresses only of a family in which the gateway has none: no mail can go there.
@@ -45,6 +45,18 @@ impl Row<'_> {
             Actor::Desk,
             &format!("Give another server or address: {} must be reachable from the internet.", self.server),
         ))
+    }
+
+    /// One address of several is never probed: told, because mail servers try it too.
+    pub(super) fn blocked_beside(&self, cell: &Cell<'_>) -> Finding {
+        let address = cell.to().map_or_else(|| "the address".to_owned(), |a| a.to_string());
+        self.finding(Code::BlockedTarget, Severity::Warning).detail(&self.met_words(&[cell])).remedy(
+            Actor::Customer,
+            &format!(
+                "Take {address} out of the DNS name of {}: the gateway may try it and waits in vain.",
+                self.server
+            ),
+        )
     }
 
     pub(super) fn partial(&self, bad: &[&Cell<'_>], good: &[&Cell<'_>]) -> Judged {
@@ -249,6 +261,6 @@ fn unused(bad: &[&Cell<'_>], good: &[&Cell<'_>]) -> String {
     format!(" If the mail server does not use {}, take it out of the DNS name of the server instead.", list(&shut))
 }
 
-fn fail(finding: crate::Finding) -> Judged {
+fn fail(finding: Finding) -> Judged {
     (Verdict::Fail, vec![finding])
 }

@@ -8,6 +8,7 @@ mod route;
 mod sender;
 pub mod spf;
 pub mod sts;
+mod unread;
 
 use std::net::IpAddr;
 
@@ -23,6 +24,8 @@ const SLOW_TTL: u32 = 3600;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LintContext {
     pub gateway_hosts: Vec<DomainName>,
+    /// Names below which every host is the gateway's (see [`mx::Expected::suffixes`]).
+    pub suffixes: Vec<DomainName>,
     pub gateway_egress: Vec<IpAddr>,
     /// Addresses to which notices go.
     pub contacts: Vec<String>,
@@ -34,12 +37,25 @@ pub struct LintContext {
     pub now: Timestamp,
 }
 
+impl LintContext {
+    /// What the MX should be, as far as the lint needs it.
+    fn expected(&self) -> mx::Expected {
+        mx::Expected {
+            gateway_hosts: self.gateway_hosts.clone(),
+            suffixes: self.suffixes.clone(),
+            ..mx::Expected::default()
+        }
+    }
+}
+
 /// Judges the policies around the domain. `round` is the last round of MX questions, where known.
 ///
-/// `Fail`: a blocking hazard. `Inconclusive`: a policy that could lose mail could not be read.
+/// `Fail`: a blocking hazard. `Inconclusive`: a policy that could lose mail could not be read, or the zone
+/// itself: then "no record" means nothing, and is not said.
 #[must_use]
 pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintContext) -> Judgement {
-    let moved = round.is_some_and(|r| names_gateway(r, context));
+    let expected = context.expected();
+    let moved = round.is_some_and(|r| mx::judge(r, &expected).ours_published);
     let (sts, sts_findings) = sts::judge(seen, context, moved);
     let mut findings = sts_findings;
     findings.extend(dnssec::findings(seen));
@@ -49,18 +65,23 @@ pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintCon
     findings.extend(spf::findings(seen));
     findings.extend(sender::findings(seen, context));
     findings.extend(reports::findings(seen));
+    let unread = unread::zone(seen, round);
+    if unread.is_some() {
+        findings.retain(|f| !unread::means_nothing(f.code));
+    }
+    findings.extend(unread::records(seen));
     if let Some(round) = round {
         findings.extend(ttl_high(round));
-        findings.extend(mx::inconsistency(round, &context.gateway_hosts));
+        findings.extend(mx::inconsistency(round, &expected));
     }
     let blocked = findings.iter().any(|f| f.severity == Severity::Blocking);
-    let verdict = if blocked { Verdict::Fail } else { sts };
+    let verdict = match (blocked, &unread) {
+        (true, _) => Verdict::Fail,
+        (false, Some(_)) => Verdict::Inconclusive,
+        (false, None) => sts,
+    };
+    findings.extend(unread);
     Judgement { verdict, findings, retry_after: None }
-}
-
-fn names_gateway(round: &DnsRound, context: &LintContext) -> bool {
-    let expected = mx::Expected { gateway_hosts: context.gateway_hosts.clone(), ..mx::Expected::default() };
-    mx::judge(round, &expected).ours_published
 }
 
 /// Notices that travel through the domain being moved.

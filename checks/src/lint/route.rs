@@ -10,7 +10,8 @@ use crate::{Actor, Code, Finding, Severity, escape, mx};
 const SERVERS: usize = 50;
 
 pub(super) fn findings(seen: &LintObservation, round: Option<&DnsRound>, context: &LintContext) -> Vec<Finding> {
-    let is_gateway_host = |name: &str| context.gateway_hosts.iter().any(|h| mx::set::same(name, h));
+    let expected = context.expected();
+    let is_gateway_host = |name: &str| mx::set::is_ours(name, &expected);
     // The gateway's MX hosts as resolved, and as some MX named them: the round before the change does not.
     let in_round = round.iter().flat_map(|r| &r.exchanges).map(|e| (&e.exchange, &e.addresses));
     let gateway: Vec<IpAddr> = in_round

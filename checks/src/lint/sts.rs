@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::LintContext;
+use crate::mx::Expected;
 use crate::mx::history::Term;
 use crate::observation::lint::{LintObservation, PolicyFetch, TextLookup};
 use crate::{Actor, Code, DomainName, Finding, Severity, Verdict, escape, when};
@@ -84,8 +85,18 @@ impl Policy {
         })
     }
 
-    fn missing<'a>(&self, hosts: &'a [DomainName]) -> Vec<&'a DomainName> {
-        hosts.iter().filter(|h| !self.allows(h)).collect()
+    /// Hosts of the gateway that no line names. Below a suffix any name will do: which one the domain will
+    /// get is not known here, so a line for some name below it, or for all, counts.
+    fn missing(&self, expected: &Expected) -> Vec<String> {
+        let below = |suffix: &DomainName| {
+            self.mx.iter().any(|pattern| {
+                let wildcard = pattern.strip_prefix("*.");
+                DomainName::parse(wildcard.unwrap_or(pattern))
+                    .is_ok_and(|name| name.is_at_or_below(suffix) && (wildcard.is_some() || name != *suffix))
+            })
+        };
+        let hosts = expected.gateway_hosts.iter().filter(|h| !self.allows(h)).map(ToString::to_string);
+        hosts.chain(expected.suffixes.iter().filter(|s| !below(s)).map(|s| format!("*.{s}"))).collect()
     }
 }
 
@@ -153,11 +164,11 @@ pub(super) fn judge(seen: &LintObservation, context: &LintContext, moved: bool) 
         (Look::Absent | Look::Invalid(_), Some(wait)) => about.removed(&wait),
         (Look::Absent, None) => about.ok("There is no MTA-STS record."),
         (Look::Invalid(why), None) => about.invalid(&why),
-        (Look::Read { .. }, _) if context.gateway_hosts.is_empty() => {
+        (Look::Read { .. }, _) if context.gateway_hosts.is_empty() && context.suffixes.is_empty() => {
             about.ok("There is an MTA-STS policy; no gateway is configured to compare it with.")
         }
         (Look::Read { policy, ttl, .. }, waiting) => {
-            let missing = policy.missing(&context.gateway_hosts);
+            let missing = policy.missing(&context.expected());
             match waiting {
                 _ if policy.mode != Mode::None && !missing.is_empty() => about.mismatch(&policy, &missing),
                 Some(wait) => about.wait(&wait, ttl),
@@ -216,7 +227,7 @@ impl About<'_> {
             )
     }
 
-    fn mismatch(&self, policy: &Policy, missing: &[&DomainName]) -> Finding {
+    fn mismatch(&self, policy: &Policy, missing: &[String]) -> Finding {
         let domain = &self.seen.domain;
         let enforce = policy.mode == Mode::Enforce;
         let add: Vec<String> = missing.iter().map(|h| format!("`mx: {h}`")).collect();
@@ -289,7 +300,7 @@ impl About<'_> {
     /// The wrong policy is no longer served, but nothing right took its place.
     fn removed(&self, wait: &Wait) -> Finding {
         let domain = &self.seen.domain;
-        self.finding(Code::StsWait, Severity::Blocking)
+        self.finding(Code::StsRemoved, Severity::Blocking)
             .detail(&format!(
                 "The MTA-STS policy of {domain} did not name the gateway and was then removed. Senders that hold a copy go by it \
                  until it expires: in the worst case until {} (max_age {} s).",
@@ -314,6 +325,7 @@ impl About<'_> {
     fn lines(&self) -> String {
         let mut lines = vec!["`version: STSv1`".to_owned(), "`mode: testing`".to_owned()];
         lines.extend(self.context.gateway_hosts.iter().map(|h| format!("`mx: {h}`")));
+        lines.extend(self.context.suffixes.iter().map(|s| format!("`mx: *.{s}`")));
         lines.push("`max_age: 86400`".to_owned());
         lines.join(", ")
     }
@@ -360,13 +372,11 @@ struct Wait {
 
 impl StsWatch {
     /// Takes in a look. What could not be read changes nothing.
-    pub fn observe(&mut self, seen: &LintObservation, gateway_hosts: &[DomainName]) {
+    pub fn observe(&mut self, seen: &LintObservation, expected: &Expected) {
         let looked = look(seen);
         match &looked {
             Look::Unknown(_) => return,
-            Look::Read { policy, ttl, id }
-                if policy.mode == Mode::Enforce && !policy.missing(gateway_hosts).is_empty() =>
-            {
+            Look::Read { policy, ttl, id } if policy.mode == Mode::Enforce && !policy.missing(expected).is_empty() => {
                 let before = self.wrong.as_ref().map_or(0, |wrong| wrong.max_age);
                 self.wrong = Some(Wrong { id: id.clone(), max_age: policy.max_age.max(before), gone_at: None });
                 self.ok_since = None;

@@ -94,7 +94,9 @@ impl RrsetHistory {
                 .insert(server.address, AddressHistory::new(crate::escape::clean(&server.name, 255), known_name));
         }
         let Some(history) = self.addresses.get_mut(&server.address) else { return };
-        match (set::published(&server.answer), ttl_of(&server.answer)) {
+        // An alias whose end is not known is an answer all the same: copies of it live, and lead elsewhere.
+        let alias = matches!(server.answer, DnsAnswer::Cname { .. }).then_some(&[][..]);
+        match (set::published(&server.answer).or(alias), ttl_of(&server.answer)) {
             (Some(records), Some(ttl)) => history.served(ServedSet::of(records), ttl, server.observed_at),
             _ => history.silent(matches!(server.answer, DnsAnswer::VantageFault { .. }), server.observed_at),
         }

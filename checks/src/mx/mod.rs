@@ -107,9 +107,8 @@ pub fn judge_watched(round: &DnsRound, expected: &Expected, history: &history::R
 }
 
 /// The `NS_INCONSISTENT` finding alone, for those who judge something else.
-pub(crate) fn inconsistency(round: &DnsRound, gateway_hosts: &[DomainName]) -> Option<Finding> {
-    let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
-    servers::inconsistent(round, &View::of(round, &expected, &BTreeSet::new()))
+pub(crate) fn inconsistency(round: &DnsRound, expected: &Expected) -> Option<Finding> {
+    servers::inconsistent(round, &View::of(round, expected, &BTreeSet::new()))
 }
 
 fn judge_without(
@@ -120,6 +119,7 @@ fn judge_without(
 ) -> MxJudgement {
     let view = View::of(round, expected, dead);
     let complete = !view.published.is_empty()
+        && !servers::some_parent_denies(round)
         && round.servers_without_address.iter().all(|n| dead_names.contains(n))
         && round.servers.iter().all(|s| dead.contains(&s.address) || answered(s, round));
     let old: Option<&Published<'_>> = view.published.iter().find(|p| !set::is_good(p.verdict));
@@ -153,6 +153,9 @@ fn judge_without(
 /// What the authoritative servers published, each answer with its verdict.
 struct View<'a> {
     published: Vec<Published<'a>>,
+    /// Servers that say "an alias" and do not know the MX at its end (a loop, or another zone): what
+    /// senders get from them is not known.
+    aliases: Vec<&'a ServerAnswer>,
     verdict: MxVerdict,
 }
 
@@ -175,12 +178,21 @@ impl<'a> View<'a> {
                 Some(Published { server, records, verdict })
             })
             .collect();
-        let verdicts: Vec<MxVerdict> = published.iter().map(|p| p.verdict).collect();
-        Self { verdict: set::combine(&verdicts), published }
+        let aliases: Vec<&ServerAnswer> = round
+            .servers
+            .iter()
+            .filter(|s| matches!(&s.answer, DnsAnswer::Cname { records, .. } if records.is_empty()))
+            .collect();
+        let unknown = aliases.iter().map(|_| MxVerdict::LookupError);
+        let verdicts: Vec<MxVerdict> = published.iter().map(|p| p.verdict).chain(unknown).collect();
+        Self { verdict: set::combine(&verdicts), published, aliases }
     }
 
     /// Whether all servers that answered gave the same set.
     fn agrees(&self) -> bool {
+        if !self.aliases.is_empty() && !self.published.is_empty() {
+            return false;
+        }
         let mut sets = self.published.iter().map(|p| p.records.iter().collect::<BTreeSet<_>>());
         sets.next().is_none_or(|first| sets.all(|other| other == first))
     }
@@ -215,6 +227,8 @@ fn broken_by(round: &DnsRound, old: Option<&Published<'_>>, dead: &BTreeSet<Sock
         format!("no address could be found for the name server {}", escape::quote(name))
     } else if let Some(error) = &round.delegation_error {
         format!("the name servers of {} could not be found: {}", round.domain, escape::quote(error))
+    } else if servers::some_parent_denies(round) {
+        format!("some servers of the zone above say that {} does not exist", round.domain)
     } else {
         format!("no name server of {} could be asked", round.domain)
     };

@@ -1,10 +1,10 @@
 //! Findings about the name servers themselves: who is silent, lame, broken, or of another opinion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::{View, set};
-use crate::observation::{DnsAnswer, DnsRound, ServerAnswer};
+use crate::observation::{DnsAnswer, DnsRound, ParentSays, ServerAnswer};
 use crate::{Actor, Code, Finding, Severity, escape};
 
 /// At most this many findings of one kind: a zone with hundreds of broken servers is one problem.
@@ -43,7 +43,56 @@ pub(super) fn findings(
     found.extend(round.servers.iter().filter_map(|s| of_server(s, round, dead)).take(LIMIT));
     found.extend(round.servers_without_address.iter().take(LIMIT).map(|name| without_address(name, round, dead_names)));
     found.extend(delegation_mismatch(round));
+    found.extend(parents_differ(round));
     found
+}
+
+/// Whether a server of the parent zone says that the zone does not exist while another one delegates it:
+/// whoever asks the first gets no MX at all, whatever the zone's own servers say.
+pub(super) fn some_parent_denies(round: &DnsRound) -> bool {
+    let says = |pick: fn(&ParentSays) -> bool| round.parents.iter().any(|p| pick(&p.says));
+    says(|s| matches!(s, ParentSays::NxDomain | ParentSays::NotDelegated))
+        && says(|s| matches!(s, ParentSays::Delegates { .. }))
+}
+
+/// `NS_DELEGATION_MISMATCH`: the servers of the parent zone do not all delegate to the same servers.
+fn parents_differ(round: &DnsRound) -> Option<Finding> {
+    let mut groups: BTreeMap<&ParentSays, Vec<String>> = BTreeMap::new();
+    for parent in round.parents.iter().filter(|p| !matches!(p.says, ParentSays::Silent { .. })) {
+        groups.entry(&parent.says).or_default().push(parent.address.ip().to_string());
+    }
+    if groups.len() < 2 {
+        return None;
+    }
+    let zone = round.zone.as_ref().unwrap_or(&round.domain);
+    let parts: Vec<String> = groups
+        .into_iter()
+        .take(5)
+        .map(|(says, servers)| {
+            let servers = servers.into_iter().take(4).collect::<Vec<_>>().join(" and ");
+            match says {
+                ParentSays::Delegates { names } => {
+                    let names: Vec<String> = names.iter().take(8).map(|n| escape::clean(n, 100)).collect();
+                    format!("{servers}: {}", names.join(", "))
+                }
+                ParentSays::NxDomain => format!("{servers}: there is no such domain"),
+                ParentSays::NotDelegated => format!("{servers}: no zone of its own"),
+                ParentSays::Silent { detail } => format!("{servers}: {}", escape::quote(detail)),
+            }
+        })
+        .collect();
+    Some(
+        Finding::new(Code::NsDelegationMismatch, Severity::Warning, zone.as_str(), round.finished_at)
+            .detail(&format!("The servers of the zone above do not delegate {zone} alike: {}.", parts.join("; ")))
+            .remedy(
+                Actor::DnsProvider,
+                &format!(
+                    "If the name servers of {zone} were changed at the registrar within the last day, wait. Otherwise ask the \
+                     registrar why the registry's servers differ. Until then the MX must be right on every server that any of \
+                     them names."
+                ),
+            ),
+    )
 }
 
 /// `NS_INCONSISTENT`: names the servers of the minority, the address of each and what it gives.
@@ -67,9 +116,10 @@ pub(super) fn inconsistent(round: &DnsRound, view: &View<'_>) -> Option<Finding>
         let records = members.first().map_or("no MX".to_owned(), |i| set::words(view.published[*i].records));
         format!("{} {} {records}", servers.join(" and "), if members.len() == 1 { "gives" } else { "give" })
     };
-    let detail = groups.iter().take(5).map(|(_, m)| say(m)).collect::<Vec<_>>().join("; ");
-    let differing: Vec<String> =
-        groups.iter().skip(1).flat_map(|(_, m)| m).take(6).map(|i| label(view.published[*i].server)).collect();
+    let aliases = view.aliases.iter().take(6).map(|s| format!("{} {}", label(s), what(&s.answer)));
+    let detail = groups.iter().take(5).map(|(_, m)| say(m)).chain(aliases).collect::<Vec<_>>().join("; ");
+    let others = groups.iter().skip(1).flat_map(|(_, m)| m).map(|i| view.published[*i].server);
+    let differing: Vec<String> = others.chain(view.aliases.iter().copied()).take(6).map(label).collect();
     Some(
         Finding::new(Code::NsInconsistent, Severity::Warning, round.domain.as_str(), round.finished_at)
             .detail(&format!("The name servers of {} do not agree: {detail}.", round.domain))

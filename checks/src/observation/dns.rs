@@ -37,6 +37,10 @@ pub struct DnsRound {
     /// The largest TTL of the NS sets that led here, parent's and child's, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns_ttl: Option<u32>,
+    /// What each server of the parent zone says about the delegation. Empty where the parent could not be
+    /// found, and in older observations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentAnswer>,
     /// Why no authoritative server could even be found, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegation_error: Option<String>,
@@ -53,6 +57,26 @@ pub struct ServerAnswer {
     pub answer: DnsAnswer,
     pub elapsed_ms: u32,
     pub observed_at: Timestamp,
+}
+
+/// What one server of the parent zone said when it was asked for the zone's name servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentAnswer {
+    pub address: SocketAddr,
+    pub says: ParentSays,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ParentSays {
+    /// A referral; the names of the servers, lower-case, in order.
+    Delegates { names: Vec<String> },
+    /// The zone does not exist.
+    NxDomain,
+    /// With authority: the name exists and is no zone of its own.
+    NotDelegated,
+    /// Nothing that can be compared: time-out, SERVFAIL, REFUSED.
+    Silent { detail: String },
 }
 
 /// What one recursive resolver said.

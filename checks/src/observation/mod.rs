@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use dns::{DnsAnswer, DnsRound, MxRecord, ResolverAnswer, ServerAnswer};
+pub use dns::{DnsAnswer, DnsRound, MxRecord, ParentAnswer, ParentSays, ResolverAnswer, ServerAnswer};
 pub use lint::{LintObservation, MtaStsObservation, TextLookup};
 pub use smtp::{ConnectOutcome, Proof, SmtpDialogue, SmtpReply, Stage, StageRecord, TlsFacts};
 

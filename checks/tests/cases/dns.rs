@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::dns::{
-    DnsAnswer, DnsRound, ExchangeAddresses, MxRecord, ResolverAnswer, ServerAnswer,
+    DnsAnswer, DnsRound, ExchangeAddresses, MxRecord, ParentAnswer, ParentSays, ResolverAnswer, ServerAnswer,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -39,6 +39,9 @@ pub struct RoundSpec {
     pub parent_only: Vec<String>,
     #[serde(default)]
     pub child_only: Vec<String>,
+    /// What the servers of the zone above say: names, `nxdomain`, `not delegated` or `silent`.
+    #[serde(default)]
+    pub parents: BTreeMap<String, String>,
     #[serde(default)]
     pub delegation_error: Option<String>,
     #[serde(default)]
@@ -80,9 +83,22 @@ impl RoundSpec {
             resolvers: self.resolvers.iter().map(resolver).collect::<Result<_, String>>()?,
             exchanges: self.exchanges.iter().map(|(n, t)| exchange(n, t)).collect(),
             ns_ttl: self.ns_ttl,
+            parents: self.parents.iter().map(|(short, text)| parent(short, text)).collect(),
             delegation_error: self.delegation_error.clone(),
         })
     }
+}
+
+fn parent(short: &str, text: &str) -> ParentAnswer {
+    let says = match text {
+        "nxdomain" => ParentSays::NxDomain,
+        "not delegated" => ParentSays::NotDelegated,
+        "silent" => ParentSays::Silent { detail: "timeout".to_owned() },
+        names => {
+            ParentSays::Delegates { names: names.split_whitespace().map(|n| format!("{n}.dns.example")).collect() }
+        }
+    };
+    ParentAnswer { address: address(short, false), says }
 }
 
 /// `ns3` has 192.0.2.3 and 2001:db8::3.

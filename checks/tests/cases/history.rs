@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::Case;
-use crate::dns::{RoundSpec, gateway};
+use crate::dns::{RoundSpec, gateway, names};
 use crate::expect::Got;
 
 #[derive(Debug, Deserialize)]
@@ -17,6 +17,9 @@ pub struct HistoryCase {
     spec: String,
     /// Rounds in order.
     rounds: Vec<TimedRound>,
+    /// In place of the two gateway hosts: every name below them.
+    #[serde(default)]
+    suffixes: Vec<String>,
     #[serde(default)]
     t_star: Option<String>,
     #[serde(default)]
@@ -74,7 +77,9 @@ impl Case for HistoryCase {
             history = serde_json::from_str(&stored).map_err(|e| e.to_string())?;
             last = Some(round);
         }
-        let expected = Expected { gateway_hosts: gateway(), ..Expected::default() };
+        let suffixes = names(&self.suffixes.iter().map(String::as_str).collect::<Vec<_>>());
+        let gateway_hosts = if suffixes.is_empty() { gateway() } else { Vec::new() };
+        let expected = Expected { gateway_hosts, suffixes, ..Expected::default() };
         let t_star = history.t_star(&expected, &[]);
         let mut difference = String::new();
         let mut compare = |what: &str, expected: &Option<String>, got: Option<String>| {
@@ -84,9 +89,9 @@ impl Case for HistoryCase {
             }
         };
         compare("t_star", &self.t_star, t_star.as_ref().map(|t| story(t.at)));
-        compare("departure", &self.departure, history.departure(&gateway()).map(|t| story(t.at)));
+        compare("departure", &self.departure, history.departure(&expected).map(|t| story(t.at)));
         compare("fastest", &self.fastest, history.fastest_change_after().map(|f| story(f.at)));
-        let previous = history.previous_mx(&gateway()).map(|p| {
+        let previous = history.previous_mx(&expected).map(|p| {
             let set: Vec<String> = p.records.iter().map(|r| format!("{} {}", r.preference, r.exchange)).collect();
             format!("ttl {} {}", p.ttl, set.join(", "))
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::lint::{LintContext, judge};
+use fencepost_checks::mx::Expected;
 use fencepost_checks::observation::lint::{
     DnssecObservation, DsLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup, TlsaLookup,
     TlsaRecord, TlsaRecords, ValidationAnswer, ValidationSeen,
@@ -66,6 +67,9 @@ pub struct LintCase {
     dialogues: Vec<DialogueSpec>,
     #[serde(default)]
     round: Option<RoundSpec>,
+    /// In place of the two gateway hosts: every name below them.
+    #[serde(default)]
+    suffixes: Vec<String>,
     expect: Expect,
 }
 
@@ -99,7 +103,8 @@ impl Case for LintCase {
             },
         };
         let context = LintContext {
-            gateway_hosts: gateway(),
+            gateway_hosts: if self.suffixes.is_empty() { gateway() } else { Vec::new() },
+            suffixes: names(&self.suffixes.iter().map(String::as_str).collect::<Vec<_>>()),
             gateway_egress: vec!["192.0.2.10".parse().expect("an address"), "192.0.2.11".parse().expect("an address")],
             contacts: self.contacts.clone(),
             sts: self.watch(&seen),
@@ -124,11 +129,20 @@ impl LintCase {
             let mta_sts =
                 MtaStsObservation { record: texts(&[format!("v=STSv1; id={id};")]), policy: policy(Some(wrong)) };
             let before = mended_at - SignedDuration::from_hours(1);
-            watch.observe(&LintObservation { observed_at: before, mta_sts, ..seen.clone() }, &gateway());
-            watch.observe(&LintObservation { observed_at: mended_at, ..seen.clone() }, &gateway());
+            watch.observe(&LintObservation { observed_at: before, mta_sts, ..seen.clone() }, &self.expected());
+            watch.observe(&LintObservation { observed_at: mended_at, ..seen.clone() }, &self.expected());
         }
-        watch.observe(seen, &gateway());
+        watch.observe(seen, &self.expected());
         watch
+    }
+
+    fn expected(&self) -> Expected {
+        let suffixes = names(&self.suffixes.iter().map(String::as_str).collect::<Vec<_>>());
+        Expected {
+            gateway_hosts: if suffixes.is_empty() { gateway() } else { Vec::new() },
+            suffixes,
+            ..Expected::default()
+        }
     }
 
     fn dnssec(&self) -> Result<DnssecObservation, String> {

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::{PoisonError, RwLock};
 
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::{A, MX, NS, SOA, TXT};
+use hickory_proto::rr::rdata::{A, CNAME, MX, NS, SOA, TXT};
 use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
 
 use super::error::{LabResult, While};
@@ -69,6 +69,15 @@ impl Zone {
     /// When a name is no domain name.
     pub fn set_a(&mut self, owner: &str, ttl: u32, addresses: &[Ipv4Addr]) -> LabResult<()> {
         self.put(&name(owner)?, RecordType::A, ttl, addresses.iter().map(|a| RData::A(A(*a))).collect());
+        Ok(())
+    }
+
+    /// Makes the owner an alias.
+    ///
+    /// # Errors
+    /// When a name is no domain name.
+    pub fn set_cname(&mut self, owner: &str, ttl: u32, target: &str) -> LabResult<()> {
+        self.put(&name(owner)?, RecordType::CNAME, ttl, vec![RData::CNAME(CNAME(name(target)?))]);
         Ok(())
     }
 

@@ -13,12 +13,13 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let observed = job.parts.observer.lint(&job.servers()).await;
     let now = job.now();
     let round: Option<DnsRound> = job.kept.body("mx");
-    let gateway_hosts = job.expected().gateway_hosts;
+    let expected = job.expected();
     let mut sts: StsWatch = job.kept.body("sts").unwrap_or_default();
     // A policy that was mended just now starts its waiting time in this very judgement.
-    sts.observe(&observed, &gateway_hosts);
+    sts.observe(&observed, &expected);
     let context = LintContext {
-        gateway_hosts,
+        gateway_hosts: expected.gateway_hosts,
+        suffixes: expected.suffixes,
         gateway_egress: job.parts.config.gateway.egress.iter().map(|egress| egress.address).collect(),
         contacts: order.contacts.iter().map(|contact| contact.email.clone()).collect(),
         sts: sts.clone(),

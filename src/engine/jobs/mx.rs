@@ -17,7 +17,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let expected = job.expected();
     let judged = judge_watched(&round, &expected, &history);
     let t_star = if connection.phase == Phase::Releasing {
-        history.departure(&expected.gateway_hosts)
+        history.departure(&expected)
     } else {
         history.t_star(&expected, &sts_terms(job))
     };

@@ -87,7 +87,8 @@ fn task(gate: Gate, blocking: &[Code]) -> (Actor, String) {
 fn lint_actor(blocking: &[Code]) -> Actor {
     match blocking.first() {
         Some(Code::RouteLoop) => Actor::Desk,
-        // Nothing to do but let the senders' copies expire.
+        // Nothing to do but let the senders' copies expire. One that was removed (STS_REMOVED) has to be served
+        // again, and that is the customer's to do.
         Some(Code::StsWait) => Actor::Time,
         Some(Code::DnssecBogus) => Actor::DnsProvider,
         Some(Code::DaneMismatch) => Actor::Vendor,

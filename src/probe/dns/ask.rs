@@ -41,6 +41,16 @@ pub(super) enum Silence {
     Vantage(String),
 }
 
+impl Silence {
+    /// For people and for those who tell what passes from what stays.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::TimedOut => "timeout".to_owned(),
+            Self::Unreachable(detail) | Self::Malformed(detail) | Self::Vantage(detail) => detail.clone(),
+        }
+    }
+}
+
 /// Which bits the question carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {

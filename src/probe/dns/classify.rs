@@ -49,6 +49,11 @@ pub(super) fn mx(reply: &Result<Message, Silence>, name: &Name, role: Role) -> D
     records.sort();
     records.dedup();
     let ttl = chain.iter().map(|(ttl, _)| *ttl).chain(found.iter().map(|(ttl, _)| *ttl)).min();
+    if chain.is_empty() && !records.is_empty() && message.metadata.response_code == ResponseCode::NXDomain {
+        // Resolvers go by the one or by the other, so nobody knows what senders get.
+        let detail = "it says that the domain does not exist (NXDOMAIN), and gives an MX all the same".to_owned();
+        return DnsAnswer::Malformed { detail };
+    }
     match (chain.is_empty(), records.is_empty()) {
         (false, _) => DnsAnswer::Cname { target: render(end), records, ttl: ttl.unwrap_or(0) },
         (true, false) => DnsAnswer::Mx { records, ttl: ttl.unwrap_or(0) },

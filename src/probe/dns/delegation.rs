@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use fencepost_checks::DomainName;
+use fencepost_checks::observation::ParentAnswer;
 use futures_util::StreamExt;
-use hickory_proto::op::Message;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 use super::Dns;
@@ -34,6 +35,8 @@ pub(super) struct Delegation {
     pub(super) without_address: Vec<String>,
     /// The larger TTL of the parent's and the zone's own NS set, seconds.
     pub(super) ns_ttl: Option<u32>,
+    /// What each server of the zone above says.
+    pub(super) parents: Vec<ParentAnswer>,
 }
 
 /// One address of one server.
@@ -48,18 +51,18 @@ pub(super) struct Server {
 }
 
 /// Names of servers with the addresses known so far.
-type Servers = BTreeMap<Name, BTreeSet<IpAddr>>;
+pub(super) type Servers = BTreeMap<Name, BTreeSet<IpAddr>>;
 
 /// A set of name servers as one side gives it, with the glue that came along.
 #[derive(Clone, Default)]
-struct NsSet {
-    servers: Servers,
+pub(super) struct NsSet {
+    pub(super) servers: Servers,
     /// Seconds; the largest where answers differ, `None` where it only came through a resolver.
-    ttl: Option<u32>,
+    pub(super) ttl: Option<u32>,
 }
 
 impl NsSet {
-    fn extend(&mut self, other: Self) {
+    pub(super) fn extend(&mut self, other: Self) {
         self.ttl = self.ttl.max(other.ttl);
         for (name, addresses) in other.servers {
             if self.servers.len() < MAX_SERVERS || self.servers.contains_key(&name) {
@@ -70,9 +73,13 @@ impl NsSet {
 }
 
 /// A zone cut seen from above, and whom to ask below it.
-struct Cut {
-    zone: Name,
-    asked: Vec<SocketAddr>,
+#[derive(Clone)]
+pub(super) struct Cut {
+    pub(super) zone: Name,
+    /// Addresses for the next step, tried one after the other.
+    pub(super) asked: Vec<SocketAddr>,
+    /// Every server of the zone, with glue; empty for the configured roots.
+    pub(super) servers: Servers,
 }
 
 /// Where following the referrals ended.
@@ -80,9 +87,11 @@ struct Descent {
     apex: Name,
     /// The referral to the apex, where one was seen.
     parent: Option<NsSet>,
+    /// The zone that the referral came from.
+    above: Option<Cut>,
 }
 
-enum Step {
+pub(super) enum Step {
     Down(Name, NsSet),
     /// The apex of the zone, where the answer tells.
     Here(Option<Name>),
@@ -100,28 +109,38 @@ impl Dns {
             Some(cut) => self.descend_to_cut(cut, &target).await?,
             None => self.as_resolvers_see(&target).await?,
         };
-        let Descent { apex, parent } = descent;
-        let parent = parent.unwrap_or_default();
+        let Descent { apex, parent, above } = descent;
+        let mut parent = parent.unwrap_or_default();
         // Glue says whom to ask while the resolvers are asked for what it leaves out.
         let glued = self.sift(parent.servers.values().flatten().copied());
-        let (parent_addresses, first) =
-            tokio::join!(self.complete(parent.servers.clone()), self.child_side(&apex, glued.clone()));
+        let (mut parent_addresses, first, parents) = tokio::join!(
+            self.complete(parent.servers.clone()),
+            self.child_side(&apex, glued.clone()),
+            self.parents(above.as_ref(), &apex)
+        );
+        // Servers that only another server of the zone above names.
+        let mut more = parents.union.clone().servers;
+        more.retain(|name, _| !parent.servers.contains_key(name));
+        parent_addresses.extend(self.complete(more).await);
+        parent.extend(parents.union);
         let mut rest = self.sift(parent_addresses.values().flatten().copied());
         if rest.is_empty() {
             let names = self.resolvers.name_servers(&apex).await.unwrap_or_default();
-            rest = self.addresses_to_ask(names.into_iter().map(|n| (n, BTreeSet::new())).collect()).await;
+            rest = self.cut(apex.clone(), names.into_iter().map(|n| (n, BTreeSet::new())).collect()).await.asked;
         }
         rest.retain(|server| !glued.contains(server));
         let mut child = first;
         child.extend(self.child_side(&apex, rest).await);
         let child = (!child.servers.is_empty()).then_some(child);
-        Ok(self.merge(apex, &parent, parent_addresses, child).await)
+        let mut found = self.merge(apex, &parent, parent_addresses, child).await;
+        found.parents = parents.answers;
+        Ok(found)
     }
 
     /// The roots, or the closest zone strictly above the name that the resolvers know.
     async fn start(&self, target: &Name) -> Option<Cut> {
         if !self.roots.is_empty() {
-            return Some(Cut { zone: Name::root(), asked: self.roots.clone() });
+            return Some(Cut { zone: Name::root(), asked: self.roots.clone(), servers: Servers::new() });
         }
         let mut zone = target.clone();
         for _ in 0..MAX_LEVELS {
@@ -129,10 +148,11 @@ impl Dns {
                 return None;
             }
             zone = zone.base_name();
-            let servers = self.resolvers.name_servers(&zone).await.unwrap_or_default();
-            let asked = self.addresses_to_ask(servers.into_iter().map(|name| (name, BTreeSet::new())).collect()).await;
-            if !asked.is_empty() {
-                return Some(Cut { zone, asked });
+            let names = self.resolvers.name_servers(&zone).await.unwrap_or_default();
+            let servers: Servers = names.into_iter().take(MAX_SERVERS).map(|name| (name, BTreeSet::new())).collect();
+            let cut = self.cut(zone.clone(), servers).await;
+            if !cut.asked.is_empty() {
+                return Some(cut);
             }
         }
         None
@@ -154,22 +174,25 @@ impl Dns {
 
     async fn descend(&self, mut cut: Cut, target: &Name) -> Result<Descent, String> {
         let mut parent: Option<NsSet> = None;
+        let mut above: Option<Cut> = None;
         for _ in 0..MAX_REFERRALS {
             match self.step(&cut, target).await {
                 // A cut at the very name: nothing below can hold it, and its servers are asked anyhow.
-                Step::Down(zone, set) if zone == *target => return Ok(Descent { apex: zone, parent: Some(set) }),
+                Step::Down(zone, set) if zone == *target => {
+                    return Ok(Descent { apex: zone, parent: Some(set), above: Some(cut) });
+                }
                 Step::Down(zone, set) => {
-                    let asked = self.addresses_to_ask(set.servers.clone()).await;
-                    cut = Cut { zone, asked };
+                    let below = self.cut(zone, set.servers.clone()).await;
+                    above = Some(std::mem::replace(&mut cut, below));
                     parent = Some(set);
                 }
                 Step::Here(apex) => {
                     let apex = apex.unwrap_or_else(|| cut.zone.clone());
-                    let parent = if apex == cut.zone { parent } else { None };
-                    return Ok(Descent { apex, parent });
+                    let (parent, above) = if apex == cut.zone { (parent, above) } else { (None, None) };
+                    return Ok(Descent { apex, parent, above });
                 }
                 // The delegation stands, its servers do not answer: that is for the round to show.
-                Step::Useless(_) if parent.is_some() => return Ok(Descent { apex: cut.zone, parent }),
+                Step::Useless(_) if parent.is_some() => return Ok(Descent { apex: cut.zone, parent, above }),
                 Step::Useless(detail) => {
                     return Err(format!("no server of the zone `{}` could be asked: {detail}", render(&cut.zone)));
                 }
@@ -185,12 +208,31 @@ impl Dns {
             match ask(server, target, RecordType::NS, false, once).await {
                 Ok(message) => match read_step(&message, &cut.zone, target) {
                     Step::Useless(detail) => last = format!("{server}: {detail}"),
+                    Step::Here(apex) if message.metadata.response_code == ResponseCode::NXDomain => {
+                        return self.denied(cut, target, server).await.unwrap_or(Step::Here(apex));
+                    }
                     step => return step,
                 },
-                Err(silence) => last = format!("{server}: {silence:?}"),
+                Err(silence) => last = format!("{server}: {}", silence.in_words()),
             }
         }
         Step::Useless(last)
+    }
+
+    /// One server does not know the name: the others may, because a registry's servers are not always of
+    /// one mind. The way down that any of them shows.
+    async fn denied(&self, cut: &Cut, target: &Name, by: SocketAddr) -> Option<Step> {
+        let once = Patience { attempts: 1, ..self.patience };
+        let others = self.parent_servers(cut).await.into_iter().filter(|server| *server != by);
+        let steps: Vec<Option<Step>> = futures_util::stream::iter(others)
+            .map(|server| async move {
+                let message = ask(server, target, RecordType::NS, false, once).await.ok()?;
+                Some(read_step(&message, &cut.zone, target)).filter(|step| matches!(step, Step::Down(..)))
+            })
+            .buffered(self.concurrency)
+            .collect()
+            .await;
+        steps.into_iter().flatten().next()
     }
 
     /// Without any way from above: the NS set as the resolvers see it stands for both sides.
@@ -201,7 +243,7 @@ impl Dns {
             match self.resolvers.name_servers(&zone).await {
                 Ok(names) if !names.is_empty() => {
                     let servers = names.into_iter().take(MAX_SERVERS).map(|n| (n, BTreeSet::new())).collect();
-                    return Ok(Descent { apex: zone, parent: Some(NsSet { servers, ttl: None }) });
+                    return Ok(Descent { apex: zone, parent: Some(NsSet { servers, ttl: None }), above: None });
                 }
                 Ok(_) => {}
                 Err(error) => last = error,
@@ -252,7 +294,8 @@ impl Dns {
             })
             .collect();
         all.extend(self.complete(new).await);
-        let mut delegation = Delegation { zone, servers: Vec::new(), without_address: Vec::new(), ns_ttl };
+        let (servers, without_address, parents) = (Vec::new(), Vec::new(), Vec::new());
+        let mut delegation = Delegation { zone, servers, without_address, ns_ttl, parents };
         for (name, addresses) in all {
             let (up, down) = (parent.servers.contains_key(&name), child_names.as_ref().map(|c| c.contains(&name)));
             // A side that could not be seen is not said to differ.
@@ -283,22 +326,16 @@ impl Dns {
             .await
     }
 
-    /// A few addresses for the next step down: glue first, look-ups only where there is none.
-    async fn addresses_to_ask(&self, set: Servers) -> Vec<SocketAddr> {
-        let glued = self.sift(set.values().flatten().copied());
-        if !glued.is_empty() {
-            return glued;
+    /// Whom to ask next: glue, and look-ups only where there is none at all.
+    async fn cut(&self, zone: Name, mut servers: Servers) -> Cut {
+        if self.sift(servers.values().flatten().copied()).is_empty() {
+            servers = self.complete(servers).await;
         }
-        for name in set.keys().take(MAX_TRIES) {
-            let found = self.sift(self.resolvers.host_by_wire(name).await.addresses);
-            if !found.is_empty() {
-                return found;
-            }
-        }
-        Vec::new()
+        let asked = self.sift(servers.values().flatten().copied());
+        Cut { zone, asked, servers }
     }
 
-    fn sift(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Vec<SocketAddr> {
+    pub(super) fn sift(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Vec<SocketAddr> {
         let open = addresses.into_iter().filter(|a| self.guard.check(*a).is_ok());
         let unique: BTreeSet<SocketAddr> = open.map(|a| SocketAddr::new(a, self.port)).collect();
         unique.into_iter().collect()
@@ -306,10 +343,9 @@ impl Dns {
 }
 
 /// What one answer to "NS of the name?" means for somebody who walks down from `zone`.
-fn read_step(message: &Message, zone: &Name, target: &Name) -> Step {
-    use hickory_proto::op::ResponseCode::{NXDomain, NoError};
+pub(super) fn read_step(message: &Message, zone: &Name, target: &Name) -> Step {
     let rcode = message.metadata.response_code;
-    if rcode != NoError && rcode != NXDomain {
+    if rcode != ResponseCode::NoError && rcode != ResponseCode::NXDomain {
         return Step::Useless(format!("rcode {}", u16::from(rcode)));
     }
     if message.metadata.authoritative {
@@ -327,7 +363,12 @@ fn read_step(message: &Message, zone: &Name, target: &Name) -> Step {
 }
 
 /// The NS set at `owner`, with the glue that lies in the `bailiwick` of whoever sent it.
-fn ns_set(message: &Message, section: &[hickory_proto::rr::Record], owner: &Name, bailiwick: &Name) -> NsSet {
+pub(super) fn ns_set(
+    message: &Message,
+    section: &[hickory_proto::rr::Record],
+    owner: &Name,
+    bailiwick: &Name,
+) -> NsSet {
     let mut set = NsSet::default();
     for record in classify::at(section, owner, RecordType::NS) {
         let RData::NS(ns) = &record.data else { continue };

@@ -4,13 +4,15 @@
 mod ask;
 mod classify;
 mod delegation;
+mod iterate;
 mod name;
+mod parents;
 mod resolve;
 mod signed;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use fencepost_checks::DomainName;
@@ -23,12 +25,29 @@ use tokio::time::{Instant, timeout};
 use self::ask::{Patience, ask};
 use self::classify::Role;
 use self::delegation::{Delegation, Server};
+use self::iterate::Iteration;
 pub(crate) use self::resolve::Resolvers;
+use super::millis_since;
 use super::target::TargetGuard;
-use super::{ProbeSetupError, millis_since};
 use crate::clock::SharedClock;
 use crate::config::ProbeConfig;
 
+/// The root servers (IANA root hints), for a host without any resolver.
+const ROOTS: [Ipv4Addr; 13] = [
+    Ipv4Addr::new(198, 41, 0, 4),
+    Ipv4Addr::new(170, 247, 170, 2),
+    Ipv4Addr::new(192, 33, 4, 12),
+    Ipv4Addr::new(199, 7, 91, 13),
+    Ipv4Addr::new(192, 203, 230, 10),
+    Ipv4Addr::new(192, 5, 5, 241),
+    Ipv4Addr::new(192, 112, 36, 4),
+    Ipv4Addr::new(198, 97, 190, 53),
+    Ipv4Addr::new(192, 36, 148, 17),
+    Ipv4Addr::new(192, 58, 128, 30),
+    Ipv4Addr::new(193, 0, 14, 129),
+    Ipv4Addr::new(199, 7, 83, 42),
+    Ipv4Addr::new(202, 12, 27, 33),
+];
 /// Exchanges whose addresses are looked up in one round.
 const MAX_EXCHANGES: usize = 24;
 /// Questions one after the other that finding a delegation may take.
@@ -47,19 +66,34 @@ pub(crate) struct Dns {
 }
 
 impl Dns {
-    pub(crate) fn new(config: &ProbeConfig, guard: TargetGuard, clock: SharedClock) -> Result<Self, ProbeSetupError> {
+    pub(crate) fn new(config: &ProbeConfig, guard: TargetGuard, clock: SharedClock) -> Self {
         let patience =
             Patience { timeout: Duration::from_millis(config.dns_timeout_ms.max(1)), attempts: config.dns_attempts };
-        let servers = if config.resolvers.is_empty() { of_the_system()? } else { config.resolvers.clone() };
-        Ok(Self {
-            resolvers: Resolvers::new(servers, patience),
-            roots: config.roots.clone(),
+        // Configured roots without resolvers are a world of their own: the system's resolvers know another.
+        let servers = match (config.resolvers.is_empty(), config.roots.is_empty()) {
+            (false, _) => config.resolvers.clone(),
+            (true, false) => Vec::new(),
+            (true, true) => of_the_system(),
+        };
+        let mut roots = config.roots.clone();
+        if servers.is_empty() && roots.is_empty() {
+            roots = ROOTS.iter().map(|root| SocketAddr::from((*root, 53))).collect();
+        }
+        let resolvers = if servers.is_empty() {
+            let iteration = Iteration::new(roots.clone(), config.dns_port, guard.clone(), patience);
+            Resolvers::without(iteration, patience)
+        } else {
+            Resolvers::new(servers, patience)
+        };
+        Self {
+            resolvers,
+            roots,
             port: config.dns_port,
             patience,
             concurrency: config.dns_concurrency.clamp(1, 256),
             guard,
             clock,
-        })
+        }
     }
 
     /// One whole round. Takes at most the time of some thirty questions, one after the other.
@@ -92,12 +126,14 @@ impl Dns {
         missing.retain(|name| exchanges.iter().all(|known| known.exchange != *name));
         exchanges.extend(self.exchanges(missing).await);
         exchanges.sort_by(|a, b| a.exchange.cmp(&b.exchange));
-        let (zone, servers_without_address, ns_ttl, delegation_error) = match delegation {
-            Ok(found) => {
-                (DomainName::parse(&name::render(&found.zone)).ok(), found.without_address, found.ns_ttl, None)
-            }
-            Err(error) => (None, Vec::new(), None, Some(error)),
+        let (found, delegation_error) = match delegation {
+            Ok(found) => (Some(found), None),
+            Err(error) => (None, Some(error)),
         };
+        let zone = found.as_ref().and_then(|found| DomainName::parse(&name::render(&found.zone)).ok());
+        let ns_ttl = found.as_ref().and_then(|found| found.ns_ttl);
+        let (servers_without_address, parents) =
+            found.map(|found| (found.without_address, found.parents)).unwrap_or_default();
         DnsRound {
             domain: domain.clone(),
             started_at,
@@ -108,6 +144,7 @@ impl Dns {
             resolvers,
             exchanges,
             ns_ttl,
+            parents,
             delegation_error,
         }
     }
@@ -183,10 +220,13 @@ fn exchange_names(servers: &[ServerAnswer], resolvers: &[ResolverAnswer]) -> Vec
     names
 }
 
-fn of_the_system() -> Result<Vec<SocketAddr>, ProbeSetupError> {
-    let fault = |why: &str| ProbeSetupError::Resolvers(format!("none is configured, and {why}; name at least one"));
-    let (config, _) = hickory_resolver::system_conf::read_system_conf()
-        .map_err(|error| fault(&format!("the system's could not be read ({error})")))?;
-    let servers: Vec<SocketAddr> = config.name_servers().iter().map(|s| SocketAddr::new(s.ip, 53)).collect();
-    if servers.is_empty() { Err(fault("the system has none")) } else { Ok(servers) }
+/// Empty where the system has none, as in a container without a network of its own.
+fn of_the_system() -> Vec<SocketAddr> {
+    match hickory_resolver::system_conf::read_system_conf() {
+        Ok((config, _)) => config.name_servers().iter().map(|s| SocketAddr::new(s.ip, 53)).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the system's resolvers could not be read: names are looked up from the roots");
+            Vec::new()
+        }
+    }
 }

@@ -10,8 +10,9 @@ use fencepost_checks::observation::{DnsAnswer, TextLookup};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-use super::ask::{Patience, Silence, ask};
+use super::ask::{Patience, ask};
 use super::classify::{self, Role};
+use super::iterate::Iteration;
 use super::name::wire;
 use crate::probe::escape;
 
@@ -26,6 +27,8 @@ const MAX_TEXT_CHARS: usize = 4096;
 #[derive(Debug, Clone)]
 pub(crate) struct Resolvers {
     servers: Vec<SocketAddr>,
+    /// The way without any of them.
+    iteration: Option<Iteration>,
     patience: Patience,
 }
 
@@ -42,7 +45,12 @@ pub(crate) struct Host {
 
 impl Resolvers {
     pub(super) fn new(servers: Vec<SocketAddr>, patience: Patience) -> Self {
-        Self { servers, patience }
+        Self { servers, iteration: None, patience }
+    }
+
+    /// No resolver: everything is looked up from the roots.
+    pub(super) fn without(iteration: Iteration, patience: Patience) -> Self {
+        Self { servers: Vec::new(), iteration: Some(iteration), patience }
     }
 
     pub(super) fn servers(&self) -> &[SocketAddr] {
@@ -55,6 +63,9 @@ impl Resolvers {
 
     /// The first answer that is one (NOERROR or NXDOMAIN), else the last failure in words.
     pub(super) async fn look_up(&self, name: &Name, rtype: RecordType) -> Result<Message, String> {
+        if let Some(iteration) = &self.iteration {
+            return iteration.look_up(name, rtype).await;
+        }
         let mut last = "no resolver is configured".to_owned();
         for &server in self.servers.iter().take(MAX_RESOLVERS) {
             match ask(server, name, rtype, true, self.patience).await {
@@ -64,10 +75,7 @@ impl Resolvers {
                     ResponseCode::Refused => "refused".clone_into(&mut last),
                     other => last = format!("rcode {}", u16::from(other)),
                 },
-                Err(Silence::TimedOut) => "timeout".clone_into(&mut last),
-                Err(Silence::Unreachable(detail) | Silence::Malformed(detail) | Silence::Vantage(detail)) => {
-                    last = detail;
-                }
+                Err(silence) => last = silence.in_words(),
             }
         }
         Err(last)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_checks::observation::lint::{DsLookup, TlsaRecord, TlsaRecords, ValidationAnswer};
-use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
+use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ParentSays};
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::rdata::{CNAME, MX, NS, SOA, TLSA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -19,6 +19,10 @@ use crate::clock::SystemClock;
 use crate::demo::lab::{NameServer, Resolver, Zone, ZoneSet};
 
 const ROOT: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 3);
+/// A second server of `example.`, in the worlds that have one.
+const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 4);
+/// There the root has a server of its own.
+const TOP: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 5);
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 1);
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 2);
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 61, 11);
@@ -32,16 +36,26 @@ fn mx(preference: u16, exchange: &str) -> MxRecord {
 /// Root and `example.` on one server, `customer.example.` on two others, one resolver.
 struct World {
     port: u16,
+    root: Ipv4Addr,
     customer: [Arc<ZoneSet>; 2],
     _running: (Vec<NameServer>, Resolver),
 }
 
 impl World {
     async fn start(child_servers: &[&str]) -> Self {
+        Self::with(child_servers, None).await
+    }
+
+    /// `other` is what the second server of `example.` serves.
+    async fn with(child_servers: &[&str], other: Option<Zone>) -> Self {
         let mut root = Zone::new(".", &["ns.example."], 3600, 60).unwrap();
-        root.delegate("example.", 3600, &[("ns.example.", ROOT)]).unwrap();
-        let mut tld = Zone::new("example.", &["ns.example."], 3600, 60).unwrap();
+        let upper = [("ns.example.", ROOT), ("other.example.", OTHER)];
+        root.delegate("example.", 3600, if other.is_some() { &upper } else { &upper[..1] }).unwrap();
+        let names = ["ns.example.", "other.example."];
+        let names = if other.is_some() { &names } else { &names[..1] };
+        let mut tld = Zone::new("example.", names, 3600, 60).unwrap();
         tld.set_a("ns.example.", 3600, &[ROOT]).unwrap();
+        tld.set_a("other.example.", 3600, &[OTHER]).unwrap();
         tld.delegate("customer.example.", 7200, &[("ns1.customer.example.", FIRST), ("ns.provider.example.", SECOND)])
             .unwrap();
         tld.set_a("mx.old.example.", 60, &[Ipv4Addr::new(127, 0, 61, 25)]).unwrap();
@@ -55,30 +69,41 @@ impl World {
         // Ports are the same on every address, as 53 is; another test may take one in between.
         for _ in 0..50 {
             let port = TcpListener::bind((ROOT, 0)).await.unwrap().local_addr().unwrap().port();
-            let upper = Arc::new(ZoneSet::new(vec![root.clone(), tld.clone()]));
-            let resolver =
-                Resolver::start((RESOLVER, port).into(), (ROOT, port).into(), 0, Arc::new(SystemClock)).await;
+            let (top, mut upper) = if other.is_some() { (TOP, vec![]) } else { (ROOT, vec![root.clone()]) };
+            upper.push(tld.clone());
+            let upper = Arc::new(ZoneSet::new(upper));
+            let resolver = Resolver::start((RESOLVER, port).into(), (top, port).into(), 0, Arc::new(SystemClock)).await;
             let mut servers = Vec::new();
-            for (address, zones) in [(ROOT, upper), (FIRST, customer[0].clone()), (SECOND, customer[1].clone())] {
+            let mut places = vec![(ROOT, upper), (FIRST, customer[0].clone()), (SECOND, customer[1].clone())];
+            if let Some(zone) = other.clone() {
+                places.push((OTHER, Arc::new(ZoneSet::new(vec![zone]))));
+                places.push((TOP, Arc::new(ZoneSet::new(vec![root.clone()]))));
+            }
+            let count = places.len();
+            for (address, zones) in places {
                 servers.extend(NameServer::start(address.into(), port, zones).await);
             }
-            if let (3, Ok(resolver)) = (servers.len(), resolver) {
-                return Self { port, customer, _running: (servers, resolver) };
+            if let (true, Ok(resolver)) = (count == servers.len(), resolver) {
+                return Self { port, root: top, customer, _running: (servers, resolver) };
             }
         }
         panic!("no free port");
     }
 
     fn dns(&self, roots: bool) -> Dns {
+        self.dns_through(roots, vec![(RESOLVER, self.port).into()])
+    }
+
+    fn dns_through(&self, roots: bool, resolvers: Vec<SocketAddr>) -> Dns {
         let config = ProbeConfig {
-            resolvers: vec![(RESOLVER, self.port).into()],
-            roots: if roots { vec![(ROOT, self.port).into()] } else { Vec::new() },
+            resolvers,
+            roots: if roots { vec![(self.root, self.port).into()] } else { Vec::new() },
             dns_port: self.port,
             dns_timeout_ms: 1000,
             ..ProbeConfig::default()
         };
         let guard = TargetGuard::new(&["127.0.0.0/8".to_owned()]).unwrap();
-        Dns::new(&config, guard, Arc::new(SystemClock)).unwrap()
+        Dns::new(&config, guard, Arc::new(SystemClock))
     }
 }
 
@@ -115,6 +140,65 @@ async fn every_authoritative_address_is_asked() {
         let exchanges: Vec<_> = round.exchanges.iter().map(|e| (e.exchange.as_str(), e.addresses.len())).collect();
         assert_eq!(exchanges, [("mail.customer.example", 1), ("mx.old.example", 1)]);
     }
+}
+
+/// `example.` as its second server has it.
+fn other_parent(customer: &[(&str, Ipv4Addr)]) -> Zone {
+    let mut zone = Zone::new("example.", &["ns.example.", "other.example."], 3600, 60).unwrap();
+    zone.set_a("ns.example.", 3600, &[ROOT]).unwrap();
+    zone.set_a("other.example.", 3600, &[OTHER]).unwrap();
+    if !customer.is_empty() {
+        zone.delegate("customer.example.", 7200, customer).unwrap();
+    }
+    zone
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_of_the_zone_above_is_asked() {
+    let names = ["ns1.customer.example.", "ns.provider.example."];
+    // The first server of `example.` does not name this one; whoever asks the second is sent there.
+    let forgotten = Ipv4Addr::new(127, 0, 61, 9);
+    let other = other_parent(&[("ns1.customer.example.", FIRST), ("ns3.customer.example.", forgotten)]);
+    let world = World::with(&names, Some(other)).await;
+    for roots in [true, false] {
+        let round = round(&world, roots).await;
+        let asked: Vec<_> = round.servers.iter().map(|s| (s.address.ip(), s.in_parent, s.in_child)).collect();
+        assert!(asked.contains(&(IpAddr::V4(forgotten), true, false)), "roots {roots}: {asked:?}");
+        let judged = fencepost_checks::mx::judge(&round, &fencepost_checks::mx::Expected::default());
+        let mismatch: Vec<_> =
+            judged.findings.iter().filter(|f| f.code.as_str() == "NS_DELEGATION_MISMATCH").map(|f| &f.detail).collect();
+        assert!(mismatch.iter().any(|detail| detail.contains("127.0.61.4: ns1.customer.example, ns3")), "{mismatch:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_the_zone_above_that_does_not_know_the_domain_is_told() {
+    let world = World::with(&["ns1.customer.example.", "ns.provider.example."], Some(other_parent(&[]))).await;
+    let round = round(&world, true).await;
+    assert_eq!(round.zone.as_ref().map(DomainName::as_str), Some("customer.example"), "the other one delegates it");
+    let says: Vec<_> = round.parents.iter().map(|p| (p.address.ip(), &p.says)).collect();
+    assert!(says.contains(&(IpAddr::V4(OTHER), &ParentSays::NxDomain)), "{says:?}");
+    let judged = fencepost_checks::mx::judge(&round, &fencepost_checks::mx::Expected::default());
+    assert!(!judged.complete && !judged.clean, "{judged:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_resolver_everything_is_looked_up_from_the_roots() {
+    let world = World::start(&["ns1.customer.example.", "ns.provider.example."]).await;
+    world.customer[0]
+        .edit("customer.example.", |zone| zone.set_cname("www.customer.example.", 300, "mx.old.example."))
+        .unwrap();
+    let dns = world.dns_through(true, Vec::new());
+    let host = async |name: &str| dns.resolvers.host(&name.parse().unwrap()).await;
+    let mail = host("mail.customer.example").await;
+    assert_eq!((mail.addresses, mail.error), (vec![IpAddr::from([127, 0, 61, 26])], None));
+    let alias = host("www.customer.example").await;
+    assert_eq!((alias.addresses, alias.is_cname), (vec![IpAddr::from([127, 0, 61, 25])], true), "into another zone");
+    assert_eq!(host("nowhere.customer.example").await.error.as_deref(), Some("nxdomain"));
+    let round = dns.round(&"customer.example".parse().unwrap()).await;
+    assert_eq!((round.servers.len(), round.resolvers.len(), &round.delegation_error), (2, 0, &None));
+    let exchanges: Vec<_> = round.exchanges.iter().map(|e| (e.exchange.as_str(), e.addresses.len())).collect();
+    assert_eq!(exchanges, [("mail.customer.example", 1), ("mx.old.example", 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,6 +21,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The address that a connection to `peer` would come from, by this host's routes. Sends nothing.
+    pub(crate) fn towards(self, peer: SocketAddr) -> Option<IpAddr> {
+        match self {
+            Self::Bound(address) => Some(address),
+            Self::Any => {
+                let any = if peer.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+                let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+                socket.connect(peer).ok()?;
+                socket.local_addr().ok().map(|local| local.ip())
+            }
+        }
+    }
+
     /// Whether a connection to `peer` can begin here at all.
     pub(crate) fn fits(self, peer: IpAddr) -> bool {
         match self {

@@ -74,16 +74,14 @@ impl RrsetHistory {
     /// T* of the departure: when the last copy that names the gateway has expired. `None` while some
     /// authoritative address still names it (or nothing was seen yet).
     #[must_use]
-    pub fn departure(&self, gateway_hosts: &[DomainName]) -> Option<TStar> {
-        let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
-        let ours = |set: &ServedSet| names_any(&set.records, &expected);
+    pub fn departure(&self, expected: &Expected) -> Option<TStar> {
+        let ours = |set: &ServedSet| names_any(&set.records, expected);
         latest(self.terms(&ours, "with the gateway in its MX")?)
     }
 
     /// The last set that did not name the gateway: the one seen last, with the highest TTL on a tie.
     #[must_use]
-    pub fn previous_mx(&self, gateway_hosts: &[DomainName]) -> Option<PreviousMx> {
-        let expected = Expected { gateway_hosts: gateway_hosts.to_vec(), ..Expected::default() };
+    pub fn previous_mx(&self, expected: &Expected) -> Option<PreviousMx> {
         let current = self.addresses.values().filter_map(|a| a.current.as_ref()).map(|c| (&c.set, c.ttl, c.last_seen));
         let finished = self
             .addresses
@@ -92,7 +90,7 @@ impl RrsetHistory {
             .filter_map(|i| i.set.as_ref().map(|set| (set, i.ttl, i.last_seen)));
         current
             .chain(finished)
-            .filter(|(set, _, _)| !names_any(&set.records, &expected))
+            .filter(|(set, _, _)| !names_any(&set.records, expected))
             .max_by_key(|(_, ttl, seen)| (*seen, *ttl))
             .map(|(set, ttl, last_seen)| PreviousMx { records: set.records.clone(), ttl, last_seen })
     }
@@ -191,7 +189,7 @@ impl RrsetHistory {
     /// names point at is the gateway, and may change at every answer.)
     fn exchange_terms(&self, expected: &Expected) -> Vec<Term> {
         let foreign: BTreeSet<&DomainName> =
-            expected.accepted.iter().flatten().filter(|n| !expected.gateway_hosts.contains(n)).collect();
+            expected.accepted.iter().flatten().filter(|n| !expected.is_ours(n)).collect();
         self.exchanges
             .iter()
             .filter(|(name, _)| foreign.iter().any(|f| same(name, f)))

@@ -13,14 +13,12 @@ use crate::config::{self, Config};
 use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
 use crate::engine::{Engine, EngineParts};
+use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, router};
 use crate::probe::Prober;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::{gateway, notify};
-
-/// How long open requests may take to end after the signal.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -75,16 +73,11 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         let (engine, stop) = (engine.clone(), stop.clone());
         async move { engine.run(stop).await }
     });
-    let served = {
-        let stop = stop.clone();
-        axum::serve(listener, pages).with_graceful_shutdown(async move { stop.cancelled().await })
-    };
-    let served = tokio::spawn(async move { served.await });
+    let served = tokio::spawn(server::serve(listener, pages, Limits::of(&config.http), stop.clone()));
     signal().await?;
     tracing::info!("stopping");
     stop.cancel();
-    // An open stream of events would hold the server for ever: it is cut off after the grace.
-    let _ = tokio::time::timeout(GRACE, served).await;
+    served.await?;
     work.await?;
     Ok(())
 }

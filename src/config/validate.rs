@@ -142,6 +142,12 @@ fn engine(engine: &EngineConfig, probe: &ProbeConfig, found: &mut Problems) {
 fn http(http: &HttpConfig, found: &mut Problems) {
     found.range("http.max_body_bytes", http.max_body_bytes, 1024..=16 << 20);
     found.range("http.max_concurrent", http.max_concurrent, 1..=65_536);
+    found.range("http.max_connections", http.max_connections, 1..=65_536);
+    found.range("http.max_connections_per_address", http.max_connections_per_address, 0..=65_536);
+    found.range("http.header_seconds", http.header_seconds, 1..=600);
+    found.range("http.body_seconds", http.body_seconds, 1..=600);
+    found.range("http.max_streams", http.max_streams, 0..=10_000);
+    found.range("http.max_streams_per_token", http.max_streams_per_token, 1..=10_000);
     if http.open_pages_on_loopback && !http.listen.ip().is_loopback() {
         found.add("http.open_pages_on_loopback", "needs `http.listen` on a loopback address such as 127.0.0.1:8080");
     }

@@ -30,6 +30,7 @@ use crate::dice::Dice;
 use crate::engine::ports::Observer;
 use crate::engine::{Engine, EngineParts};
 use crate::gateway;
+use crate::http::server::{self, Limits};
 use crate::http::token::Token;
 use crate::http::{HttpParts, router};
 use crate::notify::SmtpNotifier;
@@ -107,11 +108,9 @@ pub async fn run(listen: SocketAddr, announce: impl FnOnce(&str, &str)) -> Outco
         clock: Arc::clone(&clock),
         config: Arc::clone(&config),
     };
-    let routes = router(parts);
+    let (routes, limits) = (router(parts), Limits::of(&config.http));
     let pages = Task::spawn(async move {
-        if let Err(error) = axum::serve(pages, routes).await {
-            tracing::error!(%error, "the pages are no longer served");
-        }
+        server::serve(pages, routes, limits, CancellationToken::new()).await;
     });
 
     let invite = Inviting { store: store.as_ref(), url: &url, at: start };

@@ -2,6 +2,7 @@
 //! case loads its subject, asks the pure lifecycle, and commits once. Nothing is probed here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fencepost_checks::DomainName;
 use jiff::{Timestamp, ToSpan};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::connections::{self, With};
+use super::pulse::Pulse;
 use super::subscriptions;
 use super::words::{Unreadable, json, parse, tag, word};
 use crate::clock::SharedClock;
@@ -24,6 +26,8 @@ use crate::store::{CommitOutcome, InboxKey, NewOrder, Placed, Scope, Store, Stor
 
 /// How often a subject that changes under our hands is loaded again.
 const ATTEMPTS: usize = 8;
+/// A busy engine may be late by so much.
+const SLACK: Duration = Duration::from_secs(30);
 /// Characters of an evidence file's name that are kept.
 const NAME: usize = 120;
 
@@ -125,6 +129,7 @@ pub struct Desk {
     clock: SharedClock,
     config: Arc<Config>,
     wake: Arc<Notify>,
+    pulse: Pulse,
     dice: Dice,
 }
 
@@ -133,12 +138,21 @@ impl Desk {
     /// that wakes its engine.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) -> Self {
-        Self { store, clock, config, wake: Arc::new(Notify::new()), dice: Dice::new() }
+        Self { store, clock, config, wake: Arc::new(Notify::new()), pulse: Pulse::default(), dice: Dice::new() }
     }
 
-    pub(super) fn waking(mut self, wake: Arc<Notify>) -> Self {
+    pub(super) fn waking(mut self, wake: Arc<Notify>, pulse: Pulse) -> Self {
         self.wake = wake;
+        self.pulse = pulse;
         self
+    }
+
+    /// For how long the engine of this process has taken no part in the work, where that is too long.
+    /// `None` also where no engine runs here.
+    #[must_use]
+    pub fn engine_stands_still(&self) -> Option<Duration> {
+        let poll = Duration::from_millis(self.config.engine.poll_ms.clamp(10, 60_000));
+        self.pulse.quiet().filter(|quiet| *quiet > poll * 3 + SLACK)
     }
 
     pub(super) fn with_dice(mut self, dice: Dice) -> Self {

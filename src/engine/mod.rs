@@ -17,6 +17,7 @@ mod jobs;
 mod letter;
 mod payload;
 pub mod ports;
+mod pulse;
 mod recipients;
 mod reconfigured;
 mod run;
@@ -75,12 +76,18 @@ pub struct Engine {
     parts: Arc<EngineParts>,
     wake: Arc<Notify>,
     holds: Holds,
+    pulse: pulse::Pulse,
 }
 
 impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        Self { parts: Arc::new(parts), wake: Arc::new(Notify::new()), holds: Holds::default() }
+        Self {
+            parts: Arc::new(parts),
+            wake: Arc::new(Notify::new()),
+            holds: Holds::default(),
+            pulse: pulse::Pulse::default(),
+        }
     }
 
     /// The use cases for people, waking this engine when they commit something.
@@ -88,7 +95,7 @@ impl Engine {
     pub fn desk(&self) -> Desk {
         let parts = &self.parts;
         let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
-        desk.waking(self.wake.clone()).with_dice(parts.dice.clone())
+        desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone())
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.

@@ -21,8 +21,12 @@ pub(super) async fn run(engine: &Engine, owner: &str, shutdown: &CancellationTok
             report(done);
         }
         match claim(engine, owner, &mut tasks).await {
-            Ok(0) => idle(engine, &mut tasks, shutdown).await,
-            Ok(_) => {}
+            Ok(claimed) => {
+                engine.pulse.beat();
+                if claimed == 0 {
+                    idle(engine, &mut tasks, shutdown).await;
+                }
+            }
             Err(error) => {
                 tracing::error!("nothing could be claimed: {}", work::chain(&error));
                 pause(engine, poll(engine), shutdown).await;

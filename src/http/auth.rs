@@ -2,14 +2,17 @@
 //! the caller what it may do; nothing else decides that.
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
 use super::HttpState;
+use super::panel::cookie;
 use super::problem::{Kind, Problem};
 use super::token::Token;
-use crate::store::{Role, Scope};
+use crate::clock::SharedClock;
+use crate::store::{Role, Scope, Store, TokenRow};
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Identity {
     pub role: Role,
     /// Set where the token is limited to one partner.
     pub partner: Option<String>,
+    /// SHA-256 of the token, to ask later whether it is still in force; `None` on open pages.
+    pub hash: Option<[u8; 32]>,
 }
 
 impl Identity {
@@ -76,17 +81,20 @@ impl FromRequestParts<HttpState> for Identity {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
-        let presented = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim());
         let refused =
             || Problem::new(Kind::NoToken, "Send the header `Authorization: Bearer fp_…` with a token in force.");
-        authenticate(state, presented.ok_or_else(refused)?).await?.ok_or_else(refused)
+        authenticate(state, bearer(&parts.headers).ok_or_else(refused)?).await?.ok_or_else(refused)
     }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The token that a request came with, in either way.
+pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).or_else(|| cookie(headers))
 }
 
 /// The caller behind a token, `None` when it is unknown, revoked, expired or malformed: one answer
@@ -96,17 +104,27 @@ impl FromRequestParts<HttpState> for Identity {
 /// When the store cannot be asked.
 pub async fn authenticate(state: &HttpState, presented: &str) -> Result<Option<Identity>, Problem> {
     let Some(token) = Token::parse(presented) else { return Ok(None) };
+    let hash = token.hash();
     // The look-up is by hash: its timing says something about the hash at most, never the secret.
-    let Some(row) = state.store.token_by_hash(&token.hash()).await? else { return Ok(None) };
-    let now = state.clock.now();
+    let Some(row) = state.store.token_by_hash(&hash).await? else { return Ok(None) };
     let same: bool = row.id.as_bytes().ct_eq(token.id().as_bytes()).into();
-    let in_force = row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end);
-    // A partner's token without a partner would see everything: it is no token at all.
-    let scoped = row.role != Role::Partner || row.partner.is_some();
-    Ok((same && in_force && scoped).then_some(Identity {
+    Ok((same && in_force(&row, state.clock.now())).then_some(Identity {
         token_id: row.id,
         label: row.label,
         role: row.role,
         partner: row.partner,
+        hash: Some(hash),
     }))
+}
+
+/// Whether the token of a caller whose request goes on and on still counts.
+pub(super) async fn still_in_force(store: &dyn Store, clock: &SharedClock, hash: &[u8; 32]) -> bool {
+    // A store that fails just now has not revoked anything.
+    store.token_by_hash(hash).await.map_or(true, |row| row.is_some_and(|row| in_force(&row, clock.now())))
+}
+
+fn in_force(row: &TokenRow, now: Timestamp) -> bool {
+    // A partner's token without a partner would see everything: it is no token at all.
+    let scoped = row.role != Role::Partner || row.partner.is_some();
+    scoped && row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end)
 }

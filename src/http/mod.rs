@@ -7,6 +7,11 @@ mod body;
 mod guard;
 mod panel;
 pub mod problem;
+mod ready;
+mod receive;
+mod seats;
+pub mod server;
+mod stall;
 pub mod token;
 mod view;
 
@@ -14,15 +19,13 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
-use tokio::sync::Semaphore;
 
+use self::ready::Readiness;
+use self::seats::Seats;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::{Accounts, Desk};
 use crate::store::Store;
-
-/// Streams of events that may be open at the same time.
-const MAX_STREAMS: usize = 64;
 
 /// What the router is made of.
 pub struct HttpParts {
@@ -40,7 +43,9 @@ pub struct HttpState {
     accounts: Accounts,
     clock: SharedClock,
     config: Arc<Config>,
-    streams: Arc<Semaphore>,
+    /// Open streams of events, by token.
+    streams: Seats<String>,
+    readiness: Readiness,
 }
 
 /// Everything under one router, ready to be served.
@@ -49,14 +54,18 @@ pub fn router(parts: HttpParts) -> Router {
     let turns = guard::Turns::new(config.http.max_concurrent.max(1));
     let body_limit = DefaultBodyLimit::max(config.http.max_body_bytes);
     let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
-    let state = HttpState { store, desk, accounts, clock, config, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+    let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
+    let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
+    let state = HttpState { store, desk, accounts, clock, config, streams, readiness };
     let bounded = Router::new()
         .merge(api::routes())
         .merge(panel::routes())
         .fallback(api::no_such_address)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(body_limit)
-        .layer(middleware::from_fn_with_state(turns, guard::bounds));
+        .layer(middleware::from_fn_with_state(turns, guard::bounds))
+        // Outside of the bound on requests: a body that comes slowly waits in nobody's way.
+        .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Whether the process lives must be answered even when it is busy.
     bounded.merge(api::health_routes()).layer(middleware::from_fn(guard::headers)).with_state(state)
 }

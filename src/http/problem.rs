@@ -34,6 +34,7 @@ pub enum Kind {
     Invalid,
     Internal,
     Busy,
+    SlowBody,
     Timeout,
     NotReady,
 }
@@ -57,6 +58,7 @@ impl Kind {
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request was refused"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at the same time"),
+            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow-body", "The body took too long to arrive"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready"),
         }
@@ -78,6 +80,13 @@ impl Problem {
             _ => format!("{count} fields must be changed."),
         };
         Self { kind: Kind::Invalid, detail, errors }
+    }
+
+    /// 503 with each part that is not ready, and why.
+    #[must_use]
+    pub fn not_ready(errors: Vec<FieldError>) -> Self {
+        let detail = "The service cannot work just now; `errors` says what is missing.".to_owned();
+        Self { kind: Kind::NotReady, detail, errors }
     }
 
     /// 422 at one field.

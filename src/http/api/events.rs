@@ -13,13 +13,14 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::domains::name;
 use super::paging::{Params, after_number, bounded, numbered};
 use super::{Answer, READERS};
-use crate::http::auth::Identity;
+use crate::clock::SharedClock;
+use crate::http::auth::{Identity, still_in_force};
 use crate::http::problem::{Kind, Problem};
+use crate::http::seats::{Full, Seat};
 use crate::http::{HttpState, view};
 use crate::store::{EventRow, Store};
 
@@ -49,12 +50,27 @@ pub(super) async fn list(
     let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let after = after_number(query.after.or(last_id).as_deref())?;
     if wants_stream(&headers) {
-        let permit = state
-            .streams
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(Kind::Busy, "Too many streams are open, read the events in pages."))?;
-        let events = follow(state.store.clone(), row.connection.id, after, permit);
+        let seat = state.streams.take(&identity.token_id).map_err(|full| {
+            Problem::new(
+                Kind::Busy,
+                match full {
+                    Full::All => "Too many streams are open, read the events in pages.",
+                    Full::ForThisKey => {
+                        "This token has too many streams open; close some, or read the events in pages."
+                    }
+                },
+            )
+        })?;
+        let events = follow(Follow {
+            store: state.store.clone(),
+            clock: state.clock.clone(),
+            token: identity.hash,
+            subject: row.connection.id,
+            after,
+            ready: VecDeque::new(),
+            looks: 0,
+            _seat: seat,
+        });
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
     }
     let rows = state.store.events(&row.connection.id, after, limit).await?;
@@ -69,21 +85,18 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 struct Follow {
     store: Arc<dyn Store>,
+    clock: SharedClock,
+    token: Option<[u8; 32]>,
     subject: String,
     after: u64,
     ready: VecDeque<EventRow>,
     looks: u32,
-    _permit: OwnedSemaphorePermit,
+    _seat: Seat<String>,
 }
 
-/// Events as they come. Ends after [`MAX_LOOKS`], or when the store fails.
-fn follow(
-    store: Arc<dyn Store>,
-    subject: String,
-    after: u64,
-    permit: OwnedSemaphorePermit,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let start = Follow { store, subject, after, ready: VecDeque::new(), looks: 0, _permit: permit };
+/// Events as they come. Ends after [`MAX_LOOKS`], when its token is no longer in force, or when the
+/// store fails.
+fn follow(start: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
     futures_util::stream::unfold(start, |mut follow| async move {
         loop {
             if let Some(row) = follow.ready.pop_front() {
@@ -96,6 +109,10 @@ fn follow(
             }
             if follow.looks > 0 {
                 tokio::time::sleep(POLL).await;
+                let hash = follow.token.as_ref()?;
+                if !still_in_force(follow.store.as_ref(), &follow.clock, hash).await {
+                    return None;
+                }
             }
             follow.looks += 1;
             follow.ready = follow.store.events(&follow.subject, follow.after, BATCH).await.ok()?.into();

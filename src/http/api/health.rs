@@ -11,20 +11,15 @@ use super::Answer;
 use super::paging::{Items, Paging, Params, page};
 use crate::http::HttpState;
 use crate::http::auth::Identity;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 
 pub(super) async fn alive() -> Response {
     (StatusCode::OK, "ok\n").into_response()
 }
 
 pub(super) async fn ready(State(state): State<HttpState>) -> Answer {
-    match state.store.ready().await {
-        Ok(()) => Ok((StatusCode::OK, "ready\n").into_response()),
-        Err(error) => {
-            tracing::warn!(error = %error, "not ready");
-            Err(Problem::new(Kind::NotReady, "The store does not answer or its schema is not current."))
-        }
-    }
+    let missing = state.readiness.missing().await;
+    if missing.is_empty() { Ok((StatusCode::OK, "ready\n").into_response()) } else { Err(Problem::not_ready(missing)) }
 }
 
 /// Work that was given up and waits for a person.

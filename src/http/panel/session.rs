@@ -57,10 +57,16 @@ fn is_open(state: &HttpState, headers: &HeaderMap) -> bool {
 }
 
 fn anybody() -> Identity {
-    Identity { token_id: "open".to_owned(), label: "open pages".to_owned(), role: Role::Viewer, partner: None }
+    Identity {
+        token_id: "open".to_owned(),
+        label: "open pages".to_owned(),
+        role: Role::Viewer,
+        partner: None,
+        hash: None,
+    }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::http) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     pairs
         .flat_map(|pairs| pairs.split(';'))

@@ -5,6 +5,7 @@ mod access;
 mod accounting;
 mod bounds;
 mod domains;
+mod hostile;
 mod orders;
 mod pages;
 
@@ -102,6 +103,10 @@ impl TestApp {
         let (store, clock, config) = (self.store.clone(), self.clock.clone(), self.config.clone());
         self.router = router(HttpParts { store, desk, clock, config });
         self
+    }
+
+    fn database(&self) -> PathBuf {
+        self._folder.path().join("t.db")
     }
 
     fn now(&self) -> Timestamp {

@@ -51,7 +51,7 @@ fn steady_plans(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// How long to wait for another process that writes the same file.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A store in one SQLite file.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests run against: real name servers, resolvers, mail servers
-# and a packet filter. Exim and OpenSMTPD conflict with Postfix as packages, so they are unpacked into
+# Installs the Debian packages that the tests run against: real name servers, resolvers, mail servers,
+# a packet filter and PostgreSQL. Exim and OpenSMTPD conflict with Postfix as packages, so they are unpacked into
 # the target folder and run from there. Nothing is started here; each test starts its own daemons with
 # private folders and stops them again. Does nothing where everything is there already.
 set -euo pipefail
 
-packages=(knot unbound postfix nsd bind9 pdns-server pdns-backend-bind nftables iproute2)
-binaries=(/usr/sbin/{knotd,unbound,postfix,nsd,named,pdns_server,nft} /usr/bin/ss)
+packages=(knot unbound postfix nsd bind9 pdns-server pdns-backend-bind nftables iproute2 postgresql-15)
+binaries=(/usr/sbin/{knotd,unbound,postfix,nsd,named,pdns_server,nft} /usr/bin/ss /usr/lib/postgresql/15/bin/postgres)
 unpacked=(exim4-daemon-light exim4-base opensmtpd)
 # What the unpacked ones need; unpacked too where it is not installed.
 libraries=(libdb5.3 libevent-2.1-7 libgnutls-dane0 libgnutls30 libidn12 libidn2-0 libnsl2 libpcre2-8-0 libtirpc3 libunbound8)
@@ -38,7 +38,10 @@ if [ "$missing" = 1 ]; then
     placed=1
   fi
   trap '[ "$placed" = 0 ] || rm -f "$policy"' EXIT
-  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  # Tests make their own databases: the package need not make one.
+  clusters=/etc/postgresql-common/createcluster.conf
+  [ -e "$clusters" ] || { mkdir -p "${clusters%/*}"; echo "create_main_cluster = false" >"$clusters"; }
+  apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "${packages[@]}" >/dev/null
 fi
 
 if [ "$unpack" = 1 ]; then

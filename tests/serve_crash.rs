@@ -163,7 +163,7 @@ impl Stage {
 
     fn store(&self) -> SqliteStore {
         let path = self.folder.path().join("fencepost.db");
-        SqliteStore::open(&fencepost::config::StoreConfig { path }).unwrap()
+        SqliteStore::open(&fencepost::config::StoreConfig::sqlite(path)).unwrap()
     }
 
     fn log(&self) -> String {

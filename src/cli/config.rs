@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Exit, Global, complain};
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, Database, Problem, StoreConfig};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,7 +37,7 @@ fn summary(config: &Config) -> String {
     let smarthost = if config.notify.smarthost.is_empty() { "none" } else { &config.notify.smarthost };
     let mut text = String::from("ok\n");
     for (label, value) in [
-        ("state in", config.store.path.display().to_string()),
+        ("state in", state(&config.store)),
         ("pages at", config.http.public_url.clone()),
         ("MX hosts", or_none(&mx.join(", "))),
         ("egress", or_none(&egress.join(", "))),
@@ -54,6 +54,14 @@ fn summary(config: &Config) -> String {
         text += &format!("note: {key} {message}\n");
     }
     text
+}
+
+fn state(store: &StoreConfig) -> String {
+    match store.database() {
+        Ok(Database::Sqlite(path)) => path.display().to_string(),
+        Ok(Database::Postgres(url)) => url,
+        Err(why) => why,
+    }
 }
 
 fn or_none(text: &str) -> String {

@@ -15,6 +15,7 @@ mod invoicing;
 mod ledger;
 mod lifecycle;
 mod list;
+mod migrate;
 mod notice;
 mod order;
 mod print;
@@ -84,6 +85,8 @@ pub enum Command {
     Invoicing(invoicing::Args),
     /// Make, list and revoke access tokens
     Token(token::Args),
+    /// Bring the schema of the store up to date
+    Migrate(migrate::Args),
     /// Look once at a domain and its mail servers: a table of findings with remedies
     Check(check::Args),
     /// Say what a finding code means and what to do about it
@@ -171,6 +174,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
+        Command::Migrate(args) => migrate::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,
         Command::Explain(args) => explain::run(&args),
         Command::Config(args) => config::run(&args, &cli.global),

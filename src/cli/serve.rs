@@ -16,8 +16,7 @@ use crate::engine::{Engine, EngineParts};
 use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, router};
 use crate::probe::Prober;
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self, Store};
 use crate::{gateway, notify};
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +45,7 @@ pub async fn run(_args: &Args, global: &Global) -> Exit {
 
 async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store)?);
+    let store: Arc<dyn Store> = store::open(&config.store).await?;
     // Ended before the engine gives the work up, so that what was seen is not lost.
     let patience = std::time::Duration::from_millis(u64::from(config.engine.lease_seconds) * 600);
     let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?.with_patience(patience);

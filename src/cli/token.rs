@@ -13,8 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::http::auth::role_name;
 use crate::http::token::Token;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{NewToken, Role, Store, StoreError};
+use crate::store::{self, NewToken, Role, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -87,7 +86,7 @@ enum TokenError {
 }
 
 pub async fn run(args: &Args, global: &Global) -> Exit {
-    let store = match open(global) {
+    let store = match open(global).await {
         Ok(store) => store,
         Err(exit) => return exit,
     };
@@ -109,10 +108,9 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     }
 }
 
-fn open(global: &Global) -> Result<Arc<dyn Store>, Exit> {
+async fn open(global: &Global) -> Result<Arc<dyn Store>, Exit> {
     let config = config::load(&global.config).map_err(|error| complain(&error))?;
-    let store = SqliteStore::open(&config.store).map_err(|error| complain(&error))?;
-    Ok(Arc::new(store))
+    store::open(&config.store).await.map_err(|error| complain(&error))
 }
 
 async fn create(

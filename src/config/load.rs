@@ -105,7 +105,7 @@ impl Mistake {
         let line = place
             .and_then(|place| usize::try_from(place.line).ok()?.checked_sub(1))
             .and_then(|index| text.lines().nth(index))
-            .map(|line| shown(&line.replace('\t', " ")))
+            .map(|line| shown(&without_password(&line.replace('\t', " "))))
             .unwrap_or_default();
         Self { place, message, line }
     }
@@ -121,6 +121,18 @@ impl Mistake {
         }
         Ok(())
     }
+}
+
+/// A line without what stands between `://user:` and `@`: a mistake elsewhere in the line must not
+/// print a password that somebody wrote where none belongs.
+fn without_password(line: &str) -> String {
+    let secret = line.find("://").and_then(|scheme| {
+        let start = scheme + 3;
+        let end = start + line[start..].rfind('@')?;
+        let colon = start + line[start..end].find(':')? + 1;
+        Some((colon, end))
+    });
+    secret.map_or_else(|| line.to_owned(), |(from, to)| format!("{}***{}", &line[..from], &line[to..]))
 }
 
 fn listed(path: &Path, mistakes: &[Mistake]) -> String {

@@ -24,7 +24,7 @@ pub use notify::NotifyConfig;
 pub use place::Place;
 pub use probe::ProbeConfig;
 pub use smarthost::{Security, Smarthost};
-pub use store::{EngineConfig, StoreConfig};
+pub use store::{Database, EngineConfig, StoreConfig};
 pub use validate::Problem;
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use lettre::message::Mailbox;
 use url::{Host, Url};
 
 use super::{
-    AdapterConfig, CommerceConfig, Config, EngineConfig, GatewayConfig, HttpConfig, NotifyConfig, ProbeConfig,
-    Smarthost,
+    AdapterConfig, CommerceConfig, Config, Database, EngineConfig, GatewayConfig, HttpConfig, NotifyConfig,
+    ProbeConfig, Smarthost, StoreConfig,
 };
 
 /// Something wrong with a value.
@@ -30,9 +30,7 @@ impl Config {
     #[must_use]
     pub fn validate(&self) -> Vec<Problem> {
         let mut found = Problems::default();
-        if self.store.path.as_os_str().is_empty() {
-            found.add("store.path", "is empty; write a file name such as data/fencepost.db");
-        }
+        store(&self.store, &mut found);
         engine(&self.engine, &self.probe, &mut found);
         http(&self.http, &mut found);
         gateway(&self.gateway, &mut found);
@@ -119,6 +117,25 @@ impl Problems {
             self.add(key, "is no mail address; write name@example.com or Name <name@example.com>");
         }
     }
+}
+
+fn store(store: &StoreConfig, found: &mut Problems) {
+    if store.path.as_os_str().is_empty() {
+        found.add("store.path", "is empty; write a file name such as data/fencepost.db");
+    }
+    match store.database() {
+        Err(message) => found.add("store.url", message),
+        Ok(_) if !store.url.is_empty() && store.path != StoreConfig::default().path => {
+            found.add("store.url", "and store.path both name a database; keep one of them");
+        }
+        Ok(Database::Sqlite(_)) if store.password_file.is_some() => {
+            found.add("store.password_file", "is for PostgreSQL; SQLite asks for no password");
+        }
+        Ok(_) => {}
+    }
+    found.range("store.connections", store.connections, 2..=1_000);
+    found.range("store.statement_timeout_ms", store.statement_timeout_ms, 100..=600_000);
+    found.range("store.lock_timeout_ms", store.lock_timeout_ms, 100..=600_000);
 }
 
 fn engine(engine: &EngineConfig, probe: &ProbeConfig, found: &mut Problems) {

@@ -36,7 +36,7 @@ impl Books {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("t.db");
-        let config = Arc::new(Config { store: StoreConfig { path: path.clone() }, ..Config::default() });
+        let config = Arc::new(Config { store: StoreConfig::sqlite(path.clone()), ..Config::default() });
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());
         let now = Day("2026-05-02T08:00:00Z".parse().unwrap());
         let accounts = Accounts::new(store.clone(), Arc::new(now), config);

@@ -109,9 +109,10 @@ impl From<StoreError> for DeskError {
             StoreError::Conflict(text) => Self::Conflict(text),
             StoreError::Invalid(errors) => Self::Invalid(errors),
             StoreError::KeyReused => Self::KeyReused,
-            other @ (StoreError::NewerSchema { .. } | StoreError::Unavailable(_) | StoreError::Database { .. }) => {
-                Self::Store(other)
-            }
+            other @ (StoreError::NewerSchema { .. }
+            | StoreError::OlderSchema { .. }
+            | StoreError::Unavailable(_)
+            | StoreError::Database { .. }) => Self::Store(other),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Stage {
     /// A new process, so to speak.
     pub(super) fn engine(&self) -> (Engine, Arc<dyn Store>) {
         let path = self.folder.path().join("fencepost.db");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&StoreConfig { path }).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&StoreConfig::sqlite(path)).unwrap());
         let engine = Engine::new(EngineParts {
             dice: crate::dice::Dice::new(),
             store: store.clone(),

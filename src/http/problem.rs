@@ -126,7 +126,9 @@ impl From<StoreError> for Problem {
             }
             StoreError::Invalid(errors) => Self::invalid(errors),
             StoreError::NotFound => Self::not_found(),
-            StoreError::NewerSchema { .. } => Self::new(Kind::NotReady, error.to_string()),
+            StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } => {
+                Self::new(Kind::NotReady, error.to_string())
+            }
             StoreError::Unavailable(source) => {
                 tracing::error!(error = %source, "the store cannot be used just now");
                 let detail =

@@ -1,18 +1,23 @@
 //! What the engine and the web ask of a database, as transactions. Only this module contains SQL.
 //!
-//! [`Store`] is the list of use cases; SQLite implements it now, PostgreSQL will implement the same
-//! list. Nothing outside knows which one it talks to. Times are always handed in.
+//! [`Store`] is the list of use cases; SQLite and PostgreSQL implement the same list. Nothing outside
+//! knows which one it talks to. Times are always handed in.
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod opening;
+pub mod postgres;
 pub mod sqlite;
+mod trial;
 mod types;
+mod value;
 mod vantage;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
+pub use opening::{Schema, migrate, open, schema};
 pub use types::*;
 pub use vantage::*;
 
@@ -69,6 +74,12 @@ pub trait Store: VantageStore + Send + Sync {
     async fn claim_outbox(&self, request: ClaimRequest) -> StoreResult<Vec<OutboxItem>>;
     /// Settles an item. `false` when it belongs to somebody else by now, and nothing was stored.
     async fn outbox_done(&self, item: &OutboxItem, at: Timestamp, outcome: OutboxOutcome) -> StoreResult<bool>;
+
+    /// Resolves when another node of the same store has put work there. A hint, never relied upon: what is
+    /// due is found by looking.
+    async fn hinted(&self) {
+        std::future::pending().await
+    }
 
     // --- Reading for people --------------------------------------------------------------------
 

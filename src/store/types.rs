@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The database has a newer schema than this program.
     #[error("the database has schema {found}, this program knows up to {known}: run a newer fencepost")]
     NewerSchema { found: u32, known: u32 },
+    /// The database has an older schema, and is shared: one person brings it up to date, not every node.
+    #[error("the database has schema {found}, this program needs {known}: run `fencepost migrate`")]
+    OlderSchema { found: u32, known: u32 },
     /// The database is locked by somebody else, full, or cannot be reached: it may be there again later
     /// (503).
     #[error("the database cannot be used just now")]

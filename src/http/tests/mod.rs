@@ -82,7 +82,7 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let host = |name: &str, preference| MxHost { name: name.parse().unwrap(), preference };
         let mut config =
-            Config { store: StoreConfig { path: PathBuf::from(folder.path()).join("t.db") }, ..Config::default() };
+            Config { store: StoreConfig::sqlite(PathBuf::from(folder.path()).join("t.db")), ..Config::default() };
         config.gateway.mx_hosts = vec![host("mx1.gateway.example", 10), host("mx2.gateway.example", 20)];
         change(&mut config);
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());

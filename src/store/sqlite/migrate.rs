@@ -1,7 +1,9 @@
 //! Brings a file's schema up to date. Forward only; `user_version` is the number of the last
 //! migration that was applied, and a file from a newer program is refused untouched.
 
-use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::store::{StoreError, StoreResult};
 
@@ -14,7 +16,7 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// The schema that this program works with.
-pub(super) const SCHEMA: u32 = 5;
+pub(in crate::store) const SCHEMA: u32 = 5;
 
 pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
     // Two processes may open a new file at the same time: the second one waits and finds it done.
@@ -31,6 +33,14 @@ pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// The schema of a file, 0 where there is none. Nothing is created.
+pub(in crate::store) fn found(path: &Path) -> StoreResult<u32> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    version(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
 }
 
 pub(super) fn version(connection: &Connection) -> StoreResult<u32> {

@@ -41,6 +41,7 @@ use super::{
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
 use crate::ledger::EntryDraft;
+pub(super) use migrate::{SCHEMA, found};
 use readers::Readers;
 use writer::Writer;
 

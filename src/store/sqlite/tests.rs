@@ -14,7 +14,7 @@ use crate::store::conformance::{every_rule, every_vantage_rule};
 use crate::store::{Scope, Store};
 
 fn config(folder: &TempDir) -> StoreConfig {
-    StoreConfig { path: folder.path().join("data/fencepost.db") }
+    StoreConfig::sqlite(folder.path().join("data/fencepost.db"))
 }
 
 async fn open() -> (TempDir, Arc<dyn Store>) {

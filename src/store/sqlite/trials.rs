@@ -8,7 +8,7 @@ use super::columns::{first, run, us};
 use super::commit::holder;
 use crate::lifecycle::subscription::OrderKind;
 use crate::order::FieldError;
-use crate::store::{NewOrder, StoreError, StoreResult};
+use crate::store::{NewOrder, StoreError, StoreResult, trial};
 
 /// Refuses a trial too soon after another one, at each field that says so, and remembers this one.
 pub(super) fn take(connection: &Connection, new: &NewOrder) -> StoreResult<()> {
@@ -21,7 +21,7 @@ pub(super) fn take(connection: &Connection, new: &NewOrder) -> StoreResult<()> {
             return Err(StoreError::Invalid(problems));
         }
     }
-    for (_, key) in keys(new) {
+    for (_, key) in trial::keys(new) {
         run(
             connection,
             "INSERT INTO trial (key, ordered_at, customer_id) VALUES (?1, ?2, ?3)",
@@ -33,7 +33,7 @@ pub(super) fn take(connection: &Connection, new: &NewOrder) -> StoreResult<()> {
 
 fn too_soon(connection: &Connection, new: &NewOrder, since: Timestamp) -> StoreResult<Vec<FieldError>> {
     let mut problems = Vec::new();
-    for (field, key) in keys(new) {
+    for (field, key) in trial::keys(new) {
         // Whoever waits behind a stranger must not learn of the stranger; it is asked again nowhere.
         let domain = key.strip_prefix("domain:");
         if let Some(domain) = domain
@@ -51,23 +51,8 @@ fn too_soon(connection: &Connection, new: &NewOrder, since: Timestamp) -> StoreR
             |row| Ok(row.get::<_, i64>(0)?),
         )?;
         if earlier.is_some() {
-            let what = if field == "business_id" { "this business id" } else { "this domain" };
-            let message = format!(
-                "{what} had a trial within the last 12 months; order it as `paid`, or ask the service desk, who can \
-                 allow another trial and say why (`trial_override`)"
-            );
-            problems.push(FieldError { field, message });
+            problems.push(trial::refusal(field));
         }
     }
     Ok(problems)
-}
-
-/// Field and key of everything that may have one trial. Signs in a business id mean nothing.
-fn keys(new: &NewOrder) -> Vec<(String, String)> {
-    let id = new.order.business_id.iter().map(|id| {
-        let plain: String = id.chars().filter(|c| c.is_alphanumeric()).collect();
-        ("business_id".to_owned(), format!("business:{}", plain.to_uppercase()))
-    });
-    let domains = new.order.domains.iter().enumerate();
-    id.chain(domains.map(|(i, domain)| (format!("domains[{i}]"), format!("domain:{domain}")))).collect()
 }

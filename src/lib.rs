@@ -23,6 +23,9 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(test)]
+#[path = "../fuzz/properties/corpus.rs"]
+mod corpus;
 pub mod demo;
 pub mod dice;
 pub mod engine;

@@ -103,8 +103,7 @@ fn read_bounded(path: &Path) -> Result<String, ConfigError> {
 impl Mistake {
     fn new(text: &str, place: Option<Place>, message: String) -> Self {
         let line = place
-            .and_then(|place| usize::try_from(place.line).ok()?.checked_sub(1))
-            .and_then(|index| text.lines().nth(index))
+            .and_then(|place| line_of(text, place.line))
             .map(|line| shown(&without_password(&line.replace('\t', " "))))
             .unwrap_or_default();
         Self { place, message, line }
@@ -133,6 +132,16 @@ fn without_password(line: &str) -> String {
         Some((colon, end))
     });
     secret.map_or_else(|| line.to_owned(), |(from, to)| format!("{}***{}", &line[..from], &line[to..]))
+}
+
+/// The line of this number, counted from 1. A line ends as YAML has it: CR LF, LF, or CR alone.
+fn line_of(text: &str, number: u64) -> Option<&str> {
+    let mut rest = text;
+    for _ in 1..number {
+        rest = &rest[rest.find(['\r', '\n'])?..];
+        rest = rest.strip_prefix("\r\n").unwrap_or(&rest[1..]);
+    }
+    rest.split(['\r', '\n']).next()
 }
 
 fn listed(path: &Path, mistakes: &[Mistake]) -> String {

@@ -28,6 +28,9 @@ pub use store::{Database, EngineConfig, StoreConfig};
 pub use validate::Problem;
 
 #[cfg(test)]
+#[path = "../../fuzz/properties/config_file.rs"]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};

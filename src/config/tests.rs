@@ -220,3 +220,17 @@ proptest::proptest! {
         let _ = complaints(&text);
     }
 }
+
+#[test]
+fn the_line_shown_is_the_line_meant_whatever_ends_it() {
+    for end in ["\n", "\r\n", "\r"] {
+        let told = complaints(&format!("# one{end}probe:{end}  dns_prt: 53{end}"));
+        assert!(told.contains(":3:3: ") && told.contains("    3 |   dns_prt: 53\n"), "{end:?}: {told}");
+    }
+}
+
+/// What `fuzz/run` found or began with.
+#[test]
+fn the_corpus_of_files_holds() {
+    crate::corpus::replay("config_file", super::properties::check);
+}

@@ -1,6 +1,6 @@
 //! Misbehaving servers against the real prober and the real judges: for each misbehaviour the right
 //! code, an end in time, little kept, nothing sent that must not be, and nothing shown that could act
-//! on a terminal. The tables in `smtp.rs` and `dns.rs` grow by a few lines a misbehaviour.
+//! on a terminal. The tables in `smtp.rs`, `dns.rs` and `policy.rs` grow by a few lines a misbehaviour.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 mod lab;
 
 mod dns;
+mod policy;
 mod smtp;
 
 use std::collections::BTreeSet;

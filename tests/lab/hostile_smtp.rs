@@ -1,6 +1,6 @@
 //! An SMTP server that misbehaves by script, on loopback. A script is data: what the server does when
 //! somebody connects, and what it does on each command. It keeps every byte it hears, so that a test
-//! can say what must never be sent.
+//! can say what must never be sent. One whose greeting begins with TLS is a hostile HTTPS server.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub enum Step {
     Pause(Duration),
     /// Takes whatever comes next, unread.
     Swallow,
+    /// Takes lines up to an empty one: the head of an HTTP request.
+    Request,
     /// A TLS handshake as server.
     Tls(TlsAcceptor),
     /// Bytes below TLS, where there is a TLS session.
@@ -218,6 +220,7 @@ impl Guest {
                     self.input.clear();
                     self.note(|heard| heard.swallowed += count);
                 }
+                Step::Request => while self.hear().await?.as_slice() != b"\r\n" {},
                 Step::Tls(acceptor) => {
                     let socket = self.plain.take().ok_or(Gone)?;
                     self.tls = Some(Box::new(acceptor.accept(socket).await.map_err(|_| Gone)?));

@@ -202,7 +202,8 @@ async fn tcp(server: SocketAddr, query: &Message, bytes: &[u8], wait: Duration) 
     }
 }
 
-enum Read {
+/// What the bytes are.
+pub(super) enum Read {
     Reply(Box<Message>),
     /// Truncated inside a record, and it says so.
     Cut,
@@ -210,7 +211,8 @@ enum Read {
     Stray(String),
 }
 
-fn read(query: &Message, bytes: &[u8]) -> Read {
+/// Reads bytes as an answer to `query`.
+pub(super) fn read(query: &Message, bytes: &[u8]) -> Read {
     let Some(&[id_high, id_low, flags]) = bytes.first_chunk::<3>() else {
         return Read::Stray("a packet too short for a DNS message".to_owned());
     };

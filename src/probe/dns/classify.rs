@@ -49,7 +49,7 @@ pub(super) fn mx(reply: &Result<Message, Silence>, name: &Name, role: Role) -> D
     records.sort();
     records.dedup();
     let ttl = chain.iter().map(|(ttl, _)| *ttl).chain(found.iter().map(|(ttl, _)| *ttl)).min();
-    if chain.is_empty() && !records.is_empty() && message.metadata.response_code == ResponseCode::NXDomain {
+    if !records.is_empty() && message.metadata.response_code == ResponseCode::NXDomain {
         // Resolvers go by the one or by the other, so nobody knows what senders get.
         let detail = "it says that the domain does not exist (NXDOMAIN), and gives an MX all the same".to_owned();
         return DnsAnswer::Malformed { detail };

@@ -7,6 +7,9 @@ mod delegation;
 mod iterate;
 mod name;
 mod parents;
+#[cfg(test)]
+#[path = "../../../fuzz/properties/dns_answer.rs"]
+mod properties;
 mod resolve;
 mod signed;
 #[cfg(test)]

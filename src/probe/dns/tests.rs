@@ -487,3 +487,9 @@ async fn tlsa_counts_as_signed_only_with_the_ad_bit() {
     let failed = of(vec![broken]).await;
     assert_eq!(failed.records, TlsaRecords::Failed { detail: "servfail".to_owned() });
 }
+
+/// What `fuzz/run` found or began with.
+#[test]
+fn the_corpus_of_messages_holds() {
+    crate::corpus::replay("dns_answer", properties::check);
+}

@@ -59,7 +59,14 @@ impl Intake {
     /// # Errors
     /// [`Fault::Protocol`] where this will never be one.
     pub(super) fn next_reply(&mut self, transcript: &mut Transcript) -> Result<Option<SmtpReply>, Fault> {
-        while let Some(end) = self.raw.iter().position(|b| *b == b'\n') {
+        loop {
+            let end = self.raw.iter().position(|b| *b == b'\n');
+            // Too long is too long, whether or not the line end came in the same packet.
+            if end.unwrap_or(self.raw.len()) > MAX_LINE {
+                transcript.theirs(self.raw.get(..80).unwrap_or_default());
+                return Err(self.broken(format!("a line of more than {MAX_LINE} bytes")));
+            }
+            let Some(end) = end else { return Ok(None) };
             let mut line: Vec<u8> = self.raw.drain(..=end).collect();
             line.pop();
             if line.last() == Some(&b'\r') {
@@ -75,11 +82,6 @@ impl Intake {
                 }
             }
         }
-        if self.raw.len() > MAX_LINE {
-            transcript.theirs(self.raw.get(..80).unwrap_or_default());
-            return Err(self.broken(format!("a line of more than {MAX_LINE} bytes")));
-        }
-        Ok(None)
     }
 
     /// The other side is gone or late; `otherwise` unless what it left cannot become a reply, because

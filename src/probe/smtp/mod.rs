@@ -6,6 +6,9 @@ mod connect;
 mod dialogue;
 mod guard;
 mod intake;
+#[cfg(test)]
+#[path = "../../../fuzz/properties/smtp_guard.rs"]
+mod properties;
 mod reply;
 mod side;
 #[cfg(test)]

@@ -388,3 +388,9 @@ async fn a_sender_is_named_where_the_plan_has_one() {
     run(&Plan { sender, ..plan(server.peer) }, None).await;
     assert!(server.heard().contains(&"MAIL FROM:<probe@spf-test.gateway.example>".to_owned()), "{:?}", server.heard());
 }
+
+/// What `fuzz/run` found or began with.
+#[test]
+fn the_corpus_of_the_guard_holds() {
+    crate::corpus::replay("smtp_guard", properties::check);
+}

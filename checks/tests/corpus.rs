@@ -1,0 +1,11 @@
+//! Replays the corpus of the fuzz target `sts_policy`.
+
+#[path = "../../fuzz/properties/corpus.rs"]
+mod corpus;
+#[path = "../../fuzz/properties/sts_policy.rs"]
+mod sts_policy;
+
+#[test]
+fn the_corpus_of_policies_holds() {
+    corpus::replay("sts_policy", sts_policy::check);
+}

@@ -1,0 +1,6 @@
+//! See `lib.rs`.
+
+pub mod dns;
+#[path = "../../src/probe/escape.rs"]
+mod escape;
+pub mod smtp;

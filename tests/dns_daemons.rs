@@ -10,6 +10,8 @@
 )]
 
 mod lab;
+#[path = "dns/signed_zones.rs"]
+mod signed_zones;
 
 use std::net::IpAddr;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Replays the corpus of the fuzz target `sts_policy`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+
 #[path = "../../fuzz/properties/corpus.rs"]
 mod corpus;
 #[path = "../../fuzz/properties/sts_policy.rs"]

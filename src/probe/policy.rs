@@ -137,6 +137,12 @@ impl Prober {
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("the policy server answered {}", response.status()));
         }
+        // Nothing of the kind was asked for, and senders make of it what they will.
+        if let Some(coding) = response.headers().get(reqwest::header::CONTENT_ENCODING)
+            && coding != "identity"
+        {
+            return Err("the policy came compressed, unasked".to_owned());
+        }
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {

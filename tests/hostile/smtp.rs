@@ -23,18 +23,18 @@ const AREA: u8 = 72;
 /// Much more than any dialogue of these tests needs, and much less than a flood brings.
 const KEPT: usize = 200_000;
 
-struct Row {
-    what: &'static str,
+pub(super) struct Row {
+    pub(super) what: &'static str,
     script: Script,
     /// `TLS_ABSENT` is left out where it is not asked for: most scripts are in plain text.
     codes: &'static str,
     verdict: Verdict,
     /// Stages wait this long. Short where the server never answers.
     patience: Duration,
-    trusted: Option<std::path::PathBuf>,
+    pub(super) trusted: Option<std::path::PathBuf>,
 }
 
-fn row(what: &'static str, script: Script, codes: &'static str, verdict: Verdict) -> Row {
+pub(super) fn row(what: &'static str, script: Script, codes: &'static str, verdict: Verdict) -> Row {
     Row { what, script, codes, verdict, patience: Duration::from_secs(20), trusted: None }
 }
 
@@ -43,15 +43,15 @@ fn late(what: &'static str, script: Script, codes: &'static str, verdict: Verdic
     Row { patience: Duration::from_millis(500), ..row(what, script, codes, verdict) }
 }
 
-fn greets(steps: impl IntoIterator<Item = Step>) -> Script {
+pub(super) fn greets(steps: impl IntoIterator<Item = Step>) -> Script {
     Script::polite().greeting(steps)
 }
 
-fn on(verb: &'static str, steps: impl IntoIterator<Item = Step>) -> Script {
+pub(super) fn on(verb: &'static str, steps: impl IntoIterator<Item = Step>) -> Script {
     Script::polite().on(verb, steps)
 }
 
-fn starttls(steps: impl IntoIterator<Item = Step>) -> Script {
+pub(super) fn starttls(steps: impl IntoIterator<Item = Step>) -> Script {
     Script::starttls(steps)
 }
 
@@ -332,7 +332,7 @@ async fn run(first: u8, rows: Vec<Row>) {
 }
 
 /// Complaints about one row.
-async fn misbehave(row: Row, number: u8) -> Vec<String> {
+pub(super) async fn misbehave(row: Row, number: u8) -> Vec<String> {
     let server = HostileSmtp::start((at(AREA, number, 25), 0).into(), row.script.clone()).await.unwrap();
     let address = server.address;
     let dns = resolver(number, address.ip()).await;

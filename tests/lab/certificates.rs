@@ -52,6 +52,11 @@ impl Authority {
     }
 
     pub fn acceptor(&self, oddity: Oddity) -> TlsAcceptor {
+        self.acceptor_of(oddity, &KeyPair::generate().unwrap())
+    }
+
+    /// With a key of the caller's.
+    pub fn acceptor_of(&self, oddity: Oddity, key: &KeyPair) -> TlsAcceptor {
         let names = match oddity {
             Oddity::WrongName => vec!["other.example".to_owned()],
             Oddity::ManyNames => (0..2000).map(|n| format!("host{n}.customer.example")).collect(),
@@ -68,10 +73,9 @@ impl Authority {
             }
             _ => {}
         }
-        let key = KeyPair::generate().unwrap();
         let leaf = match oddity {
-            Oddity::SelfSigned => params.self_signed(&key).unwrap(),
-            _ => params.signed_by(&key, &self.issuer).unwrap(),
+            Oddity::SelfSigned => params.self_signed(key).unwrap(),
+            _ => params.signed_by(key, &self.issuer).unwrap(),
         };
         let mut chain: Vec<CertificateDer<'static>> = vec![leaf.der().clone()];
         if oddity == Oddity::HugeChain {

@@ -16,6 +16,7 @@ pub mod opensmtpd;
 pub mod postfix;
 pub mod powerdns;
 pub mod private_root;
+pub mod signed;
 pub mod sink;
 pub mod unbound;
 pub mod zone;

@@ -121,6 +121,7 @@ fn judged(domain: &DomainName, answer: DnsAnswer, packet: &[u8]) {
         resolvers: Vec::new(),
         exchanges: Vec::new(),
         ns_ttl: None,
+        parents: Vec::new(),
         delegation_error: None,
     };
     let gateway_hosts = vec![DomainName::parse("mx1.gateway.example").expect("a name")];

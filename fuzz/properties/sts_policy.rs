@@ -5,6 +5,7 @@
 use fencepost_checks::escape::is_harmful;
 use fencepost_checks::lint::sts::{Mode, Policy, StsWatch, parse_policy};
 use fencepost_checks::lint::{self, LintContext};
+use fencepost_checks::mx::Expected;
 use fencepost_checks::observation::lint::{DnssecObservation, PolicyFetch};
 use fencepost_checks::observation::{LintObservation, MtaStsObservation, TextLookup};
 use fencepost_checks::{Code, DomainName, Severity};
@@ -70,7 +71,7 @@ fn judged(host: &DomainName, policy: Option<&Policy>, record: String, body: Stri
     };
     let gateway_hosts = vec![host.clone()];
     let mut sts = StsWatch::default();
-    sts.observe(&seen, &gateway_hosts);
+    sts.observe(&seen, &Expected { gateway_hosts: gateway_hosts.clone(), ..Expected::default() });
     let context = LintContext { gateway_hosts, sts, ..LintContext::default() };
     let judgement = lint::judge(&seen, None, &context);
     let has = |code| judgement.findings.iter().any(|f| f.code == code);

@@ -11,6 +11,7 @@ use fencepost::probe::Prober;
 use fencepost_checks::Verdict::{self, Fail, Inconclusive, Pass};
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::lint::{self, LintContext};
+use fencepost_checks::mx::Expected;
 use jiff::Timestamp;
 
 use super::lab::certificates::{Authority, Oddity};
@@ -290,7 +291,7 @@ fn task() -> ServerTask {
 fn judge(seen: &fencepost_checks::observation::LintObservation) -> fencepost_checks::Judgement {
     let gateway_hosts = vec!["mx1.gateway.example".parse().unwrap()];
     let mut sts = StsWatch::default();
-    sts.observe(seen, &gateway_hosts);
+    sts.observe(seen, &Expected { gateway_hosts: gateway_hosts.clone(), ..Expected::default() });
     lint::judge(seen, None, &LintContext { gateway_hosts, sts, now: Timestamp::UNIX_EPOCH, ..LintContext::default() })
 }
 

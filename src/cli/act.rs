@@ -18,7 +18,7 @@ const MAX_EVIDENCE: u64 = 512 << 10;
 pub struct RegisterArgs {
     #[command(flatten)]
     api: ApiArgs,
-    /// Id of the customer
+    /// The customer: its id, its order's id, or a domain of its
     customer: String,
 }
 
@@ -66,7 +66,7 @@ pub struct CancelArgs {
 pub struct DecideArgs {
     #[command(flatten)]
     api: ApiArgs,
-    /// Id of the customer
+    /// The customer: its id, its order's id, or a domain of its
     customer: String,
     #[arg(value_enum)]
     decision: Decision,
@@ -79,6 +79,36 @@ pub struct DecideArgs {
     /// When it was received, such as 2026-03-15T12:00:00Z; now, when not given
     #[arg(long, value_name = "TIME")]
     received: Option<jiff::Timestamp>,
+    /// Take the place of an opposite decision that stands
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct GatewayArgs {
+    #[command(subcommand)]
+    action: GatewayAction,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum GatewayAction {
+    /// Say that a route was set on the gateway by hand (`gateway.adapter: manual`)
+    Confirm {
+        #[command(flatten)]
+        api: ApiArgs,
+        domain: String,
+        /// What was set; refused when something else is wished for
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    Defer,
+    Deliver,
+    Reject,
+    Absent,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -109,6 +139,17 @@ pub async fn cancel(args: &CancelArgs) -> Exit {
     send(&args.api, &["v1", "domains", &args.domain, "cancel"], &json!({ "reason": args.reason })).await
 }
 
+pub async fn gateway(args: &GatewayArgs) -> Exit {
+    let GatewayAction::Confirm { api, domain, mode } = &args.action;
+    let mode = mode.map(|mode| match mode {
+        Mode::Defer => "defer",
+        Mode::Deliver => "deliver",
+        Mode::Reject => "reject",
+        Mode::Absent => "absent",
+    });
+    send(api, &["v1", "domains", domain, "route", "confirm"], &json!({ "mode": mode })).await
+}
+
 pub async fn decide(args: &DecideArgs) -> Exit {
     let content = match evidence(&args.evidence) {
         Ok(content) => content,
@@ -124,6 +165,7 @@ pub async fn decide(args: &DecideArgs) -> Exit {
         "group": args.group,
         "evidence": { "name": name, "base64": STANDARD.encode(content) },
         "received": args.received,
+        "replace": args.replace,
     });
     send(&args.api, &["v1", "customers", &args.customer, "decide"], &body).await
 }
@@ -165,6 +207,12 @@ async fn send(api: &ApiArgs, path: &[&str], body: &Value) -> Exit {
         Output::Json => print::json(&outcome),
         Output::Table if changed => lines(&format!("done; now {}", member(&outcome, "phase"))),
         Output::Table => lines(&format!("nothing to do in the phase {}", member(&outcome, "phase"))),
+    }
+    if api.output == Output::Table {
+        let consequences = outcome.get("consequences").and_then(Value::as_array).into_iter().flatten();
+        for sentence in consequences.filter_map(Value::as_str) {
+            lines(&format!("  {}", print::cell(sentence)));
+        }
     }
     if changed { Exit::Pass } else { Exit::Fail }
 }

@@ -75,6 +75,8 @@ pub enum Command {
     Recheck(act::RecheckArgs),
     /// Record that a trial became a customer, or did not
     Decide(act::DecideArgs),
+    /// Confirm routes that are set on the gateway by hand
+    Gateway(act::GatewayArgs),
     /// End the service for a domain
     Release(act::ReleaseArgs),
     /// Withdraw the order of a domain
@@ -169,6 +171,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Events(args) => events::run(&args).await,
         Command::Recheck(args) => act::recheck(&args).await,
         Command::Decide(args) => act::decide(&args).await,
+        Command::Gateway(args) => act::gateway(&args).await,
         Command::Release(args) => act::release(&args).await,
         Command::Cancel(args) => act::cancel(&args).await,
         Command::Ledger(args) => ledger::run(&args).await,

@@ -1,6 +1,7 @@
 //! What people ask of the engine: place an order, register, decide, look again, release. Each use
 //! case loads its subject, asks the pure lifecycle, and commits once. Nothing is probed here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,19 @@ use tokio::sync::Notify;
 
 use super::connections::{self, With};
 use super::pulse::Pulse;
-use super::subscriptions;
 use super::words::{Unreadable, json, parse, tag, word};
+use super::{spoken, subscriptions};
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{AdapterConfig, Config};
 use crate::dice::Dice;
 use crate::lifecycle::calendar::Calendar;
-use crate::lifecycle::connection::{self, ReleaseCause};
+use crate::lifecycle::connection::{self, ReleaseCause, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
 use crate::order::{FieldError, Order};
-use crate::store::{CommitOutcome, InboxKey, NewOrder, Placed, Scope, Store, StoreError, Transition};
+use crate::store::{
+    CommitOutcome, DomainFilter, InboxKey, NewOrder, Page, Placed, Scope, Store, StoreError, Transition,
+};
 
 /// How often a subject that changes under our hands is loaded again.
 const ATTEMPTS: usize = 8;
@@ -70,6 +73,20 @@ pub struct Outcome {
     pub phase: String,
     /// `false` when the lifecycle had nothing to do about it in that phase.
     pub changed: bool,
+    /// What follows from it: dates, what is charged and released, and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consequences: Vec<String>,
+}
+
+/// What a customer says about staying, as the desk enters it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub customer: bool,
+    /// 15 or 30; with `customer` alone.
+    pub group: Option<u8>,
+    pub evidence: EvidenceFile,
+    /// It takes the place of an opposite word that stands.
+    pub replace: bool,
 }
 
 /// A mail or document on which a commercial decision rests.
@@ -224,25 +241,21 @@ impl Desk {
     pub async fn register(&self, customer_id: &str, caller: &Caller) -> DeskResult<Outcome> {
         let fact = subscription::Fact::Registered { by: caller.who.clone() };
         let connections = connection::Fact::Registered { by: caller.who.clone() };
-        self.of_customer(customer_id, &fact, Some(&connections), caller).await
+        self.of_customer(customer_id, &fact, Told { connections: Some(&connections), ..Told::default() }, caller).await
     }
 
     /// "Customer" (with the invoicing group, where named) or "no customer".
     ///
     /// # Errors
-    /// [`DeskError::NotFound`] outside of the caller's scope.
-    pub async fn decide(
-        &self,
-        customer_id: &str,
-        customer: bool,
-        group: Option<u8>,
-        evidence: EvidenceFile,
-        caller: &Caller,
-    ) -> DeskResult<Outcome> {
+    /// [`DeskError::NotFound`] outside of the caller's scope; [`DeskError::Conflict`] where the opposite
+    /// stands and the word is not said to replace it, with what stands and what would change.
+    pub async fn decide(&self, customer_id: &str, word: Word, caller: &Caller) -> DeskResult<Outcome> {
+        let Word { customer, group, evidence, replace } = word;
         let (received, by) = (evidence.received, caller.who.clone());
         let evidence = self.keep_document(customer_id, evidence, caller).await?;
         let fact = subscription::Fact::Decided { customer, group, by, received, evidence };
-        self.of_customer(customer_id, &fact, None, caller).await
+        let opposite_to = if replace { None } else { Some(customer) };
+        self.of_customer(customer_id, &fact, Told { opposite_to, ..Told::default() }, caller).await
     }
 
     /// Notice of an active customer; it runs from the receipt of the mail.
@@ -258,7 +271,7 @@ impl Desk {
         let (received, by) = (evidence.received, caller.who.clone());
         let evidence = self.keep_document(customer_id, evidence, caller).await?;
         let fact = subscription::Fact::NoticeGiven { by, received, evidence };
-        self.of_customer(customer_id, &fact, None, caller).await
+        self.of_customer(customer_id, &fact, Told::default(), caller).await
     }
 
     /// The customer stays after all.
@@ -274,7 +287,7 @@ impl Desk {
         let (received, by) = (evidence.received, caller.who.clone());
         let evidence = self.keep_document(customer_id, evidence, caller).await?;
         let fact = subscription::Fact::NoticeWithdrawn { by, received, evidence };
-        self.of_customer(customer_id, &fact, None, caller).await
+        self.of_customer(customer_id, &fact, Told::default(), caller).await
     }
 
     /// Looks at a domain again now.
@@ -315,6 +328,53 @@ impl Desk {
         self.of_domain(domain, connection::Fact::Release { cause, by: caller.who.clone() }, caller).await
     }
 
+    /// The route of a domain was set by hand as it is wished for. `mode`, where given, has to be that wish.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope; [`DeskError::Conflict`] where an adapter sets
+    /// the routes, or where something else is wished for.
+    pub async fn confirm_route(
+        &self,
+        domain: &DomainName,
+        mode: Option<RouteMode>,
+        caller: &Caller,
+    ) -> DeskResult<Outcome> {
+        if self.config.gateway.adapter != AdapterConfig::Manual {
+            let why = "the gateway is set by its adapter (`gateway.adapter`), which confirms its routes itself";
+            return Err(DeskError::Conflict(why.to_owned()));
+        }
+        let row = self.store.domain(domain, &caller.scope).await?.ok_or(DeskError::NotFound)?;
+        let wished = connections::Loaded::read(row.connection, Setup::of(&self.config))?.connection.route;
+        if mode.is_some_and(|mode| mode != wished) {
+            let wished = word(&wished)?;
+            return Err(DeskError::Conflict(format!("the gateway shall `{wished}` {domain}: set that and confirm it")));
+        }
+        self.of_domain(domain, connection::Fact::RouteApplied { mode: wished, at: self.clock.now() }, caller).await
+    }
+
+    /// The customer that `text` names: by its id, its order's id, or a domain of its.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the scope; [`DeskError::Conflict`] where several have the domain.
+    pub async fn customer_named(&self, text: &str, scope: &Scope) -> DeskResult<String> {
+        if let Some(customer) = self.store.customer(text, scope).await? {
+            return Ok(customer.id);
+        }
+        let domain = DomainName::parse(text).map_err(|_| DeskError::NotFound)?;
+        let filter = DomainFilter { phase: None, prefix: Some(domain.to_string()) };
+        let rows = self.store.domains(scope, &filter, &Page { after: None, limit: 100 }).await?.rows;
+        let of_it = rows.iter().filter(|row| row.connection.domain.as_ref() == Some(&domain));
+        let customers: BTreeSet<&str> = of_it.map(|row| row.customer_id.as_str()).collect();
+        match customers.into_iter().collect::<Vec<_>>().as_slice() {
+            [] => Err(DeskError::NotFound),
+            [one] => Ok((*one).to_owned()),
+            several => {
+                let ids = several.join(", ");
+                Err(DeskError::Conflict(format!("{domain} belongs to several customers, name one by its id: {ids}")))
+            }
+        }
+    }
+
     /// A domain that was being released stays.
     ///
     /// # Errors
@@ -339,7 +399,7 @@ impl Desk {
         &self,
         id: &str,
         fact: &subscription::Fact,
-        connections: Option<&connection::Fact>,
+        told: Told<'_>,
         caller: &Caller,
     ) -> DeskResult<Outcome> {
         let calendar = calendar(&self.config)?;
@@ -349,11 +409,18 @@ impl Desk {
             let now = self.clock.now();
             let with = With { cause: caller.cause(), ..With::default() };
             let (mut transition, after, changed) = subscriptions::transition(&loaded, &calendar, fact, with, now)?;
-            if let Some(fact) = connections.filter(|_| changed) {
+            let consequences = subscription::consequences(&loaded.subscription, &after, &calendar);
+            if let Some(new) = told.opposite_to.filter(|_| changed) {
+                spoken::not_opposite(&loaded.subscription, new, &consequences, &calendar)
+                    .map_err(DeskError::Conflict)?;
+            }
+            if let Some(fact) = told.connections.filter(|_| changed) {
                 let told = subscriptions::tell_connections(&loaded, &tag(fact, "fact")?, fact, now)?;
                 transition.outbox.extend(told);
             }
-            let outcome = Outcome { phase: word(&after.phase)?, changed };
+            let consequences =
+                if changed { consequences } else { spoken::overtaken(fact, &loaded.subscription, &calendar) };
+            let outcome = Outcome { phase: word(&after.phase)?, changed, consequences };
             if let Some(answer) = self.settle(transition, outcome, caller).await? {
                 return Ok(answer);
             }
@@ -368,7 +435,7 @@ impl Desk {
             let loaded = connections::Loaded::read(row.connection, Setup::of(&self.config))?;
             let with = With { cause: caller.cause(), ..With::default() };
             let (transition, after, changed) = connections::transition(&loaded, &fact, with, self.clock.now())?;
-            let outcome = Outcome { phase: word(&after.phase)?, changed };
+            let outcome = Outcome { phase: word(&after.phase)?, changed, consequences: Vec::new() };
             if let Some(answer) = self.settle(transition, outcome, caller).await? {
                 return Ok(answer);
             }
@@ -397,6 +464,15 @@ impl Desk {
             CommitOutcome::VersionConflict | CommitOutcome::FenceLost => Ok(None),
         }
     }
+}
+
+/// What else goes with a fact about a customer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told<'a> {
+    /// Brought to each of its connections, when the fact changed something.
+    connections: Option<&'a connection::Fact>,
+    /// A word that must not take the place of its opposite.
+    opposite_to: Option<bool>,
 }
 
 impl Caller {

@@ -21,6 +21,7 @@ mod pulse;
 mod recipients;
 mod reconfigured;
 mod run;
+mod spoken;
 #[cfg(test)]
 mod stories;
 mod subscriptions;
@@ -39,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use accounts::{Accounts, AccountsError, RunReport};
 pub use audit::Audit;
 pub use desk::{
-    Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection,
+    Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection, Word,
 };
 pub use hold::{Hold, Holds};
 pub use payload::{FactItem, NoticeItem};

@@ -66,8 +66,8 @@ pub trait Gateway: Send + Sync {
     /// it has seen.
     ///
     /// # Errors
-    /// [`GatewayError::Stale`] for a lower generation, [`GatewayError::Failed`] with the reason
-    /// otherwise; the engine tries again.
+    /// [`GatewayError::Stale`] for a lower generation, [`GatewayError::ByHand`] where people have to do it,
+    /// [`GatewayError::Failed`] with the reason otherwise; the engine tries again.
     async fn apply(&self, desire: &RouteDesire) -> Result<(), GatewayError>;
 
     /// What the gateway has for the domain now, `None` when it does not know it.
@@ -91,6 +91,9 @@ pub struct RouteDesire {
 pub enum GatewayError {
     #[error("the gateway has generation {seen} of {domain}, {ours} comes too late")]
     Stale { domain: DomainName, ours: u64, seen: u64 },
+    /// People set the route; it counts as set when the service desk says so.
+    #[error("the route is set by hand, and nobody has confirmed it yet")]
+    ByHand,
     #[error("{0}")]
     Failed(String),
 }

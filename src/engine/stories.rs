@@ -8,8 +8,9 @@ use fencepost_checks::DomainName;
 use jiff::{SignedDuration, Timestamp};
 
 use super::connections::Loaded;
+use super::ports::{Gateway, GatewayError, RouteDesire};
 use super::tests::Stage;
-use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, items, work};
+use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, Word, items, work};
 use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permitted};
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
@@ -120,7 +121,8 @@ impl Play {
     async fn say(&self, customer: bool, text: &str) {
         let received = self.stage.clock.now();
         let file = EvidenceFile { name: "mail".to_owned(), content: text.as_bytes().to_vec(), received };
-        let outcome = self.desk.decide(&self.customer, customer, None, file, &caller()).await.unwrap();
+        let word = Word { customer, group: None, evidence: file, replace: true };
+        let outcome = self.desk.decide(&self.customer, word, &caller()).await.unwrap();
         assert!(outcome.changed, "{outcome:?}");
     }
 
@@ -289,4 +291,45 @@ async fn a_hosted_customer_without_a_server_never_gets_a_permit() {
     let connection = play.connection().await;
     assert_eq!((connection.phase, connection.permits_issued), (Phase::Probing, 0));
     assert_eq!(play.route_set(RouteMode::Deliver), None, "there is nowhere to deliver to");
+}
+
+/// Routes are set by people, who are slow.
+struct ByHand;
+
+#[async_trait::async_trait]
+impl Gateway for ByHand {
+    async fn apply(&self, _desire: &RouteDesire) -> Result<(), GatewayError> {
+        Err(GatewayError::ByHand)
+    }
+
+    async fn observe(&self, _domain: &DomainName) -> Result<Option<RouteMode>, GatewayError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_people_set_is_confirmed_by_nobody_else() {
+    let mut play = Play::begin().await;
+    let parts = &play.parts;
+    play.parts = Arc::new(EngineParts {
+        store: parts.store.clone(),
+        observer: parts.observer.clone(),
+        gateway: Arc::new(ByHand),
+        notifier: parts.notifier.clone(),
+        clock: parts.clock.clone(),
+        config: parts.config.clone(),
+        dice: parts.dice.clone(),
+    });
+    play.until(Phase::Provisioning).await;
+    play.for_hours(5).await;
+    let waiting = play.connection().await;
+    assert_eq!((waiting.phase, waiting.observed.route_confirmed), (Phase::Provisioning, None));
+    assert!(play.store.parked(&Page { after: None, limit: 10 }).await.unwrap().rows.is_empty());
+
+    let route = play.store.route(&play.domain).await.unwrap().unwrap();
+    assert_eq!(route.mode, RouteMode::Deliver);
+    let desire = RouteDesire { domain: route.domain, mode: route.mode, servers: route.servers, generation: 1 };
+    play.stage.world.apply(&desire).await.unwrap();
+    assert!(play.desk.confirm_route(&play.domain, Some(RouteMode::Deliver), &caller()).await.unwrap().changed);
+    play.until(Phase::Ready).await;
 }

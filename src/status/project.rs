@@ -1,19 +1,19 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
-use fencepost_checks::Finding;
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::{self, Expected};
 use fencepost_checks::observation::{DnsRound, LintObservation};
+use fencepost_checks::{Actor, Finding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Answer, AnswerKind, DnsProviderStatus, DomainStatus, PermitStatus, RecordLine, WindowStatus, records, rollback,
-    spelling,
+    Answer, AnswerKind, DnsProviderStatus, DomainStatus, PermitStatus, RecordLine, Waiting, WindowStatus, records,
+    rollback, spelling,
 };
-use crate::config::GatewayConfig;
-use crate::lifecycle::connection::{self, Connection, Phase};
+use crate::config::{AdapterConfig, GatewayConfig};
+use crate::lifecycle::connection::{self, Connection, Phase, RouteMode};
 use crate::store::Observation;
 
 /// Queues and misbehaving senders use the old path this long after T* (CHECKS.md §1).
@@ -32,11 +32,29 @@ pub struct ProjectInput<'a> {
     pub next_check_at: Option<Timestamp>,
 }
 
+/// Where people set the routes, the desk is waited for until it has confirmed this one.
+fn by_hand(input: &ProjectInput<'_>) -> Option<Waiting> {
+    let c = input.connection;
+    let confirmed = c.observed.route_confirmed == Some(c.route);
+    if input.gateway.adapter != AdapterConfig::Manual || confirmed {
+        return None;
+    }
+    let set = match c.route {
+        RouteMode::Defer => "make the gateway defer mail (451)",
+        RouteMode::Deliver => "make the gateway deliver mail to the own servers",
+        RouteMode::Reject => "make the gateway reject mail",
+        RouteMode::Absent => "remove the domain from the gateway",
+    };
+    let what = format!("{set}, then run `fencepost gateway confirm {}`", c.domain);
+    Some(Waiting { who: Actor::Desk, what, since: c.route_since })
+}
+
 /// The status of a domain at `now`. An observation that cannot be read counts as not made.
 #[must_use]
 pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
     let ProjectInput { connection, now, .. } = *input;
-    let Answer { answer, reason, waiting_for } = connection::answer(connection, now);
+    let Answer { answer, reason, mut waiting_for } = connection::answer(connection, now);
+    waiting_for.extend(by_hand(input));
     let round: Option<DnsRound> = body(input.observations, "mx");
     let current_mx = round.as_ref().map_or_else(Vec::new, |round| records::published(&connection.domain, round));
     let history: Option<RrsetHistory> = body(input.observations, "history");

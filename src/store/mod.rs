@@ -83,6 +83,7 @@ pub trait Store: VantageStore + Send + Sync {
 
     // --- Reading for people --------------------------------------------------------------------
 
+    /// A customer by its id or by that of its order.
     async fn customer(&self, id: &str, scope: &Scope) -> StoreResult<Option<Customer>>;
     async fn customers(&self, scope: &Scope, page: &Page) -> StoreResult<Listing<Customer>>;
     /// The newest connection of a domain.

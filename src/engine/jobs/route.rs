@@ -28,6 +28,8 @@ pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
             tracing::warn!(domain = %desire.domain, %error, "the route is desired again");
             Ok(Found { fact: Fact::Due, observations: Vec::new(), route_again: true })
         }
+        // Whoever sets it confirms it: see `Desk::confirm_route`.
+        Err(GatewayError::ByHand) => Ok(Found { fact: Fact::Due, observations: Vec::new(), route_again: false }),
         Err(GatewayError::Failed(reason)) => Err(JobError::Failed(reason)),
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::paging::{Items, Paging, Params, page};
 use super::{Answer, READERS};
-use crate::engine::EvidenceFile;
+use crate::engine::{EvidenceFile, Word};
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
@@ -27,6 +27,7 @@ pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Par
 
 pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Path(id): Path<String>) -> Answer {
     identity.require(READERS)?;
+    let id = state.desk.customer_named(&id, &identity.scope()).await?;
     let customer = state.store.customer(&id, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(view::customer(&customer)?).into_response())
 }
@@ -42,6 +43,7 @@ pub(super) async fn register(
     body: JsonBody<Empty>,
 ) -> Answer {
     identity.require_desk()?;
+    let id = state.desk.customer_named(&id, &identity.scope()).await?;
     Ok(Json(state.desk.register(&id, &body.caller(&identity)).await?).into_response())
 }
 
@@ -70,6 +72,9 @@ pub(super) struct DecideBody {
     evidence: Evidence,
     /// When the mail was received; now, when it is not given.
     received: Option<Timestamp>,
+    /// It takes the place of an opposite decision that stands.
+    #[serde(default)]
+    replace: bool,
 }
 
 pub(super) async fn decide(
@@ -80,7 +85,7 @@ pub(super) async fn decide(
 ) -> Answer {
     identity.require_desk()?;
     let caller = body.caller(&identity);
-    let DecideBody { decision, group, evidence, received } = body.value;
+    let DecideBody { decision, group, evidence, received, replace } = body.value;
     if group.is_some_and(|group| !matches!(group, 15 | 30)) {
         return Err(Problem::field("group", "the invoicing group is 15 or 30"));
     }
@@ -89,7 +94,9 @@ pub(super) async fn decide(
         return Err(Problem::field("group", "a group goes with the decision `customer` only"));
     }
     let evidence = evidence_file(evidence, received, state.clock.now())?;
-    Ok(Json(state.desk.decide(&id, customer, group, evidence, &caller).await?).into_response())
+    let word = Word { customer, group, evidence, replace };
+    let id = state.desk.customer_named(&id, &caller.scope).await?;
+    Ok(Json(state.desk.decide(&id, word, &caller).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,6 +118,7 @@ pub(super) async fn notice(
     identity.require_desk()?;
     let caller = body.caller(&identity);
     let NoticeBody { evidence, received, withdrawn } = body.value;
+    let id = state.desk.customer_named(&id, &caller.scope).await?;
     let evidence = evidence_file(evidence, received, state.clock.now())?;
     let outcome = if withdrawn {
         state.desk.notice_withdrawn(&id, evidence, &caller).await?

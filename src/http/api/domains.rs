@@ -15,7 +15,7 @@ use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
-use crate::lifecycle::connection::{Phase, ReleaseCause};
+use crate::lifecycle::connection::{Phase, ReleaseCause, RouteMode};
 use crate::status::{AnswerKind, DomainStatus};
 use crate::store::{DomainFilter, Role};
 
@@ -137,6 +137,25 @@ pub(super) async fn cancel(
     let caller = body.caller(&identity);
     let reason = reason(body.value.reason)?;
     Ok(Json(state.desk.cancel(&name(&domain)?, reason, &caller).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteBody {
+    /// What was set; has to be what is wished for.
+    mode: Option<RouteMode>,
+}
+
+/// A route that was set by hand.
+pub(super) async fn confirm_route(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<RouteBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    Ok(Json(state.desk.confirm_route(&name(&domain)?, body.value.mode, &caller).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]

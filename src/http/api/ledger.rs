@@ -31,7 +31,12 @@ pub(super) async fn entries(
 ) -> Answer {
     identity.require(ACCOUNTANTS)?;
     let (after, limit) = (after_number(query.after.as_deref())?, bounded(query.limit)?);
-    let rows = state.accounts.entries(query.customer.as_deref(), after, limit).await?;
+    let customer = match &query.customer {
+        // A customer that only the ledger knows is looked for as written.
+        Some(text) => Some(state.desk.customer_named(text, &identity.scope()).await.unwrap_or_else(|_| text.clone())),
+        None => None,
+    };
+    let rows = state.accounts.entries(customer.as_deref(), after, limit).await?;
     let last = rows.last().map(|row| row.seq);
     Ok(Json(numbered(rows.into_iter().map(view::entry).collect(), last, limit)).into_response())
 }

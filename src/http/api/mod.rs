@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/domains/{domain}/evidence/{sha256}", get(evidence::show))
         .route("/v1/domains/{domain}/recheck", post(domains::recheck))
         .route("/v1/domains/{domain}/accept-mx", post(domains::accept_mx))
+        .route("/v1/domains/{domain}/route/confirm", post(domains::confirm_route))
         .route("/v1/domains/{domain}/cancel", post(domains::cancel))
         .route("/v1/domains/{domain}/release", post(domains::release))
         .route("/v1/ledger/entries", get(ledger::entries))

@@ -203,3 +203,32 @@ async fn the_evidence_of_a_permit_is_shown_to_the_desk_word_for_word() {
     let partner = app.token(Role::Partner, Some("acme")).await;
     assert_eq!(app.get(&partner, &path).await.status, 403, "what servers said is for the desk");
 }
+
+#[tokio::test]
+async fn a_route_set_by_hand_waits_for_the_desk() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let (desk, partner) = (app.token(Role::Desk, None).await, app.token(Role::Partner, Some("acme")).await);
+    let waits = async || app.get(&desk, "/v1/domains/example.com/status").await.json()["waiting_for"].to_string();
+    assert!(waits().await.contains("fencepost gateway confirm example.com"), "{}", waits().await);
+    let path = "/v1/domains/example.com/route/confirm";
+    assert_eq!(app.post(&partner, path, &json!({})).await.status, 403);
+    let other = app.post(&desk, path, &json!({ "mode": "deliver" })).await;
+    assert_eq!(other.status, 409);
+    assert!(other.text.contains("`defer`"), "{}", other.text);
+    let confirmed = app.post(&desk, path, &json!({ "mode": "defer" })).await;
+    assert_eq!((confirmed.status.as_u16(), &confirmed.json()["changed"]), (200, &json!(true)), "{}", confirmed.text);
+    assert!(!waits().await.contains("gateway confirm"));
+    let again = app.post(&desk, path, &json!({})).await.json();
+    assert_eq!(again["changed"], json!(false));
+    let events = app.get(&desk, "/v1/domains/example.com/events").await.text;
+    assert!(events.contains("route_confirmed") && events.contains("api:somebody"), "{events}");
+
+    let set = TestApp::with(|config| {
+        config.gateway.adapter =
+            crate::config::AdapterConfig::Http { url: "https://g.example".parse().unwrap(), token_file: None };
+    });
+    set.ordered("acme", "example.com").await;
+    let desk = set.token(Role::Desk, None).await;
+    assert_eq!(set.post(&desk, path, &json!({})).await.status, 409, "an adapter confirms its own routes");
+}

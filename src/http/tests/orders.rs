@@ -171,3 +171,54 @@ async fn a_second_trial_within_twelve_months_needs_a_reason_of_the_desk() {
     let token = app.token(Role::Desk, None).await;
     assert_eq!(app.post(&token, "/v1/orders", &of("1234567-8", "fourth.example")).await.status, 201, "a year later");
 }
+
+#[tokio::test]
+async fn a_customer_is_named_by_its_id_its_order_or_a_domain() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    let placed = app.post(&desk, "/v1/orders", &order("acme", "example.com")).await.json();
+    let id = placed["customer_id"].as_str().unwrap();
+    for name in [id, placed["order_id"].as_str().unwrap(), "example.com", "EXAMPLE.com."] {
+        assert_eq!(app.get(&desk, &format!("/v1/customers/{name}")).await.json()["id"], id, "{name}");
+    }
+    let other = app.token(Role::Partner, Some("other")).await;
+    assert_eq!(app.get(&other, "/v1/customers/example.com").await.status, 404);
+    assert_eq!(app.get(&desk, "/v1/customers/xample.com").await.status, 404);
+    // A second customer waits for the same domain: the name alone does not say which one is meant.
+    let waiting = app.post(&desk, "/v1/orders", &order("other", "example.com")).await.json();
+    let refused = app.post(&desk, "/v1/customers/example.com/register", &json!({})).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    for customer in [id, waiting["customer_id"].as_str().unwrap()] {
+        assert!(refused.text.contains(customer), "{}", refused.text);
+    }
+    let registered = app.post(&desk, &format!("/v1/customers/{id}/register"), &json!({})).await;
+    assert_eq!((registered.status.as_u16(), &registered.json()["changed"]), (200, &json!(true)));
+}
+
+#[tokio::test]
+async fn the_opposite_of_what_stands_has_to_be_meant() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    app.ordered("acme", "example.com").await;
+    let decide = async |word: &str, text: &str, replace: bool| {
+        app.advance(jiff::SignedDuration::from_hours(24));
+        let body = json!({ "decision": word, "evidence": { "text": text }, "replace": replace });
+        app.post(&desk, "/v1/customers/example.com/decide", &body).await
+    };
+    let said = |reply: &super::Reply| reply.json()["consequences"].to_string();
+    let yes = decide("customer", "we stay", false).await;
+    assert_eq!(yes.status, 200, "{}", yes.text);
+    assert!(said(&yes).contains("the trial begins when the first domain is connected"), "{}", yes.text);
+    let known = decide("customer", "we stay", false).await;
+    assert!(said(&known).contains("known already"), "{}", known.text);
+    let no = decide("no-customer", "we do not stay", false).await;
+    assert_eq!(no.status, 409);
+    let detail = no.json()["detail"].as_str().unwrap().to_owned();
+    insta::assert_snapshot!("opposite_decision", detail);
+    // Nothing came of it.
+    let after = app.get(&desk, "/v1/customers/example.com").await.json();
+    assert_eq!(after["phase"], "requested");
+    let no = decide("no-customer", "we do not stay", true).await;
+    assert_eq!(no.status, 200, "{}", no.text);
+    assert!(said(&no).contains("withdrawn") && said(&no).contains("This replaces `customer`"), "{}", no.text);
+}

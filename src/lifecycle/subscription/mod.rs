@@ -4,6 +4,7 @@
 //! entries for the ledger are *asked for* as effects, the ledger itself makes them.
 
 mod advance;
+mod consequences;
 mod decide;
 mod entries;
 mod event;
@@ -16,6 +17,7 @@ mod transitions;
 #[cfg(test)]
 mod walk;
 
+pub use consequences::{consequences, standing_word};
 pub use decide::{Terms, decide, open};
 pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};

@@ -57,7 +57,7 @@ pub(super) fn customer(connection: &Connection, id: &str, scope: &Scope) -> Stor
     first(
         connection,
         "SELECT id, order_id, order_body, ordered_at FROM customer \
-         WHERE id = ?1 AND (?2 IS NULL OR partner_id = ?2)",
+         WHERE (id = ?1 OR order_id = ?1) AND (?2 IS NULL OR partner_id = ?2)",
         (id, partner(scope)),
         |row| whole_customer(connection, row),
     )

@@ -42,6 +42,8 @@ steps! {
     /// A claim is given up without an outcome.
     Abandon,
     Park,
+    /// What was parked is made due again.
+    RetryParked,
     /// Due effects are leased.
     ClaimOutbox,
     /// An effect is settled.
@@ -49,6 +51,8 @@ steps! {
     AppendEntries,
     KeepEvidence,
     CloseRun,
+    /// One row is written, to see that it can be.
+    Heartbeat,
     AgentSession,
     /// A task is asked, handed out, answered or closed.
     AgentTask,

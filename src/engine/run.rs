@@ -14,13 +14,19 @@ use crate::store::{ClaimRequest, StoreError, StoreResult};
 /// Claims in one go.
 const BATCH: usize = 64;
 
+/// The longest wait for a store that fails again and again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 pub(super) async fn run(engine: &Engine, owner: &str, shutdown: &CancellationToken) {
     let mut tasks = JoinSet::new();
+    let mut failures: u32 = 0;
     while !shutdown.is_cancelled() {
         while let Some(done) = tasks.try_join_next() {
             report(done);
         }
-        match claim(engine, owner, &mut tasks).await {
+        let claimed = claim(engine, owner, &mut tasks).await;
+        failures = if claimed.is_ok() { 0 } else { failures.saturating_add(1) };
+        match claimed {
             Ok(claimed) => {
                 engine.pulse.beat();
                 if claimed == 0 {
@@ -29,7 +35,9 @@ pub(super) async fn run(engine: &Engine, owner: &str, shutdown: &CancellationTok
             }
             Err(error) => {
                 tracing::error!("nothing could be claimed: {}", work::chain(&error));
-                pause(engine, poll(engine), shutdown).await;
+                // A full disk is not emptied by a log that grows with every look.
+                let wait = poll(engine).saturating_mul(1 << failures.min(10));
+                pause(engine, wait.min(LONGEST_WAIT), shutdown).await;
             }
         }
     }

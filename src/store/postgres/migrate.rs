@@ -5,6 +5,7 @@ use sqlx::{Acquire, PgConnection};
 
 use super::keys;
 use crate::config::StoreConfig;
+use crate::failpoint::{Step, around};
 use crate::store::postgres::pool::Pool;
 use crate::store::value::unreadable;
 use crate::store::{StoreError, StoreResult};
@@ -83,7 +84,7 @@ pub(super) async fn up_to(db: &mut PgConnection, wanted: u32) -> StoreResult<u32
                 .await?;
         }
     }
-    transaction.commit().await?;
+    around(Step::Migrate, transaction.commit()).await?;
     Ok(found)
 }
 

@@ -193,7 +193,7 @@ impl Store for PostgresStore {
     }
 
     async fn retry_parked(&self, id: &str, at: Timestamp, by: &str) -> StoreResult<Option<ParkedRow>> {
-        self.pool.bounded(parked::retry(&self.pool, id, at, by)).await
+        self.write(Step::RetryParked, parked::retry(&self.pool, id, at, by)).await
     }
 
     async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
@@ -245,7 +245,7 @@ impl Store for PostgresStore {
     }
 
     async fn heartbeat(&self, at: Timestamp) -> StoreResult<()> {
-        self.pool.bounded(figures::heartbeat(&self.pool, at)).await
+        self.write(Step::Heartbeat, figures::heartbeat(&self.pool, at)).await
     }
 
     async fn figures(&self, now: Timestamp) -> StoreResult<Figures> {

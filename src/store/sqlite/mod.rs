@@ -232,7 +232,7 @@ impl Store for SqliteStore {
 
     async fn retry_parked(&self, id: &str, at: Timestamp, by: &str) -> StoreResult<Option<ParkedRow>> {
         let (id, by) = (id.to_owned(), by.to_owned());
-        self.writer.write(None, move |db| parked::retry(db, &id, at, &by)).await
+        self.write(Step::RetryParked, move |db| parked::retry(db, &id, at, &by)).await
     }
 
     async fn append_entries(&self, entries: Vec<EntryDraft>, at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
@@ -289,7 +289,7 @@ impl Store for SqliteStore {
     }
 
     async fn heartbeat(&self, at: Timestamp) -> StoreResult<()> {
-        self.writer.write(None, move |db| figures::heartbeat(db, at)).await
+        self.write(Step::Heartbeat, move |db| figures::heartbeat(db, at)).await
     }
 
     async fn figures(&self, now: Timestamp) -> StoreResult<Figures> {

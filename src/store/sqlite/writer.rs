@@ -15,8 +15,8 @@ const QUEUE: usize = 1024;
 /// Work in one transaction.
 const GROUP: usize = 256;
 
-/// Told whether the group reached the disk.
-type Deliver = Box<dyn FnOnce(bool) + Send>;
+/// Told why the group did not reach the disk; nothing when it did.
+type Deliver = Box<dyn FnOnce(Option<&str>) + Send>;
 
 /// The flag says whether what was written shall stay.
 type Work = Box<dyn FnOnce(&Connection) -> (bool, Deliver) + Send>;
@@ -53,8 +53,8 @@ impl Writer {
         let work = Box::new(move |connection: &Connection| {
             let result = work(connection);
             let keep = result.is_ok();
-            let deliver: Deliver = Box::new(move |on_disk| {
-                let result = if on_disk || !keep { result } else { Err(not_written()) };
+            let deliver: Deliver = Box::new(move |lost: Option<&str>| {
+                let result = lost.filter(|_| keep).map_or(result, |why| Err(not_written(why)));
                 // The caller may have gone away; what is stored stays stored.
                 let _ = answer.send(result);
             });
@@ -100,12 +100,12 @@ fn one_a_subject(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
 fn write_group(connection: &Connection, group: Vec<Job>) {
     let mut deliveries = Vec::with_capacity(group.len());
     let begun = connection.execute_batch("BEGIN IMMEDIATE");
-    if let Err(error) = &begun {
+    let mut lost = begun.err().map(|error| {
         tracing::error!(%error, "the database cannot be written");
-    }
-    let mut sound = begun.is_ok();
+        error.to_string()
+    });
     for job in group {
-        if !sound {
+        if lost.is_some() {
             // Without its transaction the work must not run at all; dropping it tells the caller.
             drop(job);
             continue;
@@ -114,19 +114,21 @@ fn write_group(connection: &Connection, group: Vec<Job>) {
             Ok(deliver) => deliveries.push(deliver),
             Err(error) => {
                 tracing::error!(%error, "a group of outcomes is lost");
-                sound = false;
+                lost = Some(error.to_string());
             }
         }
     }
-    if sound && let Err(error) = around_blocking(Step::Flush, || connection.execute_batch("COMMIT")) {
-        tracing::error!(%error, "a group of outcomes could not be committed");
-        sound = false;
+    if lost.is_none()
+        && let Err(error) = around_blocking(Step::Flush, || connection.execute_batch("COMMIT"))
+    {
+        tracing::debug!(%error, "a group of outcomes could not be committed");
+        lost = Some(error.to_string());
     }
-    if !sound && !connection.is_autocommit() {
+    if lost.is_some() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
     for deliver in deliveries {
-        deliver(sound);
+        deliver(lost.as_deref());
     }
 }
 
@@ -142,14 +144,10 @@ fn in_savepoint(connection: &Connection, job: Job) -> rusqlite::Result<Deliver> 
 }
 
 fn stopped() -> StoreError {
-    failed("the database writer is gone or could not write")
-}
-
-fn not_written() -> StoreError {
-    failed("the outcome did not reach the disk")
+    StoreError::Unavailable("the database writer is gone or could not write".into())
 }
 
 /// Locked by another process, out of space or out of reach: what cannot be written now may be later.
-fn failed(what: &'static str) -> StoreError {
-    StoreError::Unavailable(what.into())
+fn not_written(why: &str) -> StoreError {
+    StoreError::Unavailable(format!("the outcome did not reach the disk: {why}").into())
 }

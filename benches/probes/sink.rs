@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CipherSuite, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -47,13 +47,35 @@ pub fn run(options: &Options) -> Outcome<()> {
         banner: Duration::from_millis(options.banner_ms),
         reply: Duration::from_millis(options.reply_ms),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.threads).enable_all().build()?;
+    // Threads that share nothing: the kernel deals the connections out, and no session wakes another thread.
+    let mut threads = Vec::new();
+    for _ in 0..options.threads.max(1) {
+        let socket = listening(options.listen)?;
+        let manner = manner.clone();
+        threads.push(std::thread::spawn(move || accept(&socket, &manner)));
+    }
+    println!("ready");
+    for thread in threads {
+        thread.join().map_err(|_| "a thread of the sink broke down")??;
+    }
+    Ok(())
+}
+
+fn listening(at: SocketAddr) -> Outcome<std::net::TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
-        socket.bind(options.listen)?;
-        let listener = socket.listen(4096)?;
-        println!("ready");
+        socket.set_reuseport(true)?;
+        socket.bind(at)?;
+        Ok(socket.listen(4096)?.into_std()?)
+    })
+}
+
+fn accept(socket: &std::net::TcpListener, manner: &Arc<Manner>) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::from_std(socket.try_clone()?)?;
         loop {
             let (stream, _) = listener.accept().await?;
             let manner = manner.clone();
@@ -79,17 +101,18 @@ fn acceptor(pem: &std::path::Path) -> Outcome<TlsAcceptor> {
 
 /// Whoever goes away in the middle is no error here.
 async fn serve(mut stream: TcpStream, manner: &Manner) -> io::Result<()> {
-    stream.set_nodelay(true)?;
     pause(manner.banner).await;
     stream.write_all(b"220 sink.example ESMTP ready\r\n").await?;
     if let Ended::Starttls = session(&mut stream, manner, manner.tls.is_some()).await?
         && let Some(tls) = &manner.tls
     {
+        // The end of a handshake and the reply to EHLO follow each other at once.
+        stream.set_nodelay(true)?;
         let mut stream = tls.accept(stream).await?;
         session(&mut stream, manner, false).await?;
         return stream.shutdown().await;
     }
-    stream.shutdown().await
+    Ok(())
 }
 
 enum Ended {

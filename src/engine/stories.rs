@@ -333,3 +333,15 @@ async fn a_route_that_people_set_is_confirmed_by_nobody_else() {
     assert!(play.desk.confirm_route(&play.domain, Some(RouteMode::Deliver), &caller()).await.unwrap().changed);
     play.until(Phase::Ready).await;
 }
+
+#[tokio::test]
+async fn a_greylisting_server_is_asked_the_same_again_after_5_15_30_and_60_minutes() {
+    let play = Play::begin().await;
+    *play.stage.world.greylisting.lock().unwrap() = Some(SignedDuration::from_mins(100));
+    play.until(Phase::Provisioning).await;
+    let tries = play.stage.world.tries.lock().unwrap().clone();
+    let (first, tuple) = tries.first().cloned().unwrap();
+    let minutes: Vec<i64> = tries.iter().map(|(at, _)| at.duration_since(first).as_mins()).collect();
+    assert_eq!(minutes, [0, 5, 20, 50, 110], "5, 15, 30 and 60 minutes after the try before");
+    assert!(tries.iter().all(|(_, other)| *other == tuple), "{tries:?}");
+}

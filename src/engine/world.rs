@@ -14,7 +14,7 @@ use fencepost_checks::observation::{
     ConnectOutcome, DnsAnswer, DnsRound, LintObservation, MtaStsObservation, MxRecord, ServerAnswer, SmtpDialogue,
     SmtpReply, Stage, StageRecord, TextLookup, Vantage, VantageRole,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::ports::{
@@ -40,6 +40,10 @@ pub(super) struct World {
     pub route_log: Mutex<Vec<(Timestamp, RouteMode)>>,
     /// The own servers refuse every recipient.
     pub servers_refuse: AtomicBool,
+    /// The own servers take a question only when it is repeated after this long (RFC 6647).
+    pub greylisting: Mutex<Option<SignedDuration>>,
+    /// Every dialogue with an own server: when, and the tuple that a greylist goes by.
+    pub tries: Mutex<Vec<(Timestamp, String)>>,
     /// The place to which mail goes after a release refuses every recipient.
     pub next_refuses: AtomicBool,
     /// So many deliveries fail before one succeeds.
@@ -72,6 +76,8 @@ impl World {
             left: Mutex::default(),
             route_log: Mutex::default(),
             servers_refuse: AtomicBool::new(false),
+            greylisting: Mutex::default(),
+            tries: Mutex::default(),
             next_refuses: AtomicBool::new(false),
             deliveries_to_fail: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
@@ -187,7 +193,24 @@ impl Observer for World {
     }
 
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        self.with_servers(task, &egress()[..1], &self.servers_refuse)
+        let mut dialogues = self.with_servers(task, &egress()[..1], &self.servers_refuse);
+        for dialogue in &mut dialogues {
+            let tuple = format!("{} {} <> {}", dialogue.vantage.id, dialogue.host, task.test_mailbox);
+            let mut tries = self.tries.lock().unwrap();
+            tries.push((dialogue.started_at, tuple.clone()));
+            let first = tries.iter().find(|(_, known)| *known == tuple).map_or(dialogue.started_at, |(at, _)| *at);
+            let Some(delay) = *self.greylisting.lock().unwrap() else { continue };
+            if dialogue.started_at.duration_since(first) < delay {
+                for record in &mut dialogue.stages {
+                    if matches!(record.stage, Stage::RcptTest | Stage::RcptPostmaster)
+                        && let StageOutcome::Reply { reply } = &mut record.outcome
+                    {
+                        (reply.code, reply.lines) = (451, vec!["4.7.1 Greylisted, try again later".to_owned()]);
+                    }
+                }
+            }
+        }
+        dialogues
     }
 
     async fn gateway(&self, domain: &DomainName, _test_mailbox: &str) -> Vec<SmtpDialogue> {

@@ -12,6 +12,7 @@
 //! | `vantage` | the source addresses of this host |
 //! | [`target`] | which addresses may be reached at all |
 //! | `turn` | one connection to one address at a time |
+//! | `signatures` | signatures on certificates, verified once |
 //! | `tls` | trusted roots, and certificates described |
 //! | `escape` | text from outside made harmless |
 
@@ -20,6 +21,7 @@ mod escape;
 mod matrix;
 mod policy;
 mod reference;
+mod signatures;
 mod smtp;
 pub mod target;
 mod tls;

@@ -19,7 +19,7 @@ use rustls::{
 use sha2::{Digest, Sha256, Sha512};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{ProbeSetupError, escape};
+use super::{ProbeSetupError, escape, signatures};
 
 const MAX_NAMES: usize = 50;
 const MAX_ISSUERS: usize = 5;
@@ -45,7 +45,9 @@ impl Trust {
                 .map_err(|why| ProbeSetupError::ExtraRoots(format!("{}: {why}", path.display())))?;
         }
         let roots = Arc::new(roots);
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
+        let with_memory =
+            CryptoProvider { signature_verification_algorithms: signatures::remembering(), ..(*provider).clone() };
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), Arc::new(with_memory))
             .build()
             .map_err(|error| ProbeSetupError::Tls(error.to_string()))?;
         let mut opportunistic = strict(&provider, &roots).map_err(|e| ProbeSetupError::Tls(e.to_string()))?;

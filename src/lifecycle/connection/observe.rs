@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::event::Event;
 use super::fact::{GateFact, MxFact};
-use super::instant::{DAY, after};
+use super::instant::{DAY, HOUR, after};
 use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, RouteMode};
 
 /// What a round of MX questions says about the change.
@@ -64,7 +64,7 @@ pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
         last_at: at,
         last_pass_at: if passed { Some(at) } else { pass_before },
         setup: fact.setup,
-        not_before: fact.retry_after.filter(|_| !passed).map(|wait| after(at, bounded(wait))),
+        not_before: fact.retry_after.filter(|_| !passed).map(|wait| after(at, lengthened(before.as_ref(), wait))),
         misses: if passed { 0 } else { before.as_ref().map_or(0, |seen| seen.misses).saturating_add(1) },
         evidence: fact.evidence.clone(),
         blocking: blocking.clone(),
@@ -92,9 +92,17 @@ fn is_news(seen: &GateSeen, verdict: Verdict, at: Timestamp, now: Timestamp) -> 
     seen.last_at > now || at > seen.last_at || (at == seen.last_at && verdict > seen.verdict)
 }
 
-/// A server may ask us to come back later, but not to stay away for ever.
-fn bounded(wait: SignedDuration) -> SignedDuration {
-    wait.clamp(SignedDuration::ZERO, DAY)
+/// Waits from one try to the next of a server that goes on asking for patience, minutes: greylisting takes the
+/// same question when it is repeated after a while, and how long a while is differs.
+const PATIENCE: [i64; 4] = [5, 15, 30, 60];
+
+/// How long to stay away: what was asked for, and longer than the last time. A server may ask us to come back
+/// later, but not to stay away for ever.
+fn lengthened(before: Option<&GateSeen>, asked: SignedDuration) -> SignedDuration {
+    let last = before.and_then(|seen| Some(seen.not_before?.duration_since(seen.last_at)));
+    let last = last.unwrap_or(SignedDuration::ZERO);
+    let next = PATIENCE.iter().map(|minutes| SignedDuration::from_mins(*minutes)).find(|wait| *wait > last);
+    asked.max(next.unwrap_or(HOUR)).clamp(SignedDuration::ZERO, DAY)
 }
 
 fn verdict_word(verdict: Verdict) -> &'static str {

@@ -52,10 +52,8 @@ pub(super) async fn connect(source: Source, peer: SocketAddr, wait: Duration) ->
     };
     let done = async {
         socket.writable().await?;
-        match socket.take_error()? {
-            Some(error) => Err(error),
-            None => socket.peer_addr().map(drop),
-        }
+        // Writable without an error is connected.
+        socket.take_error()?.map_or(Ok(()), Err)
     };
     match timeout(wait, done).await {
         Ok(Ok(())) => (ConnectOutcome::Connected { elapsed_ms: millis_since(begun) }, Some(socket)),
@@ -72,9 +70,7 @@ pub(super) async fn connect(source: Source, peer: SocketAddr, wait: Duration) ->
 /// one exception of a refusal on this very host.
 fn start(source: Source, peer: SocketAddr) -> Result<TcpStream, ConnectOutcome> {
     let fault = |what: &str, error: &io::Error| ConnectOutcome::VantageFault { detail: format!("{what}: {error}") };
-    // Commands are written whole and answered one by one: waiting for more to send would only delay them.
-    let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))
-        .and_then(|socket| socket.set_nonblocking(true).and_then(|()| socket.set_tcp_nodelay(true)).map(|()| socket))
+    let socket = Socket::new(Domain::for_address(peer), Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(|e| fault("no socket", &e))?;
     // Unbound, a port is chosen for this very peer, so that many connections never use up the ports.
     if let Source::Bound(local) = source {

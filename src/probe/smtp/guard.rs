@@ -24,9 +24,14 @@ use super::transcript::Transcript;
 /// A command with its line end (RFC 5321 §4.5.3.1.4).
 const MAX_COMMAND: usize = 512;
 
+/// Bytes of one reading; a longer reply takes several.
+const SPACE: usize = 1024;
+
 pub(super) struct Guard {
     wire: Wire,
     intake: Intake,
+    /// Where the wire is read into; kept, because clearing it anew for each reading costs more than a reading.
+    space: Box<[u8; SPACE]>,
     reply: Option<SmtpReply>,
     /// A command being gathered, then being written from `written` on.
     command: Vec<u8>,
@@ -52,6 +57,7 @@ impl Guard {
         Self {
             wire: Wire::Plain(socket),
             intake: Intake::default(),
+            space: Box::new([0; SPACE]),
             reply: None,
             command: Vec::new(),
             written: None,
@@ -183,8 +189,7 @@ impl Guard {
             self.fault = Some(self.intake.ended(late, &mut self.transcript));
             return Poll::Ready(());
         }
-        let mut space = [0; 4096];
-        let mut buffer = ReadBuf::new(&mut space);
+        let mut buffer = ReadBuf::new(self.space.as_mut_slice());
         let outcome = ready!(self.wire.poll_read(cx, &mut buffer));
         self.fault = match outcome {
             // The sockets never say this; TLS says it of records and alerts.
@@ -238,6 +243,9 @@ pub(super) async fn handshake(
     config: Arc<rustls::ClientConfig>,
     name: ServerName<'static>,
 ) -> Result<TlsStream<TcpStream>, String> {
+    // In plain text each command waits for the reply to the one before, so nothing is ever held back; the end
+    // of a handshake is followed by EHLO at once.
+    let _ = socket.set_nodelay(true);
     match timeout_at(deadline, TlsConnector::from(config).connect(name, socket)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(crate::probe::tls::failure(&error)),

@@ -58,15 +58,18 @@ impl Assembly {
 /// The reply as the parser wants it: every line with a text, and a second digit that it knows. What is
 /// recorded stays as it was.
 pub(super) fn well_formed(reply: &SmtpReply) -> Vec<u8> {
-    let [class, kind, detail] = [reply.code / 100, (reply.code / 10 % 10).min(5), reply.code % 10];
+    let digit = |n: u16| u8::try_from(n % 10).map_or(b'0', |n| b'0' + n);
+    let code = [digit(reply.code / 100), digit((reply.code / 10 % 10).min(5)), digit(reply.code)];
     let last = reply.lines.len().saturating_sub(1);
-    let mut out = String::new();
+    let mut out = Vec::with_capacity(reply.lines.iter().map(|text| text.len() + 7).sum());
     for (index, text) in reply.lines.iter().enumerate() {
-        let separator = if index == last { ' ' } else { '-' };
         let text = if text.trim().is_empty() { "-" } else { text };
-        out.push_str(&format!("{class}{kind}{detail}{separator}{text}\r\n"));
+        out.extend_from_slice(&code);
+        out.push(if index == last { b' ' } else { b'-' });
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    out.into_bytes()
+    out
 }
 
 /// Whether bytes could be the beginning of a reply: as much of a code from 200 to 599 as there is.

@@ -29,7 +29,7 @@ impl Transcript {
 
     fn push(&mut self, mark: &str, raw: &[u8]) {
         match self.lines.len() {
-            n if n < MAX_LINES => self.lines.push(format!("{mark}{}", escape::bytes(raw, MAX_CHARS))),
+            n if n < MAX_LINES => self.lines.push([mark, &escape::bytes(raw, MAX_CHARS)].concat()),
             MAX_LINES => self.lines.push("* more lines were not kept".to_owned()),
             _ => {}
         }

@@ -2,12 +2,14 @@
 //! API, pages and notices all show this one value. Pure: a projection of the connection, its kept
 //! observations and the configuration at an instant.
 
+mod change;
 mod project;
 mod provider;
 mod records;
 mod rollback;
 mod spelling;
 
+pub use change::{MxChange, message_to_provider};
 pub use project::{ProjectInput, project};
 pub use provider::DnsProviderStatus;
 pub use rollback::RollbackCard;
@@ -90,6 +92,16 @@ pub struct DomainStatus {
     /// How things stood before the change: what to go back to.
     #[serde(default)]
     pub rollback: Option<RollbackCard>,
+}
+
+impl DomainStatus {
+    /// What to send to the DNS provider, ready to forward; `None` unless the records are to be changed now.
+    #[must_use]
+    pub fn message_to_provider(&self) -> Option<String> {
+        let now = self.mx_change_permitted || matches!(self.answer, AnswerKind::RollBack | AnswerKind::MoveAway);
+        let change = MxChange { set: self.records_to_set.clone(), remove: self.records_to_remove.clone() };
+        now.then(|| message_to_provider(&self.domain, &change)).flatten()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

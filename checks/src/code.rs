@@ -58,6 +58,7 @@ catalogue! {
     MxOursPartial = "MX_OURS_PARTIAL": "Only some of the gateway's MX hosts are in the MX. Mail flows, but without the spare path.";
     MxForeignOnly = "MX_FOREIGN_ONLY": "The MX does not name the gateway.";
     MxNone = "MX_NONE": "The domain has no MX record. Senders then deliver to its A or AAAA address, past the gateway (RFC 5321 §5.1).";
+    MxNoDomain = "MX_NO_DOMAIN": "The domain does not exist in DNS: its registration has run out, or its name is misspelt.";
     MxNull = "MX_NULL": "The domain says with a null MX that it takes no mail at all (RFC 7505).";
     MxInvalid = "MX_INVALID": "An MX record does not name a usable host: it is an address, an alias, a name that does not resolve, or no legal name.";
     MxOrder = "MX_ORDER": "The preferences of the gateway's MX hosts are in another order than the gateway wants: mail takes the spare path first.";
@@ -87,7 +88,7 @@ catalogue! {
     FwOpenWorld = "FW_OPEN_WORLD": "The mail server accepts mail from anybody. Expected before the cut-over; afterwards spammers can go past the filter.";
     FwClosedTooEarly = "FW_CLOSED_TOO_EARLY": "The firewall already shuts out everybody but the gateway while the MX still names this server. Mail is being lost now.";
     FwLockdownVerified = "FW_LOCKDOWN_VERIFIED": "Only the gateway reaches the mail server: the filter cannot be bypassed.";
-    FwLockdownApplication = "FW_LOCKDOWN_APPLICATION": "Others may connect, but the mail server refuses their mail: the filter cannot be bypassed.";
+    FwLockdownApplication = "FW_LOCKDOWN_APPLICATION": "Others may connect, but the mail server refuses their mail. Once the MX has moved that is right: the filter cannot be bypassed.";
     FwUnverifiable = "FW_UNVERIFIABLE": "A hosted mail platform has no firewall of the customer's to verify.";
     // SMTP
     SmtpOk = "SMTP_OK": "A whole SMTP dialogue succeeded and the server accepts mail for the domain.";
@@ -119,7 +120,7 @@ catalogue! {
     StsWait = "STS_WAIT": "The MTA-STS policy now names the gateway, but senders may still hold the earlier one.";
     StsRemoved = "STS_REMOVED": "An MTA-STS policy that does not name the gateway was taken away instead of mended: senders go by their copy until it expires.";
     StsIdUnchanged = "STS_ID_UNCHANGED": "The MTA-STS policy was mended, but the id in its record was not changed, so senders do not fetch it anew.";
-    StsUnknown = "STS_UNKNOWN": "The domain announces MTA-STS, but its policy could not be read.";
+    StsUnknown = "STS_UNKNOWN": "Whether the domain's MTA-STS policy allows the gateway could not be found out.";
     StsInvalid = "STS_INVALID": "The domain's MTA-STS record or policy is malformed, so senders ignore it (RFC 8461 §3).";
     StsOk = "STS_OK": "MTA-STS does not stand in the way of the change.";
     ContactInDomain = "CONTACT_IN_DOMAIN": "The contact's address lies in the domain that is being moved: if the move goes wrong, warnings do not arrive either.";

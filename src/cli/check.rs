@@ -1,13 +1,13 @@
 //! `fencepost check DOMAIN`: a one-off look at a domain and its mail servers, without a database.
 //! Observes through the prober, lets `fencepost-checks` judge, prints the findings.
 
+mod gather;
 mod report;
-mod table;
+mod text;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anstream::AutoStream;
 use fencepost_checks::firewall::{self, FirewallContext, Product};
 use fencepost_checks::lint::{self, LintContext};
 use fencepost_checks::mx;
@@ -16,6 +16,7 @@ use fencepost_checks::smtp::{self, SmtpContext};
 use fencepost_checks::{DomainName, Judgement};
 
 use self::report::{Part, Report};
+use self::text::Layout;
 use super::{Exit, Global, Output, complain, print};
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{self, Config};
@@ -42,9 +43,9 @@ pub struct Args {
     /// Resolver to use instead of the configured ones, repeatable; port 53 unless given
     #[arg(long = "resolver", value_name = "IP[:PORT]", value_parser = resolver)]
     resolvers: Vec<SocketAddr>,
-    /// Firewall whose rules are shown where the gateway does not get through
-    #[arg(long, value_enum, value_name = "PRODUCT")]
-    firewall: Option<Firewall>,
+    /// Firewall whose rules are shown where the gateway does not get through; nftables unless given
+    #[arg(long, visible_alias = "firewall", value_enum, value_name = "PRODUCT")]
+    rules: Option<Rules>,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -52,24 +53,27 @@ pub struct Args {
 
 /// A firewall product, as people type it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Firewall {
+enum Rules {
     Nftables,
     Iptables,
     Pf,
     Windows,
     Asa,
     Fortigate,
+    All,
 }
 
-impl From<Firewall> for Product {
-    fn from(firewall: Firewall) -> Self {
-        match firewall {
-            Firewall::Nftables => Self::Nftables,
-            Firewall::Iptables => Self::Iptables,
-            Firewall::Pf => Self::Pf,
-            Firewall::Windows => Self::Windows,
-            Firewall::Asa => Self::Asa,
-            Firewall::Fortigate => Self::Fortigate,
+impl From<Option<Rules>> for text::Rules {
+    fn from(rules: Option<Rules>) -> Self {
+        match rules {
+            None => Self::Example,
+            Some(Rules::Nftables) => Self::Of(Product::Nftables),
+            Some(Rules::Iptables) => Self::Of(Product::Iptables),
+            Some(Rules::Pf) => Self::Of(Product::Pf),
+            Some(Rules::Windows) => Self::Of(Product::Windows),
+            Some(Rules::Asa) => Self::Of(Product::Asa),
+            Some(Rules::Fortigate) => Self::Of(Product::Fortigate),
+            Some(Rules::All) => Self::All,
         }
     }
 }
@@ -97,8 +101,9 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     match args.output {
         Output::Json => print::json(&report),
         Output::Table => {
-            let coloured = AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-            print::lines(&table::render(&report, args.firewall.map(Product::from), coloured, None));
+            let layout =
+                Layout { rules: args.rules.into(), paint: print::Paint::of_stdout(), width: print::text_width() };
+            print::lines(&text::render(&report, layout));
         }
     }
     report.exit()
@@ -160,7 +165,7 @@ async fn check(
         };
         parts.push((Part::Lint, lint::judge(&policies, Some(&round), &context)));
     }
-    let mut report = Report::new(domain.clone(), now, &round, judged, with_gateway, parts);
+    let mut report = Report::new(domain.clone(), now, &round, judged, &config.gateway, parts);
     report.dns_provider = DnsProviderStatus::of(&round, Some(&policies));
     report
 }

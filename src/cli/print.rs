@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use anstream::{AutoStream, ColorChoice};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use fencepost_checks::escape::clean;
@@ -11,6 +12,9 @@ use serde_json::Value;
 
 /// Width of tables that go into a pipe or a file, characters.
 const PIPED: u16 = 140;
+/// Longest line of running text, characters, and the narrowest terminal that is tried to fit.
+const TEXT: usize = 100;
+const NARROWEST: usize = 30;
 /// Longest cell, characters.
 const CELL: usize = 400;
 
@@ -40,6 +44,141 @@ pub fn member(value: &Value, name: &str) -> String {
         Some(Value::String(text)) => cell(text),
         Some(other) => cell(&other.to_string()),
     }
+}
+
+/// Width of running text: the terminal's as far as lines stay readable, or that of a page.
+#[must_use]
+pub fn text_width() -> usize {
+    Table::new().width().map_or(TEXT, |width| usize::from(width).clamp(NARROWEST, TEXT))
+}
+
+/// Colours, where they are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    /// On a terminal that takes them, unless `NO_COLOR` says no.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        Self(AutoStream::choice(&std::io::stdout()) != ColorChoice::Never)
+    }
+
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
+        self.with("1;32", text)
+    }
+
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
+    #[must_use]
+    pub fn doubtful(self, text: &str) -> String {
+        self.with("1;33", text)
+    }
+
+    #[must_use]
+    pub fn strong(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// SGR (ECMA-48 §8.3.117) around the text.
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Running text, wrapped between words. A word is never broken, so that names and addresses can be copied.
+#[derive(Debug)]
+pub struct Paragraphs {
+    width: usize,
+    out: String,
+}
+
+impl Paragraphs {
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        Self { width, out: String::new() }
+    }
+
+    /// An empty line, once.
+    pub fn gap(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+    }
+
+    /// A paragraph: its first line begins with `label`, all are indented.
+    pub fn block(&mut self, indent: &str, label: &str, text: &str) {
+        let rest = if label.len() <= 3 { format!("{indent}{}", " ".repeat(label.len())) } else { indent.to_owned() };
+        let wrapped = wrap(&format!("{label}{text}"), indent, &rest, self.width);
+        self.out.push_str(&wrapped);
+    }
+
+    /// A label of fixed width, shown as `painted`, and a text beside it; below it on a narrow terminal.
+    pub fn labelled(&mut self, indent: &str, label: &str, painted: &str, text: &str) {
+        let beside = label.chars().count() + indent.len();
+        if self.width < beside + 30 {
+            self.out.push_str(&format!("{indent}{}\n", painted.trim_end()));
+            return self.block(&format!("{indent}  "), "", text);
+        }
+        let hang = " ".repeat(beside);
+        let wrapped = wrap(text, &hang, &hang, self.width);
+        let wrapped = wrapped.get(beside..).unwrap_or_default();
+        self.out.push_str(format!("{indent}{painted}{wrapped}").trim_end());
+        self.out.push('\n');
+    }
+
+    /// A paragraph of one colour: `painted` holds `plain` between its escape sequences.
+    pub fn painted(&mut self, painted: &str, plain: &str) {
+        self.painted_with("", "", painted, plain);
+    }
+
+    /// The same with indentation.
+    pub fn painted_with(&mut self, first: &str, rest: &str, painted: &str, plain: &str) {
+        let wrapped = wrap(plain, first, rest, self.width);
+        match painted.split_once(plain) {
+            Some((before, after)) => self.out.push_str(&format!("{before}{}{after}\n", wrapped.trim_end())),
+            None => self.out.push_str(&wrapped),
+        }
+    }
+
+    /// A line as it is.
+    pub fn verbatim(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.out
+    }
+}
+
+/// Lines of at most `width` characters where words allow it, each ended.
+fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > width {
+            out.push_str(&line);
+            out.push('\n');
+            rest.clone_into(&mut line);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    if !empty {
+        out.push_str(&line);
+    }
+    out.push('\n');
+    out
 }
 
 /// Prints lines.

@@ -46,8 +46,15 @@ pub(super) const fn of(code: Code) -> Explanation {
             group: Group::Mx,
             severities: &[Warning],
             who: &[Actor::Partner],
-            remedy: "Wait for the permit, then set the gateway's MX records. If the domain does not exist, see whether its registration has run out.",
+            remedy: "Wait for the permit, then set the gateway's MX records.",
             source: "RFC 5321 §5.1, RFC 2308",
+        },
+        Code::MxNoDomain => Explanation {
+            group: Group::Mx,
+            severities: &[Warning],
+            who: &[Actor::Partner],
+            remedy: "See whether the registration of the domain has run out, and whether its name is spelt right.",
+            source: "RFC 2308 §2.1",
         },
         Code::MxNull => Explanation {
             group: Group::Mx,

@@ -230,7 +230,7 @@ impl Row<'_> {
                 Actor::Customer,
                 &format!(
                     "Give {} an A or AAAA record, or correct the name of the server where it was given to us.",
-                    self.server
+                    self.host()
                 ),
             );
         (if sure { Verdict::Fail } else { Verdict::Inconclusive }, vec![finding])

@@ -61,7 +61,8 @@ impl Row<'_> {
                         &format!(
                             "Open TCP port {} of {} for everybody again at once, and keep it open until you are told that the \
                              old path may be closed.",
-                            self.port, self.server
+                            self.port,
+                            self.host()
                         ),
                     )
                     .seen_by(id),
@@ -86,7 +87,7 @@ impl Row<'_> {
                             format!(
                                 "Close TCP port {} of {} for everybody but the gateway's addresses {}: otherwise spammers go past the filter.",
                                 self.port,
-                                self.server,
+                                self.host(),
                                 list(&context.egress)
                             )
                         } else {

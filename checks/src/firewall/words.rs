@@ -25,8 +25,13 @@ impl Row<'_> {
              open for everybody until you are told that the old path may be closed.",
             self.port,
             addresses(bad),
-            escape::clean(self.server.trim_end_matches(&format!(":{}", self.port)), 255)
+            self.host()
         )
+    }
+
+    /// The server without its port.
+    pub(super) fn host(&self) -> String {
+        escape::clean(self.server.trim_end_matches(&format!(":{}", self.port)), 255)
     }
 
     /// The same as values, from which rules to paste are made.

@@ -94,7 +94,8 @@ pub(super) fn of_verdict(round: &DnsRound, expected: &Expected, view: &View<'_>)
 type Parts = (Code, Severity, Actor, String, String);
 
 fn none(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Parts {
-    let missing = view.published.iter().any(|p| matches!(p.server.answer, DnsAnswer::NxDomain { .. }));
+    let missing = !view.published.is_empty()
+        && view.published.iter().all(|p| matches!(p.server.answer, DnsAnswer::NxDomain { .. }));
     let implicit = round.exchanges.iter().find(|e| same(&e.exchange, &round.domain) && !e.addresses.is_empty());
     let detail = match (missing, implicit) {
         (true, _) => format!("The name servers say that {} does not exist.", round.domain),
@@ -113,7 +114,7 @@ fn none(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Parts {
     } else {
         not_yet(round, expected)
     };
-    (Code::MxNone, Severity::Warning, Actor::Partner, detail, remedy)
+    (if missing { Code::MxNoDomain } else { Code::MxNone }, Severity::Warning, Actor::Partner, detail, remedy)
 }
 
 fn lookup_error(round: &DnsRound) -> Parts {

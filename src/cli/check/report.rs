@@ -1,7 +1,6 @@
-//! What a check came to: one value, printed as a table or as JSON. It weighs the judgements against each
-//! other and says in one sentence what to do; the findings themselves are made elsewhere.
+//! What a check came to: one value, printed for people or as JSON. It weighs the judgements against each
+//! other and says in one sentence where things stand; the findings themselves are made elsewhere.
 
-use fencepost_checks::escape::clean;
 use fencepost_checks::firewall::Snippet;
 use fencepost_checks::mx::{MxJudgement, MxVerdict};
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
@@ -9,45 +8,38 @@ use fencepost_checks::{Code, DomainName, Finding, Judgement, Severity, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::gather::{cause, gather};
 use crate::cli::Exit;
-use crate::status::DnsProviderStatus;
+use crate::config::GatewayConfig;
+use crate::status::{DnsProviderStatus, MxChange, RecordLine, message_to_provider};
 
-/// The outcome of `fencepost check --output json`. The form is stable: members may be added, never
-/// removed or renamed.
-///
-/// ```json
-/// { "domain": "example.com", "checked_at": "2026-03-02T10:00:00Z",
-///   "verdict": "fail", "summary": "example.com is not ready: …",
-///   "parts": [ { "part": "mx", "verdict": "fail" }, { "part": "smtp", "verdict": "pass" } ],
-///   "mx_verdict": "foreign_only", "compared_with_gateway": true,
-///   "mx": [ { "preference": 10, "exchange": "mail.example.com" } ],
-///   "findings": [ { "code": "MX_FOREIGN_ONLY", "severity": "warning", "subject": "example.com",
-///                   "detail": "…", "remedy": "…", "who": "partner", "vantages": [],
-///                   "observed_at": "…" } ],
-///   "firewall_rules": [ { "code": "FW_PARTIAL", "subject": "mail.example.com:25",
-///                         "rules": [ { "product": "nftables", "text": "…" } ] } ] }
-/// ```
-///
-/// `verdict` is `pass`, `fail` or `inconclusive`, as the exit status 0, 1 or 3. `part` is `mx`, `smtp`
-/// (with `--server`), `firewall` (with `--server` and configured gateway addresses) or `lint` (with a
-/// configured gateway). `mx` is the set that the first authoritative server publishes, else what a
-/// resolver gives. Findings come with the gravest first. A finding whose remedy is to let addresses in has
-/// them in `allow`, and `firewall_rules` has rules to paste for it in the words of each product.
+/// The outcome of `fencepost check --output json`, described by `docs/check.schema.json`. The form is
+/// stable: members may be added, never removed or renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Report {
     pub(super) domain: DomainName,
     pub(super) checked_at: Timestamp,
+    /// As the exit status 0, 1 or 3.
     pub(super) verdict: Verdict,
     pub(super) summary: String,
     pub(super) parts: Vec<PartVerdict>,
     pub(super) mx_verdict: MxVerdict,
     /// `false` where no gateway is configured: the MX is then only judged for soundness.
     pub(super) compared_with_gateway: bool,
+    /// The set that the first authoritative server publishes, else what a resolver gives.
     pub(super) mx: Vec<MxRecord>,
     /// Who runs the name servers, and how its form wants a change; left out where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dns_provider: Option<DnsProviderStatus>,
+    /// The whole MX as it shall be, in three spellings; empty where it is so, or no gateway is configured.
+    pub(super) records_to_set: Vec<RecordLine>,
+    pub(super) records_to_remove: Vec<RecordLine>,
+    /// For the DNS provider, ready to forward; left out while something else must be done first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message_to_provider: Option<String>,
+    /// One for one thing, the gravest first.
     pub(super) findings: Vec<Finding>,
+    /// For every finding whose remedy is to let addresses in.
     pub(super) firewall_rules: Vec<FirewallRules>,
 }
 
@@ -63,8 +55,13 @@ pub(super) struct FirewallRules {
 pub(super) struct PartVerdict {
     pub(super) part: Part,
     pub(super) verdict: Verdict,
+    /// Of the finding that stands for the part: its gravest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<Code>,
 }
 
+/// What is looked at: the mail server and its firewall with `--server`, the firewall and the policies
+/// where a gateway is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Part {
@@ -80,41 +77,41 @@ impl Report {
         checked_at: Timestamp,
         round: &DnsRound,
         mx: MxJudgement,
-        compared_with_gateway: bool,
+        gateway: &GatewayConfig,
         others: Vec<(Part, Judgement)>,
     ) -> Self {
-        let mut parts = vec![PartVerdict { part: Part::Mx, verdict: of_mx(&mx, compared_with_gateway) }];
+        let compared_with_gateway = !gateway.mx_hosts.is_empty();
+        let verdict = of_mx(&mx, compared_with_gateway);
         let mut findings = mx.findings;
         if !compared_with_gateway {
             // Without a gateway every MX is foreign, which says nothing.
             findings.retain(|f| f.code != Code::MxForeignOnly);
         }
+        let mut parts = vec![PartVerdict { part: Part::Mx, verdict, code: gravest(&findings) }];
         for (part, judgement) in others {
-            parts.push(PartVerdict { part, verdict: judgement.verdict });
+            parts.push(PartVerdict { part, verdict: judgement.verdict, code: gravest(&judgement.findings) });
             findings.extend(judgement.findings);
         }
-        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
-        let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
-        for finding in findings {
-            if !unique.contains(&finding) {
-                unique.push(finding);
-            }
-        }
-        let verdict = parts.iter().map(|p| p.verdict).max().unwrap_or(Verdict::Inconclusive);
-        let summary = summary(&domain, verdict, &parts, &unique);
-        Self {
-            domain,
-            checked_at,
-            verdict,
-            summary,
+        let findings = gather(findings);
+        let mut report = Self {
+            verdict: parts.iter().map(|p| p.verdict).max().unwrap_or(Verdict::Inconclusive),
+            summary: String::new(),
             parts,
             mx_verdict: mx.verdict,
             compared_with_gateway,
             mx: published(round),
             dns_provider: None,
-            firewall_rules: unique.iter().filter_map(rules).collect(),
-            findings: unique,
-        }
+            records_to_set: Vec::new(),
+            records_to_remove: Vec::new(),
+            message_to_provider: None,
+            firewall_rules: findings.iter().filter_map(rules).collect(),
+            findings,
+            domain,
+            checked_at,
+        };
+        report.plan_change(round, gateway);
+        report.summary = summary(&report);
+        report
     }
 
     pub(super) fn exit(&self) -> Exit {
@@ -124,11 +121,55 @@ impl Report {
             Verdict::Inconclusive => Exit::Inconclusive,
         }
     }
+
+    /// What somebody has to look at: findings that are more than information and follow from no other.
+    pub(super) fn to_do(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.severity > Severity::Info && cause(f, &self.findings, &self.domain).is_none())
+    }
+
+    /// What goes away by itself once `root` is mended.
+    pub(super) fn following<'a>(&'a self, root: &'a Finding) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().filter(move |f| cause(f, &self.findings, &self.domain) == Some(root))
+    }
+
+    /// Whether the MX names nothing of the gateway yet: then a change needs the go-ahead first.
+    pub(super) fn not_yet_moved(&self) -> bool {
+        self.compared_with_gateway
+            && !matches!(
+                self.mx_verdict,
+                MxVerdict::OursOnly | MxVerdict::OursPlusForeign | MxVerdict::OursPartial | MxVerdict::AsAccepted
+            )
+    }
+
+    /// Every part but the MX.
+    fn others(&self) -> Verdict {
+        let others = self.parts.iter().filter(|p| p.part != Part::Mx);
+        others.map(|p| p.verdict).max().unwrap_or(Verdict::Inconclusive)
+    }
+
+    fn plan_change(&mut self, round: &DnsRound, gateway: &GatewayConfig) {
+        let known = self.mx_verdict != MxVerdict::LookupError
+            && !round.servers.iter().any(|s| matches!(s.answer, DnsAnswer::NxDomain { .. }));
+        let mx = self.parts.first().map(|p| p.verdict);
+        if !self.compared_with_gateway || !known || mx == Some(Verdict::Pass) {
+            return;
+        }
+        let change = MxChange::to_gateway(&self.domain, round, gateway);
+        if self.others() == Verdict::Pass {
+            self.message_to_provider = message_to_provider(&self.domain, &change);
+        }
+        self.records_to_set = change.set;
+        self.records_to_remove = change.remove;
+    }
 }
 
 fn rules(finding: &Finding) -> Option<FirewallRules> {
     let rules = finding.allow.as_ref()?.rules();
     Some(FirewallRules { code: finding.code, subject: finding.subject.clone(), rules })
+}
+
+fn gravest(findings: &[Finding]) -> Option<Code> {
+    gather(findings.to_vec()).first().map(|finding| finding.code)
 }
 
 /// A pass needs every authoritative address to have answered, and all of them well.
@@ -167,43 +208,38 @@ fn published(round: &DnsRound) -> Vec<MxRecord> {
         .unwrap_or_default()
 }
 
-/// One sentence: the outcome, and what to do first.
-fn summary(domain: &DomainName, verdict: Verdict, parts: &[PartVerdict], findings: &[Finding]) -> String {
-    let warnings = findings.iter().filter(|f| f.severity == Severity::Warning).count();
-    let first = findings.iter().find(|f| f.severity > Severity::Info);
-    let advice = first.map(|f| format!("{} ({})", first_sentence(&f.remedy), f.code));
-    match verdict {
-        Verdict::Pass if warnings == 0 => format!("{domain} passes: {}, nothing to do.", count(parts.len(), "check")),
-        Verdict::Pass => format!(
-            "{domain} passes with {}; look at this first: {}.",
-            count(warnings, "warning"),
-            advice.unwrap_or_default()
-        ),
-        Verdict::Fail => {
-            let blocking = findings.iter().filter(|f| f.severity == Severity::Blocking).count();
-            let what = if blocking > 0 { count(blocking, "blocking finding") } else { count(warnings, "warning") };
-            format!(
-                "{domain} is not ready, {what}; do this first: {}.",
-                advice.unwrap_or_else(|| "see below".to_owned())
-            )
+/// One sentence: where the domain stands, and how much there is to do.
+fn summary(report: &Report) -> String {
+    let domain = &report.domain;
+    let todo = report.to_do().count();
+    let only_the_mx = report.not_yet_moved() && report.mx_verdict == MxVerdict::ForeignOnly;
+    match (report.verdict, report.others()) {
+        (Verdict::Pass, _) if todo == 0 => {
+            format!("{domain} passes: {}, nothing to do.", count(report.parts.len(), "check"))
         }
-        Verdict::Inconclusive => format!(
-            "{domain} could not be judged completely; {}.",
-            advice.map_or_else(
-                || "run the check again in some minutes".to_owned(),
-                |a| format!("look at this first: {a}")
-            )
+        (Verdict::Pass, _) => format!("{domain} passes, with {} worth a look.", count(todo, "thing")),
+        (Verdict::Fail, Verdict::Pass) if only_the_mx && todo == 0 => format!(
+            "{domain} is not connected yet: its MX does not name the gateway. Nothing that was checked stands in the way."
         ),
+        (Verdict::Fail, Verdict::Pass) if only_the_mx => format!(
+            "{domain} is not connected yet: its MX does not name the gateway. {} to look at before the MX is changed.",
+            count(todo, "thing")
+        ),
+        (Verdict::Fail, Verdict::Inconclusive) if only_the_mx && report.parts.len() > 1 => format!(
+            "{domain} is not connected yet, and not everything could be found out: {} to look at.",
+            count(todo, "thing")
+        ),
+        (Verdict::Fail, _) if todo == 0 => format!("{domain} is not ready: see below."),
+        (Verdict::Fail, _) => format!("{domain} is not ready: {} to do.", count(todo, "thing")),
+        (Verdict::Inconclusive, _) if todo == 0 => {
+            format!("{domain} could not be judged completely: run the check again in some minutes.")
+        }
+        (Verdict::Inconclusive, _) => {
+            format!("{domain} could not be judged completely: {} to look at.", count(todo, "thing"))
+        }
     }
 }
 
 fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// Up to the first full stop that ends a sentence, without it.
-fn first_sentence(text: &str) -> String {
-    let end = text.find(". ").unwrap_or(text.len());
-    let sentence = text.get(..end).unwrap_or(text).trim_end_matches('.').replace('\n', " ");
-    clean(&sentence, 300)
 }

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::client::{ApiArgs, ApiError, Client};
 use super::list::pages;
-use super::print::{cell, json, lines, member, table};
+use super::print::{Paragraphs, cell, json, lines, member, minute, text_width};
 use super::{Exit, Output, complain};
+use crate::http::event_in_words;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,17 +25,7 @@ pub async fn run(args: &Args) -> Exit {
     match load(args).await {
         Ok(events) if args.api.output == Output::Json => json(&events),
         Ok(events) => {
-            let mut out = table(&["no.", "at", "event", "what", "cause"]);
-            for event in &events {
-                out.add_row([
-                    member(event, "seq"),
-                    member(event, "at"),
-                    member(event, "kind"),
-                    event.get("body").map(facts).unwrap_or_default(),
-                    member(event, "cause"),
-                ]);
-            }
-            lines(&out.to_string());
+            lines(&text(&events, text_width()));
         }
         Err(error) => {
             complain(&error);
@@ -59,13 +50,41 @@ async fn load(args: &Args) -> Result<Vec<Value>, ApiError> {
     Ok(items)
 }
 
-/// The members of an event's body in one cell, without its name.
-fn facts(body: &Value) -> String {
-    let Some(members) = body.as_object() else { return cell(&body.to_string()) };
-    let facts: Vec<String> = members
-        .iter()
-        .filter(|(name, _)| *name != "event")
-        .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect();
-    cell(&facts.join(" "))
+/// One event a paragraph, in words.
+fn text(events: &[Value], width: usize) -> String {
+    let mut out = Paragraphs::new(width);
+    for event in events {
+        let kind = member(event, "kind");
+        let said = event.get("body").map_or_else(|| kind.clone(), |body| event_in_words(&kind, body));
+        let by = event.get("cause").and_then(Value::as_str).and_then(by).unwrap_or_default();
+        let label = format!("{:>4}  {}  ", member(event, "seq"), minute(event.get("at")));
+        out.labelled("", &label, &label, &cell(&format!("{said}{by}")));
+    }
+    out.finish()
+}
+
+/// Who brought the event about, where somebody did through the API.
+fn by(cause: &str) -> Option<String> {
+    cause.strip_prefix("api:").map(|who| format!(" (by {who})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_are_told_in_words() {
+        let events = [
+            json!({ "seq": 1, "at": "2026-03-02T10:00:07.5Z", "kind": "phase_entered", "cause": "api:desk",
+                    "body": { "event": "phase_entered", "phase": "ordered", "why": "a new order" } }),
+            json!({ "seq": 2, "at": "2026-03-02T11:00:00Z", "kind": "mx_changed", "cause": "timer:mx",
+                    "body": { "event": "mx_changed", "verdict": "ours_only",
+                              "names": ["mx1.gateway.example", "mx2.gateway.example\u{1b}[2J"] } }),
+            json!({ "seq": 3, "at": "2026-03-02T12:00:00Z", "kind": "from_the_future", "cause": "x",
+                    "body": { "event": "from_the_future" } }),
+        ];
+        insta::assert_snapshot!(text(&events, 70));
+    }
 }

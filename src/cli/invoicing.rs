@@ -52,6 +52,13 @@ async fn close(args: &RunArgs) -> Result<Exit, ApiError> {
     Ok(show(&run, args.api.output))
 }
 
+/// A period with its last day, not with the first day of the next one.
+fn days(period: &Value) -> String {
+    let last = period.get("to").and_then(Value::as_str).and_then(|to| to.parse::<Date>().ok()?.yesterday().ok());
+    let last = last.map_or_else(|| member(period, "to"), |day| day.to_string());
+    format!("{} to {last}", member(period, "from"))
+}
+
 fn show(run: &Value, output: Output) -> Exit {
     let array = |name: &str| run.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let problems = array("problems");
@@ -69,7 +76,7 @@ fn show(run: &Value, output: Output) -> Exit {
     lines(&format!("run of {}, {state}, ledger head {}", member(run, "run_date"), member(run, "head_seq")));
     let mut out = table(&["customer", "bill to", "line", "period", "mailboxes", "amount", "entries"]);
     for line in array("lines") {
-        let period = line.get("period").map(|p| format!("{} – {}", member(p, "from"), member(p, "to")));
+        let period = line.get("period").map(days);
         out.add_row([
             member(line, "customer_id"),
             member(line, "bill_to"),
@@ -87,4 +94,15 @@ fn show(run: &Value, output: Output) -> Exit {
         lines(&format!("NOT INVOICED {}: {}", member(problem, "customer_id"), member(problem, "what")));
     }
     exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_shown_with_its_last_day() {
+        let shown = days(&serde_json::json!({ "from": "2026-01-31", "to": "2026-03-01" }));
+        assert_eq!(shown, "2026-01-31 to 2026-02-28");
+    }
 }

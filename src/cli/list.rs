@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::{ApiArgs, ApiError, Client};
-use super::print::{json, lines, member, table};
+use super::print::{Paragraphs, json, lines, member, minute, text_width};
 use super::{Exit, Output, complain};
 
 #[derive(Debug, clap::Args)]
@@ -25,22 +25,7 @@ pub async fn run(args: &Args) -> Exit {
     match load(args).await {
         Ok(rows) if args.api.output == Output::Json => json(&rows),
         Ok(rows) => {
-            let mut out = table(&["domain", "customer", "phase", "answer", "waits for", "since", "next check"]);
-            for row in &rows {
-                let waits = row.get("waiting_for").and_then(Value::as_array).into_iter().flatten();
-                let waits: Vec<String> =
-                    waits.map(|wait| format!("{}: {}", member(wait, "who"), member(wait, "what"))).collect();
-                out.add_row([
-                    member(row, "domain"),
-                    member(row, "customer_id"),
-                    member(row, "phase"),
-                    member(row, "answer"),
-                    waits.join("\n"),
-                    member(row, "phase_since"),
-                    member(row, "next_check_at"),
-                ]);
-            }
-            lines(&out.to_string());
+            lines(&text(&rows, text_width()));
         }
         Err(error) => {
             complain(&error);
@@ -48,6 +33,31 @@ pub async fn run(args: &Args) -> Exit {
         }
     }
     Exit::Pass
+}
+
+/// One domain a paragraph: names and ids stay whole at any width, so that they can be copied.
+fn text(rows: &[Value], width: usize) -> String {
+    if rows.is_empty() {
+        return "No domain.".to_owned();
+    }
+    let mut out = Paragraphs::new(width);
+    for row in rows {
+        out.gap();
+        let words = |name| member(row, name).replace('_', " ");
+        out.block("", "", &format!("{}  {}: {}", member(row, "domain"), words("phase"), words("answer")));
+        for wait in row.get("waiting_for").and_then(Value::as_array).into_iter().flatten() {
+            let who = member(wait, "who").replace('_', " ");
+            out.block("  ", "", &format!("waits for {who}: {}", member(wait, "what")));
+        }
+        let since = minute(row.get("phase_since"));
+        let next = match row.get("next_check_at") {
+            None | Some(Value::Null) => "none".to_owned(),
+            at => minute(at),
+        };
+        out.block("  ", "", &format!("since {since}, next check {next}"));
+        out.block("  ", "", &format!("customer {}", member(row, "customer_id")));
+    }
+    out.finish()
 }
 
 async fn load(args: &Args) -> Result<Vec<Value>, ApiError> {
@@ -85,4 +95,21 @@ pub(super) async fn pages(
         }
     }
     Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_and_ids_stay_whole_on_a_narrow_terminal() {
+        let row = json!({ "domain": "a-domain-with-a-very-long-name.customer.example", "phase": "ready",
+            "customer_id": "01939a7e-0000-7000-8000-000000000001", "answer": "change_now",
+            "waiting_for": [{ "who": "dns_provider", "what": "set the MX records on all name servers" }],
+            "phase_since": "2026-03-02T10:00:07.123Z", "next_check_at": null });
+        insta::assert_snapshot!(text(&[row.clone(), row], 32));
+        assert_eq!(text(&[], 80), "No domain.");
+    }
 }

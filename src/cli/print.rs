@@ -181,6 +181,13 @@ fn wrap(text: &str, first: &str, rest: &str, width: usize) -> String {
     out
 }
 
+/// An instant of the API to the minute; a dash where there is none.
+#[must_use]
+pub fn minute(value: Option<&Value>) -> String {
+    let at = value.and_then(Value::as_str).and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// Prints lines.
 pub fn lines(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -5,8 +5,10 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::known::{KnownKeys, shown};
-use super::place::{Place, Places};
+use super::place::{Key, Place, Places};
 use super::{Config, Problem, parse};
 
 /// A configuration file is never larger than this.
@@ -82,11 +84,40 @@ pub fn from_text(text: &str) -> Result<Config, Vec<Mistake>> {
             mistakes.push(Mistake::new(text, place, message));
         }
     }
+    if parsed.is_err() {
+        // What can be read is checked all the same, so that all is told at once.
+        let unknown = places.keys().filter(|key| known.complaint(key).is_some()).map(Key::path);
+        for Problem { key, message } in readable(text, unknown) {
+            mistakes.push(Mistake::new(text, places.find(&key), format!("{key}: {message}")));
+        }
+    }
     mistakes.sort_by_key(|mistake| mistake.place);
     match parsed {
         Ok(config) if mistakes.is_empty() => Ok(config),
         _ => Err(mistakes),
     }
+}
+
+/// The problems of every section that can be read by itself once unknown keys are left out.
+fn readable(text: &str, unknown: impl Iterator<Item = String>) -> Vec<Problem> {
+    let Ok(mut root) = serde_yaml::from_str_with_options::<Value>(text, parse::options()) else { return Vec::new() };
+    for path in unknown {
+        let pointer = format!("/{}", path.replace('[', "/").replace(']', "").replace('.', "/"));
+        if let Some((parent, name)) = pointer.rsplit_once('/')
+            && let Some(Value::Object(members)) = root.pointer_mut(parent)
+        {
+            members.remove(name);
+        }
+    }
+    let Value::Object(sections) = root else { return Vec::new() };
+    let mut problems = Vec::new();
+    for (name, section) in sections {
+        let alone = Value::Object([(name.clone(), section)].into_iter().collect());
+        let Ok(config) = serde_json::from_value::<Config>(alone) else { continue };
+        let within = |problem: &Problem| problem.key.split('.').next() == Some(name.as_str());
+        problems.extend(config.validate().into_iter().filter(within));
+    }
+    problems
 }
 
 fn read_bounded(path: &Path) -> Result<String, ConfigError> {

@@ -173,6 +173,41 @@ commerce:
 }
 
 #[test]
+fn mistakes_of_every_kind_are_told_at_once() {
+    let text = complaints(
+        "gateway:
+  mx_hosts: [{ name: mx1.gateway.example, preference: 10, weight: 5 }]
+  smtp_port: 0
+notify:
+  desk: nobody
+  fromm: x
+probe:
+  dns_attempts: many
+commerce:
+  trial_days: 0
+  time_zone: Europe/Helsingfors
+",
+    );
+    for told in ["weight", "gateway.smtp_port", "notify.desk", "fromm", "commerce.trial_days", "commerce.time_zone"] {
+        assert!(text.contains(told), "{told}:\n{text}");
+    }
+}
+
+#[test]
+fn a_public_url_that_leads_elsewhere_is_noted() {
+    let notes = |listen: &str, url: &str| {
+        let text = format!("http:\n  listen: {listen}\n  public_url: {url}\n");
+        from_text(&text).unwrap().notes().into_iter().filter(|p| p.key == "http.public_url").count()
+    };
+    assert_eq!(notes("127.0.0.1:8080", "http://127.0.0.1:8080"), 0);
+    assert_eq!(notes("127.0.0.1:8080", "http://localhost:8080/"), 0);
+    assert_eq!(notes("127.0.0.1:8080", "https://onboarding.example"), 0, "a proxy");
+    assert_eq!(notes("127.0.0.1:9090", "http://127.0.0.1:8080"), 1);
+    assert_eq!(notes("127.0.0.2:8080", "http://127.0.0.1:8080"), 1);
+    assert_eq!(notes("0.0.0.0:8080", "http://127.0.0.1:8080"), 1);
+}
+
+#[test]
 fn what_serving_needs_and_what_may_surprise() {
     let text = |problems: Vec<super::Problem>| {
         problems.into_iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect::<String>()

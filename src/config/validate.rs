@@ -65,6 +65,10 @@ impl Config {
         if loopback_url && !self.http.listen.ip().is_loopback() {
             found.add("http.public_url", "names this machine alone, so links in mails lead nowhere for others");
         }
+        if let Some(listen) = elsewhere(&self.http) {
+            let why = format!("leads to this machine, where pages listen at {listen}: links in mails lead nowhere");
+            found.add("http.public_url", why);
+        }
         if self.gateway.adapter == AdapterConfig::Manual {
             found.add("gateway.adapter", "is `manual`: routes are shown, somebody has to set them");
         }
@@ -308,6 +312,21 @@ fn web_url(text: &str) -> Result<Url, String> {
         return Err("must not have a user, a `?` or a `#`: paths are added to its end".to_owned());
     }
     Ok(url)
+}
+
+/// Where the pages listen, if the public URL names this machine by a loopback address and another port or
+/// address. A name or another address may be that of a proxy.
+fn elsewhere(http: &HttpConfig) -> Option<SocketAddr> {
+    let url = Url::parse(&http.public_url).ok().filter(is_loopback)?;
+    let listen = http.listen;
+    let same_port = url.port_or_known_default() == Some(listen.port());
+    let same_address = match url.host() {
+        Some(Host::Ipv4(address)) => listen.ip() == IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => listen.ip() == IpAddr::V6(address),
+        _ => listen.ip().is_loopback(),
+    };
+    // Every address is told of already: then others are meant to come.
+    (!listen.ip().is_unspecified() && !(same_port && same_address)).then_some(listen)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -17,7 +17,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// How long a request may take, its body included. A stream of events counts until it begins.
 const REQUEST: Duration = Duration::from_secs(30);
 
-const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                    frame-ancestors 'none'";
 
 /// The places of requests that are handled at the same time.
@@ -45,6 +45,35 @@ pub async fn bounds(State(turns): State<Turns>, request: Request, next: Next) ->
     }
 }
 
+/// Refuses an address that is no text: the routes below would answer it in their own words.
+pub async fn readable(request: Request, next: Next) -> Response {
+    if is_text(request.uri().path()) {
+        return next.run(request).await;
+    }
+    Problem::new(Kind::BadRequest, "The address holds bytes that are no text (UTF-8) behind its percent signs.")
+        .into_response()
+}
+
+/// Whether the path is UTF-8 once its percent signs are read (RFC 3986 §2.1).
+fn is_text(path: &str) -> bool {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        match digits.filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// Sets the headers that every answer has.
 pub async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -70,6 +99,15 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+
+    #[test]
+    fn an_address_is_text_or_not() {
+        for (path, text) in
+            [("/a", true), ("/%c3%a4", true), ("/%ff", false), ("/%c3", false), ("/%", true), ("/%zz", true)]
+        {
+            assert_eq!(is_text(path), text, "{path}");
+        }
+    }
 
     #[tokio::test]
     async fn too_many_requests_at_once_are_sent_away() {

@@ -15,6 +15,8 @@ mod stall;
 pub mod token;
 mod view;
 
+pub use panel::event_in_words;
+
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -67,7 +69,11 @@ pub fn router(parts: HttpParts) -> Router {
         // Outside of the bound on requests: a body that comes slowly waits in nobody's way.
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Whether the process lives must be answered even when it is busy.
-    bounded.merge(api::health_routes()).layer(middleware::from_fn(guard::headers)).with_state(state)
+    bounded
+        .merge(api::health_routes())
+        .layer(middleware::from_fn(guard::readable))
+        .layer(middleware::from_fn(guard::headers))
+        .with_state(state)
 }
 
 #[cfg(test)]

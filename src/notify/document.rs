@@ -33,11 +33,14 @@ impl Document {
         let subject = first.strip_prefix("Subject:").unwrap_or(first).trim().to_owned();
         let mut blocks: Vec<Block> = Vec::new();
         let mut fresh = true;
-        for line in rest.lines().map(str::trim_end) {
-            if line.is_empty() {
+        for line in rest.lines() {
+            let blank = line.trim_end().is_empty();
+            // An indented blank line belongs to the code around it.
+            if blank && !(line.starts_with("    ") && matches!(blocks.last(), Some(Block::Code(_)))) {
                 fresh = true;
                 continue;
             }
+            let line = if blank { "    " } else { line.trim_end() };
             add(&mut blocks, line, fresh);
             fresh = false;
         }
@@ -54,7 +57,9 @@ impl Document {
                 }
                 Block::Paragraph(text) => wrap(text, 0),
                 Block::List(items) => items.iter().map(|item| wrap(&format!("- {item}"), 2)).collect(),
-                Block::Code(lines) => lines.iter().map(|line| format!("    {line}\n")).collect(),
+                Block::Code(lines) => {
+                    lines.iter().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect()
+                }
             });
         }
         parts.join("\n")

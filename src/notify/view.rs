@@ -1,6 +1,10 @@
 //! What templates may show of a [`Letter`]: everything already as words, on one line, bounded and
 //! free of control characters, so that no input can reach a header or fake a line.
 
+use std::collections::BTreeSet;
+
+use fencepost_checks::escape::clean;
+use fencepost_checks::firewall::{Allow, Product};
 use fencepost_checks::{Actor, Finding, Severity};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -9,12 +13,14 @@ use jiff::tz::TimeZone;
 use crate::config::{NotifyConfig, OnNoDecision};
 use crate::engine::ports::Letter;
 use crate::order::MailServer;
-use crate::status::{DomainStatus, RecordLine, RollbackCard};
+use crate::status::{DomainStatus, RecordLine, RollbackCard, Spelling, Spellings};
 
 /// Longer pieces of input are cut.
 const MAX_PIECE: usize = 600;
 /// More records, findings or servers than this are not listed.
 const MAX_LINES: usize = 50;
+/// Servers for which a letter has rules.
+const MAX_ALLOWED: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct View {
@@ -36,8 +42,14 @@ pub(super) struct View {
     pub(super) records_to_remove: Vec<String>,
     pub(super) current_mx: Vec<String>,
     pub(super) previous_mx: Vec<String>,
-    /// The records to set as a form wants them: name, preference and exchange.
+    /// The records to set as a form wants them: name, preference and exchange; relative to the zone, and
+    /// with whole names.
     pub(super) form_records: Vec<String>,
+    pub(super) whole_records: Vec<String>,
+    /// For the DNS provider, ready to forward.
+    pub(super) provider_message: Vec<String>,
+    /// For every firewall product.
+    pub(super) rules: Vec<RulesView>,
     pub(super) dns_provider: Option<String>,
     pub(super) dns_steps: Vec<String>,
     /// Policies as they stood before the change, a line each.
@@ -61,6 +73,13 @@ pub(super) struct View {
     pub(super) negotiation_end: Option<String>,
     pub(super) charged_from: Option<String>,
     pub(super) notice_ends: Option<String>,
+}
+
+/// Firewall rules to paste.
+#[derive(Debug)]
+pub(super) struct RulesView {
+    pub(super) product: &'static str,
+    pub(super) lines: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -122,7 +141,13 @@ impl View {
             records_to_remove: records(|status| &status.records_to_remove),
             current_mx: records(|status| &status.current_mx),
             previous_mx: records(|status| &status.previous_mx),
-            form_records: status.map_or_else(Vec::new, |status| form_records(&status.records_to_set)),
+            form_records: status
+                .map_or_else(Vec::new, |s| form_records(&s.records_to_set, |spelled| &spelled.relative)),
+            whole_records: status.map_or_else(Vec::new, |s| form_records(&s.records_to_set, |spelled| &spelled.fqdn)),
+            provider_message: status
+                .and_then(DomainStatus::message_to_provider)
+                .map_or_else(Vec::new, |text| text.lines().map(|line| clean(line, MAX_PIECE)).collect()),
+            rules: rules(letter),
             dns_provider: provider.map(|provider| one_line(&provider.name)),
             dns_steps: provider
                 .map_or_else(Vec::new, |provider| provider.instructions.iter().map(|step| one_line(step)).collect()),
@@ -185,15 +210,38 @@ fn record(record: &RecordLine) -> String {
     one_line(&format!("{} {ttl}IN MX {} {}", record.name, record.preference, record.exchange))
 }
 
-/// For a form that adds the zone by itself.
-fn form_records(records: &[RecordLine]) -> Vec<String> {
+/// For a form that adds the zone by itself, or for one that wants whole names.
+fn form_records(records: &[RecordLine], pick: fn(&Spellings) -> &Spelling) -> Vec<String> {
     let spelled = records.iter().take(MAX_LINES).filter_map(|record| record.spellings.as_ref());
     spelled
         .map(|spelled| {
-            let s = &spelled.relative;
-            one_line(&format!("name {}  type MX  preference {}  exchange {}", s.name, s.preference, s.exchange))
+            let s = pick(spelled);
+            one_line(&format!("name {}, type MX, priority {}, server {}", s.name, s.preference, s.exchange))
         })
         .collect()
+}
+
+/// For exactly what is missing, or, while nothing was tested, for every gateway address.
+fn rules(letter: &Letter) -> Vec<RulesView> {
+    let findings = letter.status.as_ref().map(|status| status.findings.as_slice()).unwrap_or_default();
+    let mut all: Vec<Allow> = Vec::new();
+    for allow in findings.iter().filter_map(|finding| finding.allow.clone()) {
+        if !all.contains(&allow) && all.len() < MAX_ALLOWED {
+            all.push(allow);
+        }
+    }
+    if all.is_empty() {
+        let ports: BTreeSet<u16> = letter.servers.iter().map(|server| server.port).take(MAX_ALLOWED).collect();
+        all.extend(ports.into_iter().filter_map(|port| Allow::new(letter.egress.iter().copied(), [], port)));
+    }
+    let lines = |product| {
+        let text: Vec<String> = all.iter().map(|allow| allow.rule(product).text).collect();
+        text.join("\n").lines().map(|line| clean(line, MAX_PIECE)).collect()
+    };
+    if all.is_empty() {
+        return Vec::new();
+    }
+    Product::ALL.into_iter().map(|product| RulesView { product: product.name(), lines: lines(product) }).collect()
 }
 
 /// MX excepted, which stands beside it.

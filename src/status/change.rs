@@ -45,7 +45,7 @@ pub fn message_to_provider(domain: &DomainName, change: &MxChange) -> Option<Str
         return None;
     }
     let mut out = format!(
-        "Subject: Please change the MX records of {domain}\n\nHello,\n\nplease change the MX records of {domain} as follows, \
+        "Subject: Please change the MX records of {domain}\n\nHello,\n\nplease change the MX records of {domain} as follows,\n\
          in one go and on all name servers.\n"
     );
     let mut list = |title: &str, records: &[RecordLine]| {

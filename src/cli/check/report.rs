@@ -80,7 +80,7 @@ impl Report {
         gateway: &GatewayConfig,
         others: Vec<(Part, Judgement)>,
     ) -> Self {
-        let compared_with_gateway = !gateway.mx_hosts.is_empty();
+        let compared_with_gateway = !gateway.mx_hosts.is_empty() || !gateway.mx_suffixes.is_empty();
         let verdict = of_mx(&mx, compared_with_gateway);
         let mut findings = mx.findings;
         if !compared_with_gateway {

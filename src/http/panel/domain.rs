@@ -2,11 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use fencepost_checks::firewall::{Allow, Snippet};
 use fencepost_checks::{Finding, Severity};
 
 use super::page::{Page, html};
 use super::session::Reader;
 use super::story::{self, Line};
+use super::subscription::SubscriptionView;
 use super::words::{self, Times, When};
 use crate::http::HttpState;
 use crate::http::api::{READERS, name};
@@ -51,8 +53,22 @@ struct FindingLine {
     detail: String,
     remedy: String,
     who: &'static str,
+    rules: Vec<Rules>,
     vantages: String,
     observed: When,
+}
+
+/// Firewall rules to paste.
+struct Rules {
+    product: &'static str,
+    text: String,
+}
+
+/// For the DNS provider.
+struct Message {
+    text: String,
+    /// Opens a mail program (RFC 6068).
+    mailto: String,
 }
 
 struct NoticeLine {
@@ -97,6 +113,8 @@ struct DomainPage {
     /// Of the records to set.
     spellings: Vec<Spellings>,
     provider: Option<DnsProviderStatus>,
+    message: Option<Message>,
+    subscription: Option<SubscriptionView>,
     /// Why the change is fast from then on.
     fast_because: Option<String>,
     /// The bounds of the instant at which every sender has switched.
@@ -127,6 +145,8 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
     let first = row.connection.last_seq.saturating_sub(EVENTS);
     let events = state.store.events(id, first, u32::try_from(EVENTS).unwrap_or(u32::MAX)).await?;
     let notices = state.store.notices(id, NOTICES).await?;
+    let customer = state.store.customer(&row.customer_id, &identity.scope()).await?;
+    let customer = customer.as_ref().map(view::customer).transpose()?;
     let order = &row.connection.order;
     let (findings, remarks) = findings(&status, &times);
     let done = matches!(status.phase, Phase::Released | Phase::Cancelled);
@@ -165,6 +185,8 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         notices: notices.iter().rev().map(|row| notice_line(row, &times)).collect(),
         spellings: status.records_to_set.iter().filter_map(|record| record.spellings.clone()).collect(),
         provider: status.dns_provider.clone(),
+        message: status.message_to_provider().map(message),
+        subscription: customer.as_ref().map(SubscriptionView::new),
         fast_because: status.fastest_change_because.clone(),
         terms: status.switch_terms.iter().map(|term| (times.show(term.at), term.because.clone())).collect(),
         rollback: status.rollback.clone().map(|card| {
@@ -233,6 +255,16 @@ fn findings(status: &DomainStatus, times: &Times) -> (Vec<FindingLine>, Vec<Find
     (lines(grave), lines(info))
 }
 
+fn message(text: String) -> Message {
+    let (subject, body) = text.split_once("\n\n").unwrap_or(("", &text));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("subject", subject.trim_start_matches("Subject: "));
+    query.append_pair("body", &body.replace('\n', "\r\n"));
+    // A form writes blanks as `+`, which a mail program would show (RFC 6068 §5).
+    let mailto = format!("mailto:?{}", query.finish().replace('+', "%20"));
+    Message { text, mailto }
+}
+
 fn finding_line(finding: &Finding, times: &Times) -> FindingLine {
     FindingLine {
         tone: words::severity(finding.severity),
@@ -242,9 +274,14 @@ fn finding_line(finding: &Finding, times: &Times) -> FindingLine {
         detail: finding.detail.clone(),
         remedy: finding.remedy.clone(),
         who: words::actor(finding.who),
+        rules: finding.allow.iter().flat_map(Allow::rules).map(rules).collect(),
         vantages: finding.vantages.join(", "),
         observed: times.show(finding.observed_at),
     }
+}
+
+fn rules(snippet: Snippet) -> Rules {
+    Rules { product: snippet.product.name(), text: snippet.text }
 }
 
 fn notice_line(row: &OutboxRow, times: &Times) -> NoticeLine {

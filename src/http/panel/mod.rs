@@ -6,6 +6,7 @@ mod domain;
 mod page;
 mod session;
 mod story;
+mod subscription;
 mod words;
 
 use axum::Router;
@@ -16,7 +17,10 @@ use axum::routing::{get, post};
 use super::HttpState;
 pub(super) use session::cookie;
 
+pub use story::event_in_words;
+
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
 const ICON: &str = include_str!("icon.svg");
 
 pub(super) fn routes() -> Router<HttpState> {
@@ -27,10 +31,15 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
+        .route("/page.js", get(script))
 }
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+async fn script() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
 async fn icon() -> Response {

@@ -17,6 +17,15 @@ pub(super) struct Line {
     pub cause: String,
 }
 
+/// An event as the API gives it, as a sentence with its details; times in UTC.
+#[must_use]
+pub fn event_in_words(kind: &str, body: &serde_json::Value) -> String {
+    let times = Times::new("UTC", jiff::Timestamp::UNIX_EPOCH);
+    let Ok(event) = serde_json::from_value::<Event>(body.clone()) else { return kind.replace('_', " ") };
+    let (text, detail, _) = sentence(event, &times);
+    if detail.is_empty() { text } else { format!("{text}: {detail}") }
+}
+
 /// Newest first.
 pub(super) fn timeline(rows: &[EventRow], times: &Times) -> Vec<Line> {
     rows.iter().rev().map(|row| line(row, times)).collect()

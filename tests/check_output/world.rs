@@ -247,9 +247,11 @@ impl World {
 /// Times to the minute, which are of one length, always say the same.
 fn settled(text: &str) -> String {
     let mut out = text.to_owned();
-    for (pattern, instead) in
-        [("9999-99-99 99:99 UTC", "2026-03-02 10:00 UTC"), ("9999-99-99T99:99:99", "2026-03-02T10:00:00")]
-    {
+    for (pattern, instead) in [
+        ("9999-99-99 99:99 UTC", "2026-03-02 10:00 UTC"),
+        ("9999-99-99T99:99:99", "2026-03-02T10:00:00"),
+        ("id=99999999T999999", "id=20260302T100000"),
+    ] {
         let length = pattern.len();
         let fits = |text: &str| {
             text.bytes().zip(pattern.bytes()).all(|(a, p)| if p == b'9' { a.is_ascii_digit() } else { a == p })

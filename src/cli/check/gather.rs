@@ -67,10 +67,12 @@ fn explains(cause: &Finding, effect: &Finding, domain: &DomainName) -> bool {
         Code::BlockedTarget | Code::BadInput => same_server && matches!(group, Group::Smtp | Group::Firewall),
         Code::MxLookupError => match group {
             Group::NameServers => true,
-            Group::Policies => matches!(effect.code, Code::StsUnknown | Code::DnssecUnverified),
+            Group::Policies => unread(effect.code),
             _ => effect.code == Code::SmtpUnresolvable && below(&effect.subject, domain),
         },
-        Code::MxNoDomain | Code::DnssecBogus => effect.code == Code::SmtpUnresolvable && below(&effect.subject, domain),
+        Code::MxNoDomain | Code::DnssecBogus => {
+            unread(effect.code) || effect.code == Code::SmtpUnresolvable && below(&effect.subject, domain)
+        }
         // Each record has a finding of its own, beside the one about the set.
         Code::MxInvalid => {
             effect.code == Code::MxInvalid && effect.subject == domain.as_str() && cause.subject != effect.subject
@@ -78,6 +80,11 @@ fn explains(cause: &Finding, effect: &Finding, domain: &DomainName) -> bool {
         Code::SmtpRcptRejected => effect.code == Code::FwLockdownApplication && same_server,
         _ => explain(cause.code).group == Group::Firewall && effect.code == Code::SmtpUnreachable && same_server,
     }
+}
+
+/// What a policy is called that could not be read.
+const fn unread(code: Code) -> bool {
+    matches!(code, Code::StsUnknown | Code::DnssecUnverified | Code::PolicyUnread)
 }
 
 /// The host of `host:port`.

@@ -159,19 +159,16 @@ impl Page<'_> {
             return clean(&records.join(", "), MAX);
         }
         let Some(code) = part.code else { return String::new() };
-        let mild = |f: &Finding| f.code == code && f.severity == Severity::Info;
-        if part.part == Part::Lint && (self.report.findings.iter().any(mild) || explain(code).group != Group::Policies)
-        {
-            let unknown = "There is no domain to look at.";
-            let clear = "Nothing around the domain stands in the way of a change.";
-            return if self.without_zone() { unknown } else { clear }.to_owned();
+        if part.part == Part::Lint && part.verdict == Verdict::Pass && !self.grave(code) {
+            return "Nothing around the domain stands in the way of a change.".to_owned();
         }
         code.about().to_owned()
     }
 
-    /// Whether the zone does not exist or could not be read: what it does not say then says nothing.
-    fn without_zone(&self) -> bool {
-        self.report.findings.iter().any(|f| matches!(f.code, Code::MxNoDomain | Code::MxLookupError))
+    /// Whether a policy calls for more than a remark.
+    fn grave(&self, code: Code) -> bool {
+        explain(code).group == Group::Policies
+            && self.report.findings.iter().any(|f| f.code == code && f.severity > Severity::Info)
     }
 
     fn records(&mut self) {
@@ -242,9 +239,7 @@ impl Page<'_> {
     }
 
     fn remarks(&mut self) {
-        let hollow = self.without_zone();
-        let told = |f: &&Finding| f.severity == Severity::Info && !(hollow && explain(f.code).group == Group::Policies);
-        let remarks: Vec<&Finding> = self.report.findings.iter().filter(told).collect();
+        let remarks: Vec<&Finding> = self.report.findings.iter().filter(|f| f.severity == Severity::Info).collect();
         if remarks.is_empty() {
             return;
         }

@@ -183,7 +183,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         remarks,
         timeline: story::timeline(&events, &times),
         notices: notices.iter().rev().map(|row| notice_line(row, &times)).collect(),
-        spellings: status.records_to_set.iter().filter_map(|record| record.spellings.clone()).collect(),
+        spellings: spellings(&status),
         provider: status.dns_provider.clone(),
         message: status.message_to_provider().map(message),
         subscription: customer.as_ref().map(SubscriptionView::new),
@@ -253,6 +253,17 @@ fn findings(status: &DomainStatus, times: &Times) -> (Vec<FindingLine>, Vec<Find
         status.findings.iter().partition(|finding| finding.severity == Severity::Info);
     let lines = |findings: Vec<&Finding>| findings.into_iter().map(|finding| finding_line(finding, times)).collect();
     (lines(grave), lines(info))
+}
+
+/// How to enter the records, as long as they are not published as they shall be.
+fn spellings(status: &DomainStatus) -> Vec<Spellings> {
+    let published = |record: &RecordLine| {
+        status.current_mx.iter().any(|now| now.preference == record.preference && now.exchange == record.exchange)
+    };
+    if status.records_to_remove.is_empty() && status.records_to_set.iter().all(published) {
+        return Vec::new();
+    }
+    status.records_to_set.iter().filter_map(|record| record.spellings.clone()).collect()
 }
 
 fn message(text: String) -> Message {

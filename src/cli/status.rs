@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use fencepost_checks::Severity;
+use fencepost_checks::escape::clean;
 
 use super::client::{ApiArgs, ApiError, Client};
-use super::print::{cell, json, lines, table};
+use super::print::{Paragraphs, cell, json, lines, text_width};
 use super::{Exit, Output, complain};
 use crate::lifecycle::connection::Phase;
 use crate::status::{AnswerKind, DomainStatus, RecordLine};
@@ -41,7 +42,7 @@ pub async fn run(args: &Args) -> Exit {
         Ok((status, exit)) => {
             match args.api.output {
                 Output::Json => json(&status),
-                Output::Table => lines(&text(&status)),
+                Output::Table => lines(&text(&status, text_width())),
             }
             exit
         }
@@ -76,14 +77,15 @@ async fn look(args: &Args) -> Result<(DomainStatus, Exit), ApiError> {
 }
 
 /// The status for people.
-fn text(status: &DomainStatus) -> String {
+fn text(status: &DomainStatus, width: usize) -> String {
     let mut out = String::new();
     let word = word(&status.answer).replace('_', " ").to_uppercase();
     let _ = writeln!(out, "{}: {word}", status.domain);
     let _ = writeln!(out, "{}", cell(&status.reason));
     let _ = writeln!(out, "phase {} since {}", self::word(&status.phase), status.phase_since);
     for wait in &status.waiting_for {
-        let _ = writeln!(out, "waits for {}: {}", self::word(&wait.who), cell(&wait.what));
+        let who = self::word(&wait.who).replace('_', " ");
+        let _ = writeln!(out, "waits for {who}: {}", cell(&wait.what));
     }
     if let Some(permit) = &status.permit {
         let _ = writeln!(out, "permit {} valid until {}", cell(&permit.id), permit.valid_until);
@@ -117,19 +119,24 @@ fn text(status: &DomainStatus) -> String {
             let _ = writeln!(out, "\n{title}:\n{}", records.iter().map(record).collect::<Vec<_>>().join("\n"));
         }
     }
-    if status.findings.iter().any(|finding| finding.severity > Severity::Info) {
-        let mut rows = table(&["finding", "about", "what was seen", "what to do", "who"]);
-        for finding in status.findings.iter().filter(|finding| finding.severity > Severity::Info) {
-            rows.add_row([
-                format!("{} {}", self::word(&finding.severity), finding.code),
-                cell(&finding.subject),
-                cell(&finding.detail),
-                cell(&finding.remedy),
-                self::word(&finding.who),
-            ]);
-        }
-        let _ = writeln!(out, "\n{rows}");
+    let mut prose = Paragraphs::new(width);
+    for finding in status.findings.iter().filter(|finding| finding.severity > Severity::Info) {
+        prose.gap();
+        prose.block("", "", &format!("{}: {}", self::word(&finding.severity).to_uppercase(), finding.code.about()));
+        let who = self::word(&finding.who).replace('_', " ");
+        prose.block("  ", "", &format!("What to do ({who}): {}", cell(&finding.remedy)));
+        prose.block("  ", "", &format!("Seen: {}", cell(&finding.detail)));
+        prose.block("  ", "", &format!("{}, {}", finding.code, cell(&finding.subject)));
     }
+    if let Some(message) = status.message_to_provider() {
+        prose.gap();
+        prose.block("", "", "Message to the DNS provider, ready to forward:");
+        prose.gap();
+        for line in message.lines() {
+            prose.verbatim(format!("  {}", clean(line, 600)).trim_end());
+        }
+    }
+    let _ = write!(out, "\n{}", prose.finish());
     out
 }
 
@@ -140,4 +147,15 @@ fn record(line: &RecordLine) -> String {
 
 fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_to_do_first() {
+        let letter = crate::notify::sample::letter("mx_change_may_be_relayed").unwrap();
+        insta::assert_snapshot!(text(&letter.status.unwrap(), 80));
+    }
 }

@@ -107,6 +107,8 @@ struct DomainPage {
     mx_verdict: Option<String>,
     records: Vec<Records>,
     findings: Vec<FindingLine>,
+    /// Something has to be mended before any record is entered.
+    findings_first: bool,
     remarks: Vec<FindingLine>,
     timeline: Vec<Line>,
     notices: Vec<NoticeLine>,
@@ -179,6 +181,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
                 .and_then(|value| value.as_str().map(|word| word.replace('_', " ")))
                 .unwrap_or_default()
         }),
+        findings_first: !status.mx_change_permitted && findings.iter().any(|finding| finding.tone == "blocking"),
         findings,
         remarks,
         timeline: story::timeline(&events, &times),

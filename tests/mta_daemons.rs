@@ -90,7 +90,7 @@ fn prober(roots: Option<&Path>) -> Prober {
         extra_roots: roots.map(Path::to_path_buf),
         ..ProbeConfig::default()
     };
-    let egress = vec![EgressAddress { address: ip(EGRESS), label: String::new(), local: true }];
+    let egress = vec![EgressAddress::here(ip(EGRESS))];
     let gateway = GatewayConfig { egress, ..GatewayConfig::default() };
     Prober::new(&probe, &gateway, Arc::new(SystemClock)).unwrap()
 }

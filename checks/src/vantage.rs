@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::observation::smtp::{StageOutcome, StageRecord};
 use crate::observation::{ConnectOutcome, SmtpDialogue, Stage, VantageRole};
+use crate::smtp::meaning::{self, Meaning};
 
 /// Looks are counted over this time.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(60);
@@ -36,6 +37,32 @@ pub fn echoed(dialogue: &SmtpDialogue) -> Option<IpAddr> {
     let line = reply.lines.iter().find(|line| line.contains(SEES)).filter(|_| reply.code == 220)?;
     let (address, _) = line.split_once(SEES)?.1.split_once(']')?;
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Whether a look got an answer that mail servers give; `None` where nobody looked. Being turned away
+/// by a block list is no such answer: it is about who asks.
+#[must_use]
+pub fn look(dialogue: &SmtpDialogue) -> Option<bool> {
+    let replies = || {
+        dialogue.stages.iter().filter_map(|record| match &record.outcome {
+            StageOutcome::Reply { reply } => Some((record.stage, reply)),
+            _ => None,
+        })
+    };
+    match dialogue.connect {
+        ConnectOutcome::Connected { .. } => {
+            let greeted = replies().any(|(stage, reply)| stage == Stage::Banner && reply.code < 500);
+            let listed = replies().any(|(_, reply)| meaning::of(reply) == Some(Meaning::Blocklisted));
+            Some(greeted && !listed)
+        }
+        ConnectOutcome::TimedOut { .. }
+        | ConnectOutcome::Refused
+        | ConnectOutcome::Prohibited
+        | ConnectOutcome::Unreachable { .. } => Some(false),
+        ConnectOutcome::Unresolvable { .. }
+        | ConnectOutcome::BlockedTarget { .. }
+        | ConnectOutcome::VantageFault { .. } => None,
+    }
 }
 
 /// Turns what vantages saw that cannot be believed into faults of theirs: quarantined or suspected

@@ -5,6 +5,7 @@ mod gather;
 mod report;
 mod text;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use fencepost_checks::lint::{self, LintContext};
 use fencepost_checks::mx;
 use fencepost_checks::observation::DnsRound;
 use fencepost_checks::smtp::{self, SmtpContext};
-use fencepost_checks::{DomainName, Judgement};
+use fencepost_checks::{DomainName, Judgement, vantage};
 
 use self::report::{Part, Report};
 use self::text::Layout;
@@ -128,8 +129,9 @@ async fn check(
     let dialogues = async {
         // One after the other: they visit the same addresses.
         let whole = if servers.is_empty() { Vec::new() } else { observer.smtp(&task).await };
-        let knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
-        (whole, knocks)
+        let mut knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
+        knocks.dialogues = vantage::discount(knocks.dialogues, &egress, &BTreeMap::new());
+        (vantage::discount(whole, &egress, &BTreeMap::new()), knocks)
     };
     let (round, policies, (whole, knocks)) = tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
 

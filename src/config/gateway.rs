@@ -44,6 +44,20 @@ pub struct EgressAddress {
     /// Whether this host can bind the address as a source (a local vantage).
     #[serde(default = "yes")]
     pub local: bool,
+    /// Name of the agent that probes from it; with one, this host does not.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// The address of this host behind which it stands, where there is NAT.
+    #[serde(default)]
+    pub bind: Option<IpAddr>,
+}
+
+impl EgressAddress {
+    /// An address that this host has itself.
+    #[must_use]
+    pub fn here(address: IpAddr) -> Self {
+        Self { address, label: String::new(), local: true, agent: None, bind: None }
+    }
 }
 
 fn yes() -> bool {
@@ -64,6 +78,11 @@ pub enum AdapterConfig {
         /// Run after a change, for example `["postfix", "reload"]`.
         reload: Vec<String>,
     },
+    /// Agents on the gateways carry the routes, each by the adapter of its own configuration.
+    Agents {
+        /// Their names; a route is set when each has confirmed it.
+        agents: Vec<String>,
+    },
     Http {
         /// Routes are `PUT` and `DELETE` below this URL.
         url: String,
@@ -81,6 +100,7 @@ impl AdapterConfig {
             Self::Manual => "manual",
             Self::Postfix { .. } => "postfix",
             Self::Http { .. } => "http",
+            Self::Agents { .. } => "agents",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::place::Key;
-use super::{AdapterConfig, Config, EgressAddress, MxHost};
+use super::{AdapterConfig, Config, EgressAddress, MxHost, RemoteOutsider};
 
 /// Known keys by the path of their mapping, list indices written `[]`.
 #[derive(Debug)]
@@ -53,13 +53,15 @@ fn exemplar(kind: Option<&str>) -> Config {
     let mut config = Config::default();
     let name = config.gateway.ehlo_name.clone();
     config.gateway.mx_hosts = vec![MxHost { name, preference: 10 }];
-    config.gateway.egress = vec![EgressAddress { address: [192, 0, 2, 1].into(), label: String::new(), local: true }];
+    config.gateway.egress = vec![EgressAddress::here([192, 0, 2, 1].into())];
+    config.probe.remote_outsiders = vec![RemoteOutsider { agent: String::new(), address: None }];
     config.gateway.adapter = match kind {
         Some("postfix") => AdapterConfig::Postfix {
             relay_domains: "relay_domains".into(),
             transport: "transport".into(),
             reload: Vec::new(),
         },
+        Some("agents") => AdapterConfig::Agents { agents: Vec::new() },
         Some("http") => AdapterConfig::Http { url: String::new(), token_file: None },
         _ => AdapterConfig::Manual,
     };

@@ -1,6 +1,7 @@
 //! One typed struct a YAML section. Unknown keys, wrong types and duplicate keys are errors with
 //! file, line and column. Every default is safe and runs.
 
+mod agent;
 mod commerce;
 mod dns_providers;
 mod gateway;
@@ -15,6 +16,7 @@ mod smarthost;
 mod store;
 mod validate;
 
+pub use agent::is_agent_name;
 pub use commerce::{CommerceConfig, OnNoDecision};
 pub use dns_providers::{DnsProvider, RecordName};
 pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
@@ -22,7 +24,7 @@ pub use http::HttpConfig;
 pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
 pub use place::Place;
-pub use probe::ProbeConfig;
+pub use probe::{ProbeConfig, RemoteOutsider};
 pub use smarthost::{Security, Smarthost};
 pub use store::{Database, EngineConfig, StoreConfig};
 pub use validate::Problem;

@@ -21,6 +21,12 @@ pub struct ProbeConfig {
     pub dns_attempts: u32,
     /// Source addresses that are no gateway addresses: controls. `0.0.0.0` lets the system choose.
     pub outsiders: Vec<IpAddr>,
+    /// Further controls, at agents.
+    pub remote_outsiders: Vec<RemoteOutsider>,
+    /// Our own reference servers (address:port), which tell a vantage from where it is seen.
+    pub reference: Vec<SocketAddr>,
+    /// Where this process is a reference server itself.
+    pub reference_listen: Option<SocketAddr>,
     pub connect_timeout_ms: u64,
     /// For the whole banner.
     pub banner_timeout_ms: u64,
@@ -43,6 +49,17 @@ pub struct ProbeConfig {
     pub dns_concurrency: usize,
 }
 
+/// A control on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteOutsider {
+    /// Name of the agent.
+    pub agent: String,
+    /// Source address there; without one, that system chooses.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+}
+
 impl Default for ProbeConfig {
     fn default() -> Self {
         Self {
@@ -52,6 +69,9 @@ impl Default for ProbeConfig {
             dns_timeout_ms: 2_000,
             dns_attempts: 2,
             outsiders: Vec::new(),
+            remote_outsiders: Vec::new(),
+            reference: Vec::new(),
+            reference_listen: None,
             connect_timeout_ms: 15_000,
             banner_timeout_ms: 60_000,
             stage_timeout_ms: 60_000,

@@ -103,11 +103,20 @@ pub struct EngineConfig {
     pub auto_register: bool,
     /// Attempts before an outgoing effect is parked.
     pub max_attempts: u32,
+    /// Seconds without a word from an agent until it counts as away.
+    pub agent_away_seconds: u32,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { concurrency: 64, lease_seconds: 300, poll_ms: 500, auto_register: false, max_attempts: 20 }
+        Self {
+            concurrency: 64,
+            lease_seconds: 300,
+            poll_ms: 500,
+            auto_register: false,
+            max_attempts: 20,
+            agent_away_seconds: 60,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ fn the_annotated_file_is_the_default_and_an_example_gateway() {
         MxHost { name: name("mx2.gateway.example"), preference: 20 },
     ];
     let egress =
-        |last, label: &str| EgressAddress { address: [192, 0, 2, last].into(), label: label.to_owned(), local: true };
+        |last, label: &str| EgressAddress { label: label.to_owned(), ..EgressAddress::here([192, 0, 2, last].into()) };
     expected.gateway.egress = vec![egress(10, "site-1"), egress(11, "site-2")];
     let annotated = from_text(ANNOTATED).unwrap();
     assert_eq!(annotated, expected);
@@ -47,7 +47,7 @@ fn a_postfix_that_is_never_told_is_refused() {
 
 #[test]
 fn the_annotated_file_mentions_every_key() {
-    for kind in [None, Some("postfix"), Some("http")] {
+    for kind in [None, Some("postfix"), Some("http"), Some("agents")] {
         for (parent, key) in KnownKeys::with_adapter(kind).paths() {
             let written = ANNOTATED.lines().any(|line| {
                 let line = line.trim_start_matches(['#', ' ', '-']);

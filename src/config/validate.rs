@@ -12,8 +12,8 @@ use lettre::message::Mailbox;
 use url::{Host, Url};
 
 use super::{
-    AdapterConfig, CommerceConfig, Config, Database, EngineConfig, GatewayConfig, HttpConfig, NotifyConfig,
-    ProbeConfig, Smarthost, StoreConfig,
+    AdapterConfig, CommerceConfig, Config, Database, EgressAddress, EngineConfig, GatewayConfig, HttpConfig,
+    NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -72,13 +72,20 @@ impl Config {
         if self.gateway.adapter == AdapterConfig::Manual {
             found.add("gateway.adapter", "is `manual`: routes are shown, somebody has to set them");
         }
-        for (index, egress) in self.gateway.egress.iter().enumerate().filter(|(_, egress)| !egress.local) {
+        let unreachable = |egress: &EgressAddress| !egress.local && egress.agent.is_none();
+        for (index, egress) in self.gateway.egress.iter().enumerate().filter(|(_, egress)| unreachable(egress)) {
             let key = format!("gateway.egress[{index}].local");
             let address = egress.address;
             found
                 .add(&key, format!("is false: no firewall can be checked from {address}, so none gets past this gate"));
         }
-        if self.probe.outsiders.is_empty() {
+        if !self.agents().is_empty() && self.probe.reference.is_empty() {
+            found.add(
+                "probe.reference",
+                "is empty: what an agent sees counts without a proof of the address that it comes from",
+            );
+        }
+        if self.probe.outsiders.is_empty() && self.probe.remote_outsiders.is_empty() {
             found.add("probe.outsiders", "is empty: a closed firewall cannot be told from a server that is down");
         }
         found.0
@@ -116,6 +123,12 @@ impl Problems {
         }
     }
 
+    fn agent(&mut self, key: &str, name: &str) {
+        if !is_agent_name(name) {
+            self.add(key, "is no name of an agent; write 1 to 63 of a-z, 0-9 and -, as its token's label says");
+        }
+    }
+
     fn mailbox(&mut self, key: &str, text: &str) {
         if text.parse::<Mailbox>().is_err() {
             self.add(key, "is no mail address; write name@example.com or Name <name@example.com>");
@@ -146,6 +159,7 @@ fn engine(engine: &EngineConfig, probe: &ProbeConfig, found: &mut Problems) {
     found.range("engine.concurrency", engine.concurrency, 1..=4096);
     found.range("engine.lease_seconds", engine.lease_seconds, 1..=86_400);
     found.range("engine.poll_ms", engine.poll_ms, 10..=60_000);
+    found.range("engine.agent_away_seconds", engine.agent_away_seconds, 2..=3600);
     found.range("engine.max_attempts", engine.max_attempts, 1..=1000);
     if u64::from(engine.lease_seconds).saturating_mul(1000) <= probe.total_timeout_ms {
         let needed = probe.total_timeout_ms / 1000 + 1;
@@ -187,6 +201,16 @@ fn gateway(gateway: &GatewayConfig, found: &mut Problems) {
         if egress.address.is_unspecified() || egress.address.is_multicast() {
             found.add(&format!("gateway.egress[{index}].address"), "is no address that mail can come from");
         }
+        if let Some(agent) = &egress.agent {
+            found.agent(&format!("gateway.egress[{index}].agent"), agent);
+            if egress.bind.is_some() {
+                let key = format!("gateway.egress[{index}].bind");
+                found.add(&key, "is for the host that has the address; write it into the agent's own configuration");
+            }
+        }
+        if egress.bind.is_some_and(|bind| bind.is_ipv4() != egress.address.is_ipv4()) {
+            found.add(&format!("gateway.egress[{index}].bind"), "is of the other family than `address`");
+        }
     }
     for (index, host) in gateway.mx_hosts.iter().enumerate() {
         if host.name.is_at_or_below(&gateway.foreign_domain) {
@@ -199,6 +223,15 @@ fn gateway(gateway: &GatewayConfig, found: &mut Problems) {
 fn adapter(adapter: &AdapterConfig, found: &mut Problems) {
     match adapter {
         AdapterConfig::Manual => {}
+        AdapterConfig::Agents { agents } => {
+            if agents.is_empty() {
+                found.add("gateway.adapter.agents", "is empty; name the agents on the gateways");
+            }
+            for (index, agent) in agents.iter().enumerate() {
+                found.agent(&format!("gateway.adapter.agents[{index}]"), agent);
+            }
+            found.unique("gateway.adapter.agents", agents.iter());
+        }
         AdapterConfig::Postfix { relay_domains, transport, reload } => {
             if relay_domains == transport {
                 found.add("gateway.adapter.transport", "is the same file as relay_domains; each map needs its own");
@@ -248,6 +281,24 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
             found.add(&key, format!("{outsider} is a gateway address (gateway.egress), so it is no control"));
         }
     }
+    for (index, outsider) in probe.remote_outsiders.iter().enumerate() {
+        let key = format!("probe.remote_outsiders[{index}]");
+        found.agent(&format!("{key}.agent"), &outsider.agent);
+        if let Some(address) = outsider.address
+            && gateway.egress.iter().any(|egress| egress.address == address)
+        {
+            let why = format!("{address} is a gateway address (gateway.egress), so it is no control");
+            found.add(&format!("{key}.address"), why);
+        }
+    }
+    found.unique("probe.remote_outsiders", probe.remote_outsiders.iter().map(RemoteOutsider::vantage_id));
+    for (index, reference) in probe.reference.iter().enumerate() {
+        if reference.port() == 0 || reference.ip().is_unspecified() {
+            let key = format!("probe.reference[{index}]");
+            found.add(&key, "is no address that a vantage can connect to; write address:port");
+        }
+    }
+    found.unique("probe.reference", probe.reference.iter());
     if let Some(sender) = &probe.spf_test_sender
         && !is_plain_address(sender)
     {

@@ -499,7 +499,7 @@ fn calendar(config: &Config) -> DeskResult<Calendar> {
 }
 
 /// Ordered by time, so that listings and pages of the database follow the order of arrival.
-fn fresh_id(now: Timestamp, chance: [u8; 10]) -> String {
+pub(super) fn fresh_id(now: Timestamp, chance: [u8; 10]) -> String {
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string()
 }

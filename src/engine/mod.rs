@@ -5,6 +5,7 @@
 //! other.
 
 mod accounts;
+pub mod agents;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
@@ -27,6 +28,7 @@ mod stories;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+pub mod vantages;
 mod words;
 mod work;
 #[cfg(test)]
@@ -38,6 +40,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, AccountsError, RunReport};
+pub use agents::{AgentError, AgentGateway, Agents};
 pub use audit::Audit;
 pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection, Word,

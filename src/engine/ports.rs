@@ -1,5 +1,8 @@
 //! What the engine needs from the outside world.
 
+mod vantage;
+pub mod wire;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -14,6 +17,8 @@ use crate::lifecycle::connection::RouteMode;
 use crate::lifecycle::subscription::{Dates, OrderKind};
 use crate::order::{Language, MailServer};
 use crate::status::DomainStatus;
+
+pub use vantage::{DialogueTask, Recipient, Talker, TaskTimes, Vantages};
 
 /// Executes observations. Never judges; never fails: what could not be observed is part of the
 /// observation (`VantageFault`, `TimedOut`, …). Every call is bounded in time by its configuration.

@@ -28,6 +28,9 @@ pub use postfix::PostfixGateway;
 pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, GatewaySetupError> {
     match &config.adapter {
         AdapterConfig::Manual => Ok(Arc::new(ManualGateway)),
+        AdapterConfig::Agents { .. } => Err(GatewaySetupError(
+            "gateway.adapter: `agents` is for `fencepost serve`; an agent needs an adapter of its own".to_owned(),
+        )),
         AdapterConfig::Http { url, token_file } => Ok(Arc::new(HttpGateway::new(url, token_file.as_deref())?)),
         AdapterConfig::Postfix { relay_domains, transport, reload } => {
             Ok(Arc::new(PostfixGateway::new(relay_domains, transport, reload)?))

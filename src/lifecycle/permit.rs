@@ -37,11 +37,12 @@ impl Setup {
     pub fn of(config: &Config) -> Self {
         let (gateway, probe) = (&config.gateway, &config.probe);
         let hosts: Vec<_> = gateway.mx_hosts.iter().map(|host| (&host.name, host.preference)).collect();
-        let egress: Vec<_> = gateway.egress.iter().map(|egress| (egress.address, egress.local)).collect();
+        let egress: Vec<_> =
+            gateway.egress.iter().map(|egress| (egress.address, egress.local, &egress.agent)).collect();
         let relevant = (
             (hosts, &gateway.mx_suffixes, egress, gateway.smtp_port),
             (&gateway.ehlo_name, &gateway.foreign_domain),
-            (&probe.outsiders, &probe.resolvers, &probe.roots, probe.dns_port),
+            (&probe.outsiders, &probe.remote_outsiders, &probe.resolvers, &probe.roots, probe.dns_port),
         );
         let hash = Sha256::digest(serde_json::to_vec(&relevant).unwrap_or_default());
         // Zero is what evidence has that was kept before there were fingerprints.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times, talk};
-use super::vantage::Place;
+use super::vantage::{From, Place};
 use crate::config::ProbeConfig;
 use crate::engine::ports::ServerTask;
 use crate::order::MailServer;
@@ -74,11 +74,17 @@ impl Prober {
     /// A whole dialogue with every address of every own server, from one gateway address.
     pub(super) async fn own_servers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
         let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
+        let egress = self.one_egress().await;
         self.visit_all(&task.servers, |peer| {
-            let place = self.places.first_egress(peer.ip()).cloned();
+            let place = first_fitting(&egress, peer);
             visits(place.as_slice(), peer, &Depth::Recipients(recipients.clone()))
         })
         .await
+    }
+
+    /// From where a single gateway address speaks for all; without any configured, an outsider.
+    async fn one_egress(&self) -> Vec<Place> {
+        self.usable(if self.places.egress.is_empty() { &self.places.outsiders } else { &self.places.egress }).await
     }
 
     /// Every gateway MX host from outside, with a foreign recipient that it must refuse.
@@ -96,9 +102,10 @@ impl Prober {
             return None;
         }
         let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
+        let egress = self.one_egress().await;
         let dialogues = self
             .visit_all(&task.servers, |peer| {
-                let place = self.places.first_egress(peer.ip()).cloned();
+                let place = first_fitting(&egress, peer);
                 let depth = Depth::Recipients(recipients.clone());
                 visits(place.as_slice(), peer, &depth).into_iter().map(|visit| visit.with_sender(&sender)).collect()
             })
@@ -129,8 +136,12 @@ impl Prober {
             let blocked = ConnectOutcome::BlockedTarget { detail: reason.to_string() };
             return self.not_visited(server, Some(peer), None, blocked);
         }
-        let place = self.places.first_egress(peer.ip());
-        let Some((vantage, source)) = place.and_then(|place| Some((place.vantage.clone(), place.source?))) else {
+        let places = if self.places.egress.is_empty() { &self.places.outsiders } else { &self.places.egress };
+        let here = |place: &Place| match place.from {
+            From::Here(source) if source.fits(peer.ip()) => Some((place.vantage.clone(), source)),
+            From::Here(_) | From::Agent(_) | From::Nowhere => None,
+        };
+        let Some((vantage, source)) = places.iter().find_map(here) else {
             let detail = format!("no vantage of this host can reach {}", peer.ip());
             return self.not_visited(server, Some(peer), None, ConnectOutcome::VantageFault { detail });
         };
@@ -138,7 +149,14 @@ impl Prober {
         talk(&self.plan(vantage, source, server, peer, depth), &self.trust, &self.clock).await
     }
 
-    fn plan(&self, vantage: Vantage, source: Source, server: &MailServer, peer: SocketAddr, depth: Depth) -> Plan {
+    pub(super) fn plan(
+        &self,
+        vantage: Vantage,
+        source: Source,
+        server: &MailServer,
+        peer: SocketAddr,
+        depth: Depth,
+    ) -> Plan {
         Plan {
             vantage,
             source,
@@ -155,8 +173,9 @@ impl Prober {
     }
 
     async fn outside_view(&self, servers: &[MailServer], recipients: Vec<(Stage, Mailbox)>) -> Vec<SmtpDialogue> {
+        let outsiders = self.usable(&self.places.outsiders).await;
         self.visit_all(servers, |peer| {
-            let place = self.places.first_outsider(peer.ip()).cloned();
+            let place = first_fitting(&outsiders, peer);
             visits(place.as_slice(), peer, &Depth::Recipients(recipients.clone()))
         })
         .await
@@ -244,19 +263,19 @@ impl Prober {
     ) -> Vec<SmtpDialogue> {
         let mut seen = Vec::with_capacity(visits.len());
         for Visit { place, depth, sender } in visits {
-            let Some(source) = place.source else {
+            if place.from == From::Nowhere {
                 let detail = "this gateway address is not on this host, and no agent covers it".to_owned();
                 let fault = ConnectOutcome::VantageFault { detail };
                 seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
                 continue;
-            };
+            }
             if let Some(detail) = self.places.not_outside(&place, peer) {
                 let fault = ConnectOutcome::VantageFault { detail };
                 seen.push(self.not_visited(&server, Some(peer), Some(place.vantage), fault));
                 continue;
             }
-            let plan = Plan { sender, ..self.plan(place.vantage, source, &server, peer, depth) };
-            let vantage = plan.vantage.clone();
+            let vantage = place.vantage;
+            // Held for an agent's visit, too: that is what keeps the order, and one visitor at a time.
             let turn = self.turns.take(peer.ip(), &vantage.id);
             let Ok(_turn) = timeout_at(patience.until, turn).await else {
                 let detail = format!(
@@ -272,7 +291,21 @@ impl Prober {
                 ));
                 continue;
             };
-            let dialogue = timeout_at(patience.until, talk(&plan, &self.trust, &self.clock)).await;
+            let visit = async {
+                match &place.from {
+                    From::Agent(agent) => {
+                        let task = self.task(vantage.clone(), &server, peer, &depth, sender.as_ref());
+                        let left = patience.until.saturating_duration_since(Instant::now());
+                        self.ask(agent, task, left).await
+                    }
+                    From::Here(source) => {
+                        let plan = self.plan(vantage.clone(), *source, &server, peer, depth);
+                        self.converse(&Plan { sender, ..plan }, &self.config.reference).await
+                    }
+                    From::Nowhere => self.not_visited(&server, Some(peer), None, ConnectOutcome::Refused),
+                }
+            };
+            let dialogue = timeout_at(patience.until, visit).await;
             seen.push(dialogue.unwrap_or_else(|_| {
                 let detail =
                     format!("the looks at this server took longer than {} s altogether", patience.all.as_secs());
@@ -314,7 +347,7 @@ impl Prober {
         }
     }
 
-    fn not_visited(
+    pub(super) fn not_visited(
         &self,
         server: &MailServer,
         peer: Option<SocketAddr>,
@@ -341,16 +374,13 @@ impl Prober {
 
 /// The places that can reach the peer's family, or are reported as not covered.
 fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<Visit> {
-    let covers = |place: &&Place| match (place.source, place.vantage.address) {
-        (Some(source), _) => source.fits(peer.ip()),
-        (None, Some(address)) => Source::Bound(address).fits(peer.ip()),
-        (None, None) => false,
-    };
-    places
-        .iter()
-        .filter(covers)
-        .map(|place| Visit { place: place.clone(), depth: depth.clone(), sender: None })
-        .collect()
+    let fitting = places.iter().filter(|place| place.fits(peer.ip()));
+    fitting.map(|place| Visit { place: place.clone(), depth: depth.clone(), sender: None }).collect()
+}
+
+/// The first place of the peer's family that somebody can probe from, if there is one.
+fn first_fitting(places: &[Place], peer: SocketAddr) -> Option<Place> {
+    places.iter().find(|place| place.from != From::Nowhere && place.fits(peer.ip())).cloned()
 }
 
 fn unknown() -> Vantage {

@@ -9,7 +9,9 @@
 //! | `matrix` | which vantage talks to which server, how far, in which order |
 //! | `reference` | whether the outsiders reach anything at all |
 //! | `policy` | MTA-STS, SPF, DMARC, TLS-RPT, DNSSEC, DANE |
-//! | `vantage` | the source addresses of this host |
+//! | `vantage` | the source addresses of this host, and those of agents |
+//! | `remote`, `errand` | visits that an agent makes for us, and those that we make as an agent |
+//! | `proof`, [`echo`] | from where our own reference server sees a vantage, and that server |
 //! | [`target`] | which addresses may be reached at all |
 //! | `turn` | one connection to one address at a time |
 //! | `signatures` | signatures on certificates, verified once |
@@ -17,10 +19,14 @@
 //! | `escape` | text from outside made harmless |
 
 mod dns;
+pub mod echo;
+mod errand;
 mod escape;
 mod matrix;
 mod policy;
+mod proof;
 mod reference;
+mod remote;
 mod signatures;
 mod smtp;
 pub mod target;
@@ -28,6 +34,7 @@ mod tls;
 mod turn;
 mod vantage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,13 +43,14 @@ use fencepost_checks::mx::Expected;
 use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 
 use self::dns::Dns;
+use self::proof::Proofs;
 use self::smtp::Times;
 use self::tls::Trust;
 use self::turn::Turns;
 use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
-use crate::engine::ports::{FirewallRound, Observer, ServerTask};
+use crate::engine::ports::{FirewallRound, Observer, ServerTask, Vantages};
 
 pub use self::target::{CidrError, TargetGuard};
 
@@ -59,6 +67,8 @@ pub struct Prober {
     trust: Trust,
     turns: Turns,
     places: Places,
+    proofs: Proofs,
+    vantages: Option<Arc<dyn Vantages>>,
     times: Times,
     patience: Duration,
 }
@@ -92,11 +102,20 @@ impl Prober {
             trust: Trust::new(probe.extra_roots.as_deref())?,
             turns: Turns::new(Duration::from_millis(probe.pause_ms)),
             places: Places::new(gateway, probe),
+            proofs: Proofs::default(),
+            vantages: None,
             times: matrix::times(probe),
             guard,
             clock,
             patience: PATIENCE,
         })
+    }
+
+    /// Reaches vantages on other machines, and knows which are not believed.
+    #[must_use]
+    pub fn with_vantages(mut self, vantages: Arc<dyn Vantages>) -> Self {
+        self.vantages = Some(vantages);
+        self
     }
 
     /// Bounds one observation of servers as a whole, waiting for turns included. What was not seen by

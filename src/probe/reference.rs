@@ -7,6 +7,8 @@ use fencepost_checks::observation::SmtpDialogue;
 
 use super::Prober;
 use super::smtp::{Depth, Plan, Times, talk};
+use super::vantage::{From, Place};
+use crate::order::MailServer;
 
 /// MX hosts that are tried as the reference.
 const MAX_HOSTS: usize = 4;
@@ -15,7 +17,8 @@ impl Prober {
     /// One look from every outsider that shares a family with an MX host of the gateway. No turn is
     /// waited for: these hosts are ours and bear several visitors.
     pub(super) async fn reference_looks(&self) -> Vec<SmtpDialogue> {
-        if !self.places.has_outsiders {
+        // A reference server proves more, and each dialogue carries that proof.
+        if !self.places.has_outsiders || !self.config.reference.is_empty() {
             return Vec::new();
         }
         let mut hosts: Vec<(String, SocketAddr)> = Vec::new();
@@ -23,30 +26,32 @@ impl Prober {
             let resolved = self.resolve(self.exchange(host.name.as_str())).await;
             hosts.extend(resolved.peers.into_iter().flatten().map(|peer| (resolved.server.host.clone(), peer)));
         }
-        // The connection is what counts; a host that then says nothing is another matter.
-        let connect = self.times.connect;
-        let times = Times { connect, banner: connect, stage: connect, total: connect * 2 };
         let looks = self.places.outsiders.iter().filter_map(|place| {
-            let source = place.source?;
-            let (host, peer) = hosts.iter().find(|(_, peer)| source.fits(peer.ip()))?;
+            let (host, peer) = hosts.iter().find(|(_, peer)| place.fits(peer.ip()))?;
             // Not looked from: the matrix says why.
             if self.places.not_outside(place, *peer).is_some() {
                 return None;
             }
-            Some(Plan {
-                vantage: place.vantage.clone(),
-                source,
-                host: host.clone(),
-                peer: *peer,
-                standby: false,
-                ehlo_name: self.gateway.ehlo_name.clone(),
-                depth: Depth::Banner,
-                sender: None,
-                digests: false,
-                times,
-            })
+            Some(self.reference_look(place, self.exchange(host), *peer))
         });
-        futures_util::future::join_all(looks.map(|plan| async move { talk(&plan, &self.trust, &self.clock).await }))
-            .await
+        futures_util::future::join_all(looks).await.into_iter().flatten().collect()
+    }
+
+    async fn reference_look(&self, place: &Place, server: MailServer, peer: SocketAddr) -> Option<SmtpDialogue> {
+        let vantage = place.vantage.clone();
+        match &place.from {
+            From::Here(source) => {
+                // The connection is what counts; a host that then says nothing is another matter.
+                let connect = self.times.connect;
+                let times = Times { connect, banner: connect, stage: connect, total: connect * 2 };
+                let plan = Plan { times, ..self.plan(vantage, *source, &server, peer, Depth::Banner) };
+                Some(talk(&plan, &self.trust, &self.clock).await)
+            }
+            From::Agent(agent) => {
+                let task = self.task(vantage, &server, peer, &Depth::Banner, None);
+                Some(self.ask(agent, task, self.patience).await)
+            }
+            From::Nowhere => None,
+        }
     }
 }

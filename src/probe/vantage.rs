@@ -1,5 +1,5 @@
-//! The vantages of this host, as the configuration names them. Addresses that are bound elsewhere are
-//! listed too, so that nobody takes their silence for a pass.
+//! The vantages, as the configuration names them: those of this host, and those of agents. Addresses
+//! that nobody can probe from are listed too, so that nobody takes their silence for a pass.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,14 +7,36 @@ use fencepost_checks::observation::Vantage;
 use fencepost_checks::observation::VantageRole::{Egress, Outsider};
 
 use super::smtp::Source;
-use crate::config::{GatewayConfig, ProbeConfig};
+use crate::config::{EgressAddress, GatewayConfig, ProbeConfig, RemoteOutsider};
 
 /// A place to probe from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) vantage: Vantage,
-    /// `None`: this host does not have the address.
-    pub(super) source: Option<Source>,
+    pub(super) from: From,
+}
+
+/// Who can probe from a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum From {
+    /// This host.
+    Here(Source),
+    /// The agent of this name.
+    Agent(String),
+    /// This host does not have the address, and no agent has.
+    Nowhere,
+}
+
+impl Place {
+    /// Whether it has an address of the family of `peer`, as far as that is known here.
+    pub(super) fn fits(&self, peer: IpAddr) -> bool {
+        match (&self.from, self.vantage.address) {
+            (From::Here(source), _) => source.fits(peer),
+            (From::Agent(_) | From::Nowhere, Some(address)) => Source::Bound(address).fits(peer),
+            (From::Agent(_), None) => true,
+            (From::Nowhere, None) => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -28,15 +50,9 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(gateway: &GatewayConfig, probe: &ProbeConfig) -> Self {
-        let egress = gateway
-            .egress
-            .iter()
-            .map(|e| Place {
-                vantage: Vantage { id: format!("egress-{}", e.address), role: Egress, address: Some(e.address) },
-                source: e.local.then_some(Source::Bound(e.address)),
-            })
-            .collect();
+        let egress = gateway.egress.iter().map(egress).collect();
         let mut outsiders: Vec<Place> = probe.outsiders.iter().map(|a| outsider(*a)).collect();
+        outsiders.extend(probe.remote_outsiders.iter().map(remote_outsider));
         let has_outsiders = !outsiders.is_empty();
         if !has_outsiders {
             outsiders.push(by_the_system());
@@ -44,17 +60,10 @@ impl Places {
         Self { egress, outsiders, has_outsiders }
     }
 
-    /// The first local gateway address of the peer's family; without any gateway address configured,
-    /// the first outsider.
-    pub(super) fn first_egress(&self, peer: IpAddr) -> Option<&Place> {
-        let list = if self.egress.is_empty() { &self.outsiders } else { &self.egress };
-        list.iter().find(|place| place.source.is_some_and(|s| s.fits(peer)))
-    }
-
     /// Why this place is no outsider towards the peer although it is meant to be one: the system may choose
     /// a gateway address, which firewalls let in and which a gateway trusts.
     pub(super) fn not_outside(&self, place: &Place, peer: SocketAddr) -> Option<String> {
-        if place.vantage.role != Outsider || place.source != Some(Source::Any) {
+        if place.vantage.role != Outsider || place.from != From::Here(Source::Any) {
             return None;
         }
         let chosen = Source::Any.towards(peer)?;
@@ -67,11 +76,21 @@ impl Places {
             )
         })
     }
+}
 
-    /// The first outsider of the peer's family.
-    pub(super) fn first_outsider(&self, peer: IpAddr) -> Option<&Place> {
-        self.outsiders.iter().find(|place| place.source.is_some_and(|s| s.fits(peer)))
-    }
+fn egress(egress: &EgressAddress) -> Place {
+    let from = match &egress.agent {
+        Some(agent) => From::Agent(agent.clone()),
+        None if egress.local => From::Here(Source::Bound(egress.bind.unwrap_or(egress.address))),
+        None => From::Nowhere,
+    };
+    Place { vantage: Vantage { id: egress.vantage_id(), role: Egress, address: Some(egress.address) }, from }
+}
+
+fn remote_outsider(outsider: &RemoteOutsider) -> Place {
+    let address = outsider.address.filter(|address| !address.is_unspecified());
+    let vantage = Vantage { id: outsider.vantage_id(), role: Outsider, address };
+    Place { vantage, from: From::Agent(outsider.agent.clone()) }
 }
 
 fn outsider(address: IpAddr) -> Place {
@@ -80,14 +99,14 @@ fn outsider(address: IpAddr) -> Place {
     }
     Place {
         vantage: Vantage { id: format!("outsider-{address}"), role: Outsider, address: Some(address) },
-        source: Some(Source::Bound(address)),
+        from: From::Here(Source::Bound(address)),
     }
 }
 
 fn by_the_system() -> Place {
     Place {
         vantage: Vantage { id: "outsider-default".to_owned(), role: Outsider, address: None },
-        source: Some(Source::Any),
+        from: From::Here(Source::Any),
     }
 }
 

@@ -79,7 +79,7 @@ impl Lab {
 fn config(port: u16) -> Config {
     let mut config = Config::default();
     config.gateway.mx_hosts = vec![config::MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 }];
-    config.gateway.egress = vec![config::EgressAddress { address: EGRESS.into(), label: String::new(), local: true }];
+    config.gateway.egress = vec![config::EgressAddress::here(EGRESS.into())];
     config.gateway.smtp_port = port;
     config.probe.resolvers = vec![(RESOLVER, port).into()];
     config.probe.roots = vec![(DNS, port).into()];

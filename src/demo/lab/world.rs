@@ -212,7 +212,7 @@ impl Lab {
 }
 
 fn egress((address, label): (&Ipv4Addr, &str)) -> EgressAddress {
-    EgressAddress { address: IpAddr::V4(*address), label: label.to_owned(), local: true }
+    EgressAddress { label: label.to_owned(), ..EgressAddress::here(IpAddr::V4(*address)) }
 }
 
 fn ca_file(folder: &Path) -> PathBuf {

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use fencepost_checks::firewall::{FirewallContext, judge, unsound};
 use fencepost_checks::observation::{DnsAnswer, DnsRound, SmtpDialogue};
 
-use super::{Found, Job, seen};
+use super::{Found, Job, JobError, seen};
 use crate::engine::ports::FirewallRound;
 use crate::lifecycle::connection::{Fact, Gate};
 
-pub(super) async fn run(job: &Job<'_>) -> Found {
+pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let task = job.servers();
     let FirewallRound { dialogues, reference } = job.parts.observer.firewall(&task).await;
+    let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
     let connection = &job.loaded.connection;
     let context = FirewallContext {
@@ -26,7 +27,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
     let judged = judge(&dialogues, &context);
     let evidence = seen::dialogues("firewall", &judged, &dialogues, now);
     let fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
-    Found::of(Fact::Gate(fact), vec![evidence, seen::findings("allowlist", &judged.findings, now)])
+    Ok(Found::of(Fact::Gate(fact), vec![evidence, seen::findings("allowlist", &judged.findings, now)]))
 }
 
 /// Whether the published MX names an own server, by its name or by its address.

@@ -5,12 +5,15 @@ use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::lint::{LintContext, judge};
 use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 
-use super::{Found, Job, seen};
+use super::{Found, Job, JobError, seen};
 use crate::lifecycle::connection::{Fact, Gate, Phase};
 
-pub(super) async fn run(job: &Job<'_>) -> Found {
+pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let order = &job.loaded.subject.order;
-    let observed = job.parts.observer.lint(&job.servers()).await;
+    let mut observed = job.parts.observer.lint(&job.servers()).await;
+    if let Some(test) = &mut observed.sender_test {
+        test.dialogues = job.weigh(std::mem::take(&mut test.dialogues)).await?;
+    }
     let now = job.now();
     let round: Option<DnsRound> = job.kept.body("mx");
     let expected = job.expected();
@@ -38,7 +41,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         let says = (&before.mta_sts, &before.spf, &before.exchange_tlsa);
         kept.push(seen::observation("before", &says, &before, now));
     }
-    Found::of(Fact::Gate(fact), kept)
+    Ok(Found::of(Fact::Gate(fact), kept))
 }
 
 /// Whether nothing of the change has been seen yet.

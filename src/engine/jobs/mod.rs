@@ -15,12 +15,13 @@ pub(super) use seen::Kept;
 
 use fencepost_checks::Judgement;
 use fencepost_checks::mx::Expected;
+use fencepost_checks::observation::SmtpDialogue;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::EngineParts;
 use super::connections::Loaded;
 use super::ports::ServerTask;
+use super::{EngineParts, vantages};
 use crate::lifecycle::connection::{Fact, Gate, GateFact, TimerKind};
 use crate::store::{Observation, StoreError};
 
@@ -57,13 +58,13 @@ impl Found {
 
 pub(super) async fn run(kind: TimerKind, job: &Job<'_>) -> Result<Found, JobError> {
     match kind {
-        TimerKind::Allowlist => Ok(allowlist::run(job).await),
-        TimerKind::Probe => Ok(probe::run(job).await),
-        TimerKind::Gateway => Ok(gateway::run(job).await),
-        TimerKind::Lint => Ok(lint::run(job).await),
+        TimerKind::Allowlist => allowlist::run(job).await,
+        TimerKind::Probe => probe::run(job).await,
+        TimerKind::Gateway => gateway::run(job).await,
+        TimerKind::Lint => lint::run(job).await,
         TimerKind::Mx => Ok(mx::run(job).await),
         TimerKind::Route => route::run(job).await,
-        TimerKind::NextDestination => Ok(next_destination::run(job).await),
+        TimerKind::NextDestination => next_destination::run(job).await,
         TimerKind::Deadline => Ok(deadline::run()),
     }
 }
@@ -71,6 +72,11 @@ pub(super) async fn run(kind: TimerKind, job: &Job<'_>) -> Result<Found, JobErro
 impl Job<'_> {
     fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// What vantages saw of this customer, as far as they can be believed.
+    async fn weigh(&self, dialogues: Vec<SmtpDialogue>) -> Result<Vec<SmtpDialogue>, JobError> {
+        Ok(vantages::weigh(self.parts, &self.loaded.subject.id, dialogues).await?)
     }
 
     fn servers(&self) -> ServerTask {

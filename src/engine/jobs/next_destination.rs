@@ -3,15 +3,16 @@
 use fencepost_checks::Verdict;
 use fencepost_checks::smtp::{SmtpContext, judge};
 
-use super::{Found, Job, seen};
+use super::{Found, Job, JobError, seen};
 use crate::lifecycle::connection::Fact;
 
-pub(super) async fn run(job: &Job<'_>) -> Found {
+pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let task = job.servers();
     let dialogues = job.parts.observer.next_destination(&task).await;
+    let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
     let judged = judge(&dialogues, &SmtpContext { domain: task.domain, now });
     let evidence = seen::dialogues("next_destination", &judged, &dialogues, now);
     let fact = Fact::NextDestination { accepts: judged.verdict == Verdict::Pass, at: seen::oldest(&dialogues, now) };
-    Found::of(fact, vec![evidence, seen::findings("next_destination", &judged.findings, now)])
+    Ok(Found::of(fact, vec![evidence, seen::findings("next_destination", &judged.findings, now)]))
 }

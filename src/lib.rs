@@ -13,6 +13,7 @@
 //! | [`gateway`] | sets routes on the gateway | decisions |
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
+//! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |
 //! | [`config`] | typed sections of the YAML file | behaviour |
 //! | [`clock`] | the only reading of the wall clock | |
 //! | [`dice`] | where chance comes from | secrets |
@@ -20,6 +21,7 @@
 //! | [`demo`] | a laboratory on loopback that runs this very engine | shortcuts |
 //! | [`cli`] | one file a command; wires everything | |
 
+pub mod agent;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -28,11 +28,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["clock", "config", "engine", "order"]),
     ("gateway", &["config", "engine", "failpoint", "lifecycle", "order"]),
     ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "status"]),
+    ("agent", &["dice", "engine"]),
     ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store"]),
 ];
 
 /// Ports' implementations know the port, not the machinery behind it.
-const ONLY_THE_PORTS: &[&str] = &["probe", "gateway", "notify"];
+const ONLY_THE_PORTS: &[&str] = &["agent", "probe", "gateway", "notify"];
 
 #[test]
 fn dependencies_point_one_way() {

@@ -23,7 +23,7 @@ use fencepost::clock::{Clock, SharedClock};
 use fencepost::config::{self, Config};
 use fencepost::demo::{Agenda, Busy};
 use fencepost::engine::ports::{Gateway, RouteDesire};
-use fencepost::engine::{Engine, EngineParts};
+use fencepost::engine::{Agents, Engine, EngineParts};
 use fencepost::gateway;
 use fencepost::http::token::Token;
 use fencepost::http::{HttpParts, router};
@@ -225,7 +225,8 @@ impl Run {
             expires_at: None,
         };
         store.create_token(new).await.unwrap();
-        let api = router(HttpParts { store, desk: engine.desk(), clock, config });
+        let agents = Agents::new(store.clone(), clock.clone(), config.clone(), fencepost::dice::Dice::new());
+        let api = router(HttpParts { store, desk: engine.desk(), agents, clock, config });
         let stop = CancellationToken::new();
         let work = tokio::spawn({
             let stop = stop.clone();

@@ -3,6 +3,7 @@
 //! Every command ends in an [`Exit`], so that scripts can rely on the status.
 
 mod act;
+mod agent;
 mod check;
 mod client;
 mod completions;
@@ -22,6 +23,7 @@ mod print;
 mod serve;
 mod status;
 mod token;
+mod vantages;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -61,6 +63,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Run the service: engine, API and pages
     Serve(serve::Args),
+    /// Probe from this machine for an engine elsewhere, and set the routes of its gateway
+    Agent(agent::Args),
     /// Place an order
     Order(order::Args),
     /// Register a customer with the service
@@ -81,6 +85,8 @@ pub enum Command {
     Release(act::ReleaseArgs),
     /// Withdraw the order of a domain
     Cancel(act::CancelArgs),
+    /// Show how the places that probes are sent from are doing
+    Vantages(vantages::Args),
     /// Look at the billing ledger
     Ledger(ledger::Args),
     /// Preview and close invoicing runs
@@ -164,6 +170,8 @@ async fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Serve(args) => serve::run(&args, &cli.global).await,
+        Command::Agent(args) => agent::run(&args, &cli.global).await,
+        Command::Vantages(args) => vantages::run(&args).await,
         Command::Order(args) => order::run(&args).await,
         Command::Register(args) => act::register(&args).await,
         Command::Status(args) => status::run(&args).await,

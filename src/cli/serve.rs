@@ -12,10 +12,10 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
-use crate::engine::{Engine, EngineParts};
+use crate::engine::{AgentGateway, Agents, Engine, EngineParts};
 use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, router};
-use crate::probe::Prober;
+use crate::probe::{Prober, echo};
 use crate::store::{self, Store};
 use crate::{gateway, notify};
 
@@ -48,13 +48,27 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
     let store: Arc<dyn Store> = store::open(&config.store).await?;
     // Ended before the engine gives the work up, so that what was seen is not lost.
     let patience = std::time::Duration::from_millis(u64::from(config.engine.lease_seconds) * 600);
-    let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?.with_patience(patience);
+    let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
+    let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?;
+    let prober = prober.with_patience(patience).with_vantages(Arc::new(agents.clone()));
     let observer: Arc<dyn Observer> = Arc::new(prober);
-    let gateway: Arc<dyn Gateway> = gateway::build(&config.gateway)?;
+    let gateway: Arc<dyn Gateway> = match config.route_agents() {
+        [] => gateway::build(&config.gateway)?,
+        names => Arc::new(AgentGateway::new(agents.clone(), names.to_vec())),
+    };
     let notifier: Arc<dyn Notifier> = Arc::new(notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?);
-    let listener = TcpListener::bind(config.http.listen)
-        .await
-        .map_err(|source| ListenError { address: config.http.listen, source })?;
+    let listener = TcpListener::bind(config.http.listen).await.map_err(|source| ListenError {
+        key: "http.listen",
+        address: config.http.listen,
+        source,
+    })?;
+    let reference = match config.probe.reference_listen {
+        None => None,
+        Some(address) => {
+            let key = "probe.reference_listen";
+            Some(TcpListener::bind(address).await.map_err(|source| ListenError { key, address, source })?)
+        }
+    };
     let engine = Engine::new(EngineParts {
         dice: Dice::new(),
         store: store.clone(),
@@ -64,7 +78,7 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         clock: clock.clone(),
         config: config.clone(),
     });
-    let pages = router(HttpParts { store: store.clone(), desk: engine.desk(), clock, config: config.clone() });
+    let pages = router(HttpParts { store: store.clone(), desk: engine.desk(), agents, clock, config: config.clone() });
     greet(&config, store.as_ref()).await?;
 
     let stop = CancellationToken::new();
@@ -72,6 +86,9 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         let (engine, stop) = (engine.clone(), stop.clone());
         async move { engine.run(stop).await }
     });
+    if let Some(listener) = reference {
+        tokio::spawn(echo::serve(listener, config.gateway.ehlo_name.to_string(), stop.clone()));
+    }
     let served = tokio::spawn(server::serve(listener, pages, Limits::of(&config.http), stop.clone()));
     signal().await?;
     tracing::info!("stopping");
@@ -83,8 +100,9 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (http.listen)")]
+#[error("cannot listen on {address} ({key})")]
 struct ListenError {
+    key: &'static str,
     address: std::net::SocketAddr,
     source: std::io::Error,
 }
@@ -104,7 +122,7 @@ async fn greet(config: &Config, store: &dyn Store) -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn signal() -> Result<(), std::io::Error> {
+pub(super) async fn signal() -> Result<(), std::io::Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

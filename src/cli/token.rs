@@ -75,6 +75,8 @@ impl From<RoleWord> for Role {
 enum TokenError {
     #[error("a token with the role `partner` needs --partner NAME: it sees that partner's customers only")]
     NeedsPartner,
+    #[error("a token with the role `agent` needs --label NAME, the name of the agent: 1 to 63 of a-z, 0-9 and -")]
+    AgentName,
     #[error("--partner goes with the roles `partner` and `viewer` only")]
     NoPartner,
     #[error("{what} must be 1 to 200 characters without control characters")]
@@ -126,6 +128,9 @@ async fn create(
         (Role::Partner, None) => return Err(TokenError::NeedsPartner),
         (Role::Desk | Role::Accounting | Role::Agent, Some(_)) => return Err(TokenError::NoPartner),
         _ => {}
+    }
+    if role == Role::Agent && !config::is_agent_name(label) {
+        return Err(TokenError::AgentName);
     }
     let plain = |text: &str| text.chars().count() <= 200 && !text.chars().any(char::is_control);
     if !plain(label) {

@@ -28,7 +28,7 @@ use crate::clock::{Clock, SharedClock};
 use crate::config::Config;
 use crate::dice::Dice;
 use crate::engine::ports::Observer;
-use crate::engine::{Engine, EngineParts};
+use crate::engine::{Agents, Engine, EngineParts};
 use crate::gateway;
 use crate::http::server::{self, Limits};
 use crate::http::token::Token;
@@ -105,6 +105,7 @@ pub async fn run(listen: SocketAddr, announce: impl FnOnce(&str, &str)) -> Outco
     let parts = HttpParts {
         store: Arc::clone(&store),
         desk: engine.desk(),
+        agents: Agents::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&config), Dice::new()),
         clock: Arc::clone(&clock),
         config: Arc::clone(&config),
     };

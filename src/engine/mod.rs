@@ -40,7 +40,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, AccountsError, RunReport};
-pub use agents::{AgentError, AgentGateway, Agents};
+pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageState, VantageStatus};
 pub use audit::Audit;
 pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection, Word,

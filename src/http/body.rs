@@ -20,6 +20,8 @@ const MAX_KEY: usize = 128;
 #[derive(Debug)]
 pub struct JsonBody<T> {
     pub value: T,
+    /// How long the body was.
+    pub bytes: usize,
     key: Option<String>,
     request_hash: String,
 }
@@ -52,7 +54,7 @@ impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
         hash.update(&bytes);
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let value = serde_json::from_slice(text).map_err(|error| unreadable(&error))?;
-        Ok(Self { value, key, request_hash: hex::encode(hash.finalize()) })
+        Ok(Self { value, bytes: bytes.len(), key, request_hash: hex::encode(hash.finalize()) })
     }
 }
 

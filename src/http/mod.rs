@@ -26,13 +26,18 @@ use self::ready::Readiness;
 use self::seats::Seats;
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::engine::{Accounts, Desk};
+use crate::engine::ports::wire::MAX_MESSAGE;
+use crate::engine::{Accounts, Agents, Desk};
 use crate::store::Store;
+
+/// Requests of agents that are handled, or wait for work, at the same time.
+const AGENTS: usize = 512;
 
 /// What the router is made of.
 pub struct HttpParts {
     pub store: Arc<dyn Store>,
     pub desk: Desk,
+    pub agents: Agents,
     pub clock: SharedClock,
     pub config: Arc<Config>,
 }
@@ -42,6 +47,7 @@ pub struct HttpParts {
 pub struct HttpState {
     store: Arc<dyn Store>,
     desk: Desk,
+    agents: Agents,
     accounts: Accounts,
     clock: SharedClock,
     config: Arc<Config>,
@@ -52,13 +58,13 @@ pub struct HttpState {
 
 /// Everything under one router, ready to be served.
 pub fn router(parts: HttpParts) -> Router {
-    let HttpParts { store, desk, clock, config } = parts;
+    let HttpParts { store, desk, agents, clock, config } = parts;
     let turns = guard::Turns::new(config.http.max_concurrent.max(1));
     let body_limit = DefaultBodyLimit::max(config.http.max_body_bytes);
     let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
     let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
     let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
-    let state = HttpState { store, desk, accounts, clock, config, streams, readiness };
+    let state = HttpState { store, desk, agents, accounts, clock, config, streams, readiness };
     let bounded = Router::new()
         .merge(api::routes())
         .merge(panel::routes())
@@ -68,6 +74,12 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(middleware::from_fn_with_state(turns, guard::bounds))
         // Outside of the bound on requests: a body that comes slowly waits in nobody's way.
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
+    // Agents wait for work: they have places of their own and take none of people's.
+    let agents = api::agent_routes()
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE))
+        .layer(middleware::from_fn_with_state(guard::Turns::new(AGENTS), guard::bounds))
+        .layer(middleware::from_fn_with_state(state.clone(), receive::body));
+    let bounded = bounded.merge(agents);
     // Whether the process lives must be answered even when it is busy.
     bounded
         .merge(api::health_routes())

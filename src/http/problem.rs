@@ -37,6 +37,8 @@ pub enum Kind {
     SlowBody,
     Timeout,
     NotReady,
+    /// What was asked is over (410).
+    Late,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at the same time"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow-body", "The body took too long to arrive"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long"),
+            Self::Late => (StatusCode::GONE, "late", "It comes too late"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready"),
         }
     }

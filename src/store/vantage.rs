@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
-use super::{RouteRow, StoreError, StoreResult};
+use super::{RouteRow, StoreResult};
 
 /// Tasks of one agent that may wait for an answer; one more is refused.
 pub const MAX_OPEN_TASKS: usize = 1_000;
@@ -20,78 +20,40 @@ pub trait VantageStore: Send + Sync {
 
     /// Notes that an agent is there, and gives its session. Without a session it gets the next
     /// number, and what an earlier session holds may be taken again. A session lower than the newest
-    /// one is [`StoreError::Conflict`]: another process took over.
-    async fn greet_agent(&self, hello: AgentHello) -> StoreResult<u64> {
-        let _ = (hello,);
-        Err(missing())
-    }
+    /// one is [`StoreError::Conflict`](super::StoreError::Conflict): another process took over.
+    async fn greet_agent(&self, hello: AgentHello) -> StoreResult<u64>;
     /// All agents that were ever seen, by name.
-    async fn agents(&self) -> StoreResult<Vec<AgentRow>> {
-        Err(missing())
-    }
+    async fn agents(&self) -> StoreResult<Vec<AgentRow>>;
 
     /// Puts a task up. `false` when [`MAX_OPEN_TASKS`] wait already. Tasks whose deadline is older
     /// than `forget_before` are cleared away.
-    async fn ask_agent(&self, task: NewAgentTask, forget_before: Timestamp) -> StoreResult<bool> {
-        let _ = (task, forget_before);
-        Err(missing())
-    }
+    async fn ask_agent(&self, task: NewAgentTask, forget_before: Timestamp) -> StoreResult<bool>;
     /// Hands out at most `limit` tasks, oldest first: those that nobody holds, those of an earlier
     /// session, and those of this session that the agent says it does not hold (the answer that
     /// carried them was lost). Conflict as in [`greet_agent`](Self::greet_agent).
-    async fn take_agent_tasks(&self, take: AgentTake) -> StoreResult<Vec<AgentTask>> {
-        let _ = (take,);
-        Err(missing())
-    }
+    async fn take_agent_tasks(&self, take: AgentTake) -> StoreResult<Vec<AgentTask>>;
     /// Whether a task waits that this session was not given.
-    async fn agent_task_waits(&self, agent: &str, session: u64, now: Timestamp) -> StoreResult<bool> {
-        let _ = (agent, session, now);
-        Err(missing())
-    }
+    async fn agent_task_waits(&self, agent: &str, session: u64, now: Timestamp) -> StoreResult<bool>;
     /// Takes an answer in, once.
-    async fn answer_agent_task(&self, answer: AgentAnswer) -> StoreResult<Answered> {
-        let _ = (answer,);
-        Err(missing())
-    }
-    async fn agent_task(&self, id: &str) -> StoreResult<Option<AgentTaskState>> {
-        let _ = (id,);
-        Err(missing())
-    }
+    async fn answer_agent_task(&self, answer: AgentAnswer) -> StoreResult<Answered>;
+    async fn agent_task(&self, id: &str) -> StoreResult<Option<AgentTaskState>>;
     /// Nobody waits for the task any more: it is handed out no more, a later answer is late, and the
     /// text of one that came is dropped.
-    async fn close_agent_task(&self, id: &str, at: Timestamp) -> StoreResult<()> {
-        let _ = (id, at);
-        Err(missing())
-    }
+    async fn close_agent_task(&self, id: &str, at: Timestamp) -> StoreResult<()>;
 
     // --- Routes that agents carry ----------------------------------------------------------------
 
     /// Writes down what these agents shall do with a domain. A lower generation changes nothing.
-    async fn want_agent_route(&self, agents: &[String], route: &RouteRow) -> StoreResult<()> {
-        let _ = (agents, route);
-        Err(missing())
-    }
+    async fn want_agent_route(&self, agents: &[String], route: &RouteRow) -> StoreResult<()>;
     /// Everything that is desired becomes open for this agent, what it has confirmed included: a host
     /// that was set up anew gets all of it.
-    async fn reopen_agent_routes(&self, agent: &str) -> StoreResult<()> {
-        let _ = (agent,);
-        Err(missing())
-    }
+    async fn reopen_agent_routes(&self, agent: &str) -> StoreResult<()>;
     /// Routes that the agent has not confirmed, in domain order, after `after`.
-    async fn open_agent_routes(&self, agent: &str, after: Option<&str>, limit: u32) -> StoreResult<Vec<RouteRow>> {
-        let _ = (agent, after, limit);
-        Err(missing())
-    }
+    async fn open_agent_routes(&self, agent: &str, after: Option<&str>, limit: u32) -> StoreResult<Vec<RouteRow>>;
     /// What the agent made of routes. One of another generation than the desired one changes nothing.
-    async fn confirm_agent_routes(&self, agent: &str, reports: &[RouteReport], at: Timestamp) -> StoreResult<()> {
-        let _ = (agent, reports, at);
-        Err(missing())
-    }
+    async fn confirm_agent_routes(&self, agent: &str, reports: &[RouteReport], at: Timestamp) -> StoreResult<()>;
     /// What each agent has of a domain.
-    async fn agent_routes(&self, domain: &DomainName) -> StoreResult<Vec<AgentRoute>> {
-        let _ = (domain,);
-        Err(missing())
-    }
+    async fn agent_routes(&self, domain: &DomainName) -> StoreResult<Vec<AgentRoute>>;
 
     // --- How vantages are doing ------------------------------------------------------------------
 
@@ -102,31 +64,13 @@ pub trait VantageStore: Send + Sync {
         notes: Vec<VantageNote>,
         at: Timestamp,
         since: Timestamp,
-    ) -> StoreResult<Vec<VantageRow>> {
-        let _ = (notes, at, since);
-        Err(missing())
-    }
+    ) -> StoreResult<Vec<VantageRow>>;
     /// Every vantage that was ever noted, by id, its looks counted from `since`.
-    async fn vantages(&self, since: Timestamp) -> StoreResult<Vec<VantageRow>> {
-        let _ = (since,);
-        Err(missing())
-    }
+    async fn vantages(&self, since: Timestamp) -> StoreResult<Vec<VantageRow>>;
     /// `false` when it was quarantined already.
-    async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
-        let _ = (id, by, why, at);
-        Err(missing())
-    }
+    async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool>;
     /// Looks from before `at` count no more against it. `false` when it was not quarantined.
-    async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
-        let _ = (id, by, why, at);
-        Err(missing())
-    }
-}
-
-/// Until the second store has these too.
-fn missing() -> StoreError {
-    let what = "this store keeps no agents and vantages yet";
-    StoreError::Database { what, source: what.into() }
+    async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

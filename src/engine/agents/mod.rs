@@ -4,6 +4,7 @@
 
 mod answer;
 mod ask;
+mod list;
 mod office;
 mod routes;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+pub use list::{AgentStatus, Since, VantageState, VantageStatus};
 pub use office::AgentError;
 pub use routes::AgentGateway;
 

@@ -1,6 +1,7 @@
 //! The JSON API, one file a subject. Every route needs a bearer token, except those that say
 //! whether the service lives.
 
+mod agents;
 mod customers;
 mod domains;
 mod events;
@@ -10,6 +11,7 @@ mod invoicing;
 mod ledger;
 mod orders;
 mod paging;
+mod vantages;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -52,6 +54,17 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
         .route("/v1/invoicing/{date}/close", post(invoicing::close))
         .route("/v1/parked", get(health::parked))
+        .route("/v1/vantages", get(vantages::list))
+        .route("/v1/vantages/{id}/quarantine", post(vantages::quarantine))
+        .route("/v1/vantages/{id}/release", post(vantages::release))
+}
+
+/// For agents alone.
+pub(super) fn agent_routes() -> Router<HttpState> {
+    Router::new()
+        .route("/v1/agent/tasks", post(agents::tasks))
+        .route("/v1/agent/results", post(agents::results))
+        .route("/v1/agent/routes", post(agents::routes))
 }
 
 pub(super) fn health_routes() -> Router<HttpState> {

@@ -70,6 +70,7 @@ struct DeskPage {
     scope: String,
     sections: Vec<Section>,
     single: bool,
+    for_desk: bool,
     waiting: Vec<(&'static str, usize)>,
     signed_in: bool,
     refresh: Option<u32>,
@@ -112,6 +113,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(q
         },
         sections,
         single: query.phase.is_some(),
+        for_desk: reader.identity.role == Role::Desk,
         waiting: waiting
             .into_iter()
             .filter(|(who, _)| !matches!(who, Actor::Nobody))

@@ -7,6 +7,7 @@ mod page;
 mod session;
 mod story;
 mod subscription;
+mod vantages;
 mod words;
 
 use axum::Router;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/", get(desk::show))
         .route("/domains/{domain}", get(domain::show))
+        .route("/vantages", get(vantages::show))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))

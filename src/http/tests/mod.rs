@@ -28,7 +28,8 @@ use super::token::Token;
 use super::{HttpParts, router};
 use crate::clock::Clock;
 use crate::config::{Config, MxHost, StoreConfig};
-use crate::engine::Desk;
+use crate::dice::Dice;
+use crate::engine::{Agents, Desk};
 use crate::lifecycle::connection::{self, Connection, Fact, Gate, GateFact, MxFact, Phase, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::store::sqlite::SqliteStore;
@@ -90,7 +91,8 @@ impl TestApp {
         let clock = Arc::new(StandingClock(AtomicI64::new(start.as_microsecond())));
         let config = Arc::new(config);
         let desk = Desk::new(store.clone(), clock.clone(), config.clone());
-        let parts = HttpParts { store: store.clone(), desk, clock: clock.clone(), config: config.clone() };
+        let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
+        let parts = HttpParts { store: store.clone(), desk, agents, clock: clock.clone(), config: config.clone() };
         Self { store, clock, router: router(parts), config, _folder: folder }
     }
 
@@ -101,7 +103,8 @@ impl TestApp {
         self.config = Arc::new(config);
         let desk = Desk::new(self.store.clone(), self.clock.clone(), self.config.clone());
         let (store, clock, config) = (self.store.clone(), self.clock.clone(), self.config.clone());
-        self.router = router(HttpParts { store, desk, clock, config });
+        let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
+        self.router = router(HttpParts { store, desk, agents, clock, config });
         self
     }
 

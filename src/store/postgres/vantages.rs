@@ -18,12 +18,12 @@ macro_rules! vantages {
         concat!(
             "SELECT v.id, v.looked_at, v.outside, v.outside_at, v.unreached_since, \
              v.quarantined_at, v.quarantined_by, v.quarantined_why, v.released_at, v.released_by, v.released_why, \
-             (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 1), \
-             (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 0), \
-             (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 0 \
+             (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 1), \
+             (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 0), \
+             (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at >= $1 AND l.good = 0 \
               AND l.turned_at >= $1 AND l.turned_at > coalesce(v.released_at, l.turned_at - 1)), \
-             (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 1), \
-             (SELECT count(*) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 0) \
+             (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 1), \
+             (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 0) \
              FROM vantage v ",
             $rest
         )
@@ -49,11 +49,11 @@ pub(super) async fn note(
         let proof = notes.iter().find(|note| note.vantage == *id).and_then(|note| note.proof);
         seen(db, id, proof, at).await?;
     }
-    for VantageNote { vantage, subject_id, good, .. } in notes {
+    for VantageNote { vantage, subject_id, target, good, .. } in notes {
         let Some(good) = good else { continue };
         sqlx::query(
-            "INSERT INTO vantage_look AS l (vantage, subject_id, at, good) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (vantage, subject_id) DO UPDATE SET at = excluded.at, good = excluded.good, \
+            "INSERT INTO vantage_look AS l (vantage, subject_id, at, good, target) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (vantage, subject_id) DO UPDATE SET target = excluded.target, at = excluded.at, good = excluded.good, \
              turned_at = CASE WHEN excluded.good = 1 THEN NULL WHEN l.good = 1 THEN excluded.at ELSE l.turned_at END \
              WHERE excluded.at >= l.at",
         )
@@ -61,6 +61,7 @@ pub(super) async fn note(
         .bind(subject_id)
         .bind(us(at))
         .bind(i64::from(*good))
+        .bind(target)
         .execute(&mut *db)
         .await?;
     }

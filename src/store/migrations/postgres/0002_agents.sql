@@ -61,6 +61,8 @@ CREATE TABLE vantage (
 CREATE TABLE vantage_look (
     vantage     TEXT COLLATE "C" NOT NULL,
     subject_id  TEXT COLLATE "C" NOT NULL,
+    -- The address that was tried: many customers may share one server.
+    target      TEXT COLLATE "C" NOT NULL,
     at          BIGINT NOT NULL,
     good        BIGINT NOT NULL CHECK (good IN (0, 1)),
     turned_at   BIGINT,

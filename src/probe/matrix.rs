@@ -420,7 +420,7 @@ mod tests {
         let prober = prober();
         let seen = prober
             .visit_resolved(vec![resolved], patience, |peer| {
-                visits(prober.places.first_egress(peer.ip()).cloned().as_slice(), peer, &Depth::Banner)
+                visits(first_fitting(&prober.places.outsiders, peer).as_slice(), peer, &Depth::Banner)
             })
             .await;
         let outcomes: Vec<_> = seen.iter().map(|d| (d.peer.unwrap().ip().to_string(), &d.connect)).collect();

@@ -58,7 +58,7 @@ async fn a_permit_is_shown_and_ends_by_itself() {
 
 #[tokio::test]
 async fn no_go_ahead_survives_a_restart_under_another_configuration() {
-    let egress = |text: &str| EgressAddress { address: text.parse().unwrap(), label: String::new(), local: true };
+    let egress = |text: &str| EgressAddress::here(text.parse().unwrap());
     let changes: [(&str, fn(&mut Config, EgressAddress)); 6] = [
         ("an MX host gone", |config, _| config.gateway.mx_hosts.truncate(1)),
         ("an egress address more", |config, new| config.gateway.egress.push(new)),

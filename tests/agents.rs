@@ -70,7 +70,7 @@ async fn story() {
     assert_eq!(status["phase"], "ready");
     assert!(stage.log("gw1").contains("agent `gw1` works for https://127.0.0.1"), "{}", stage.log("gw1"));
     let vantages = stage.get("/v1/vantages").await;
-    for id in ["egress-127.0.62.11", "outsider-gw1"] {
+    for id in ["egress-127.0.2.2", "outsider-gw1"] {
         let vantage = vantages["items"].as_array().unwrap().iter().find(|v| v["id"] == id).unwrap();
         assert_eq!((&vantage["state"], &vantage["agent"]), (&json!("ok"), &json!("gw1")), "{vantages:#}");
         let proved = vantage["outside"].as_str().unwrap().to_owned();
@@ -80,14 +80,14 @@ async fn story() {
 
     // Killed: what it should see is not known, and nothing that was known is taken back.
     agent.kill();
-    stage.until_vantage("egress-127.0.62.11", "away").await;
+    stage.until_vantage("egress-127.0.2.2", "away").await;
     stage.recheck().await;
     let status = stage.until("the absence shows", |status| codes(status).contains(&"VANTAGE_FAULT".to_owned())).await;
     assert_eq!((&status["phase"], &status["mx_change_permitted"]), (&json!("ready"), &json!(true)), "{status:#}");
 
     // Back again.
     let _agent = stage.agent("gw1", &stage.agent_token, &stage.authority.roots());
-    stage.until_vantage("egress-127.0.62.11", "ok").await;
+    stage.until_vantage("egress-127.0.2.2", "ok").await;
     stage.recheck().await;
     stage.until("the fault is gone", |status| !codes(status).contains(&"VANTAGE_FAULT".to_owned())).await;
 
@@ -96,7 +96,7 @@ async fn story() {
     stage.until_log("gw1", "tries again").await;
     engine = stage.serve();
     stage.up().await;
-    stage.until_vantage("egress-127.0.62.11", "ok").await;
+    stage.until_vantage("egress-127.0.2.2", "ok").await;
     stage.recheck().await;
     let before = stage.status().await["as_of"].clone();
     let status = stage.until("there was another look", |status| status["as_of"] != before).await;

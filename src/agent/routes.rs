@@ -95,6 +95,7 @@ impl Agent {
                     Ok(Ok(())) => RouteResultKind::Applied,
                     Ok(Err(GatewayError::Stale { seen, .. })) => RouteResultKind::Stale { seen },
                     Ok(Err(GatewayError::Failed(reason))) => failed(reason),
+                    Ok(Err(error @ GatewayError::ByHand)) => failed(error.to_string()),
                     Err(_) => failed(format!("it was not set within {} s", APPLY.as_secs())),
                 }
             }

@@ -22,19 +22,26 @@ pub(super) async fn weigh(
     dialogues: Vec<SmtpDialogue>,
 ) -> StoreResult<Vec<SmtpDialogue>> {
     let egress: Vec<IpAddr> = parts.config.gateway.egress.iter().map(|egress| egress.address).collect();
-    let now = parts.clock.now();
-    let notes = notes(subject_id, &dialogues, &egress);
-    if notes.is_empty() {
-        return Ok(discount(dialogues, &egress, &BTreeMap::new()));
-    }
-    let rows = parts.store.note_looks(notes, now, now - WINDOW).await?;
+    weigh_at(parts.store.as_ref(), &egress, subject_id, dialogues, parts.clock.now()).await
+}
+
+async fn weigh_at(
+    store: &dyn Store,
+    egress: &[IpAddr],
+    subject_id: &str,
+    dialogues: Vec<SmtpDialogue>,
+    now: Timestamp,
+) -> StoreResult<Vec<SmtpDialogue>> {
+    let notes = notes(subject_id, &dialogues, egress);
     let mut distrusted = BTreeMap::new();
-    for row in rows {
-        if let Some(why) = settle(parts.store.as_ref(), &row, now).await? {
-            distrusted.insert(row.id, why);
+    if !notes.is_empty() {
+        for row in store.note_looks(notes, now, now - WINDOW).await? {
+            if let Some(why) = settle(store, &row, now).await? {
+                distrusted.insert(row.id, why);
+            }
         }
     }
-    Ok(discount(dialogues, &egress, &distrusted))
+    Ok(discount(dialogues, egress, &distrusted))
 }
 
 /// Vantages that are not believed now, with the reason.
@@ -109,4 +116,103 @@ fn notes(subject_id: &str, dialogues: &[SmtpDialogue], egress: &[IpAddr]) -> Vec
         note.proof = proof.or(note.proof);
     }
     notes.into_values().filter(|note| note.good.is_some() || note.proof.is_some()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use fencepost_checks::observation::smtp::{SmtpReply, StageOutcome, StageRecord};
+    use fencepost_checks::observation::{ConnectOutcome, Proof, Stage, Vantage};
+    use fencepost_checks::smtp::{SmtpContext, judge};
+    use fencepost_checks::{DomainName, Verdict};
+
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::store::VantageStore;
+    use crate::store::sqlite::SqliteStore;
+
+    const V: &str = "egress-192.0.2.10";
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
+    }
+
+    fn seen(customer: u8, reaches: bool, now: Timestamp) -> SmtpDialogue {
+        let reply = SmtpReply { code: 554, enhanced: None, lines: vec!["no mail from you".to_owned()] };
+        let good = SmtpReply { code: 220, enhanced: None, lines: vec!["hello".to_owned()] };
+        let reply = if reaches { good } else { reply };
+        SmtpDialogue {
+            vantage: Vantage { id: V.to_owned(), role: VantageRole::Egress, address: Some([192, 0, 2, 10].into()) },
+            host: "mail.example.com".to_owned(),
+            peer: Some(([203, 0, 113, customer], 25).into()),
+            port: 25,
+            standby: false,
+            started_at: now,
+            connect: ConnectOutcome::Connected { elapsed_ms: 1 },
+            stages: vec![StageRecord { stage: Stage::Banner, elapsed_ms: 1, outcome: StageOutcome::Reply { reply } }],
+            capabilities: Vec::new(),
+            tls: None,
+            proof: Some(Proof { at: now, outside: Some([192, 0, 2, 10].into()), detail: String::new() }),
+            transcript: Vec::new(),
+        }
+    }
+
+    /// Looks at a customer; how it is judged.
+    async fn look_at(store: &SqliteStore, customer: u8, reaches: bool, minutes: i64) -> Verdict {
+        let now = at(minutes);
+        let egress = [[192, 0, 2, 10].into()];
+        let dialogues = vec![seen(customer, reaches, now)];
+        let weighed = weigh_at(store, &egress, &format!("c{customer}"), dialogues, now).await.unwrap();
+        let domain = DomainName::parse("customer.example").unwrap();
+        judge(&weighed, &SmtpContext { domain, now }).verdict
+    }
+
+    /// The gateway's address gets on a block list: every server turns it away, and it is not the
+    /// customers' doing.
+    #[tokio::test]
+    async fn what_goes_wrong_everywhere_at_once_is_the_vantage_s_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&StoreConfig::sqlite(folder.path().join("t.db"))).unwrap();
+        for customer in 1..=8 {
+            look_at(&store, customer, true, 0).await;
+        }
+        assert_eq!(look_at(&store, 1, false, 300).await, Verdict::Fail, "one is one customer's matter");
+        for customer in 2..=8 {
+            let verdict = look_at(&store, customer, false, 300 + i64::from(customer)).await;
+            assert_eq!(verdict, Verdict::Inconclusive, "customer {customer}");
+        }
+        let row = store.vantages(at(300)).await.unwrap().remove(0);
+        let mark = row.quarantine.unwrap();
+        assert_eq!((mark.at, mark.by.as_str()), (at(303), "fencepost"), "with the third");
+        assert!(mark.why.starts_with("3 of 3 targets"), "{}", mark.why);
+        assert_eq!(look_at(&store, 9, false, 310).await, Verdict::Inconclusive, "new customers, too");
+        assert!(distrusted(&store, at(310)).await.contains_key(V));
+
+        // It gets off the list: three that answer again, a while later, end it.
+        for customer in 1..=6 {
+            look_at(&store, customer, true, 311).await;
+        }
+        assert_eq!(look_at(&store, 7, true, 312).await, Verdict::Inconclusive, "too soon");
+        look_at(&store, 8, true, 330).await;
+        look_at(&store, 9, true, 331).await;
+        assert!(store.vantages(at(300)).await.unwrap()[0].quarantine.is_none(), "released by itself");
+        assert!(distrusted(&store, at(331)).await.is_empty());
+        assert_eq!(look_at(&store, 1, false, 340).await, Verdict::Fail, "and what it sees counts again");
+    }
+
+    #[tokio::test]
+    async fn what_the_desk_knows_better_is_not_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&StoreConfig::sqlite(folder.path().join("t.db"))).unwrap();
+        for customer in 1..=4 {
+            look_at(&store, customer, true, 0).await;
+        }
+        for customer in 1..=4 {
+            look_at(&store, customer, false, 100).await;
+        }
+        assert!(store.release_vantage(V, "desk", "the partner closed its firewall", at(101)).await.unwrap());
+        for customer in 1..=4 {
+            assert_eq!(look_at(&store, customer, false, 102).await, Verdict::Fail, "customer {customer}");
+        }
+        assert!(store.vantages(at(100)).await.unwrap()[0].quarantine.is_none());
+    }
 }

@@ -51,6 +51,13 @@ impl Authority {
         self.folder.path().join("root.pem")
     }
 
+    /// A plain leaf and its key, for a server that is another process.
+    pub fn pem(&self) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec![self.name.clone()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (leaf.pem(), key.serialize_pem())
+    }
+
     pub fn acceptor(&self, oddity: Oddity) -> TlsAcceptor {
         self.acceptor_of(oddity, &KeyPair::generate().unwrap())
     }
@@ -98,4 +105,14 @@ impl Authority {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()))
     }
+}
+
+/// A server's side made of a file that holds certificate and key.
+pub fn acceptor_from(pem: &std::path::Path) -> TlsAcceptor {
+    use rustls::pki_types::pem::PemObject;
+    let chain = CertificateDer::pem_file_iter(pem).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(pem).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(rustls::ALL_VERSIONS).unwrap();
+    TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()))
 }

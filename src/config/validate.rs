@@ -377,7 +377,8 @@ fn elsewhere(http: &HttpConfig) -> Option<SocketAddr> {
         _ => listen.ip().is_loopback(),
     };
     // Every address is told of already: then others are meant to come.
-    (!listen.ip().is_unspecified() && !(same_port && same_address)).then_some(listen)
+    let reached = listen.ip().is_unspecified() || (same_port && same_address);
+    (!reached).then_some(listen)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -1,6 +1,13 @@
 //! What people and programs read of `fencepost check`: the real binary against a world of one healthy
 //! domain and twenty that are broken, each in its own way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test says what went wrong by panicking"
+)]
+
 mod hostile;
 #[path = "../lab/mod.rs"]
 mod lab;

@@ -36,7 +36,7 @@ pub(super) struct Layout {
 pub(super) fn render(report: &Report, layout: Layout) -> String {
     let mut page = Page { report, rules: layout.rules, paint: layout.paint, out: Paragraphs::new(layout.width) };
     page.headline();
-    page.to_do();
+    page.tasks();
     page.checked();
     page.records();
     page.message();
@@ -63,7 +63,7 @@ impl Page<'_> {
         self.out.painted(&painted, &text);
     }
 
-    fn to_do(&mut self) {
+    fn tasks(&mut self) {
         for (index, finding) in self.report.to_do().enumerate() {
             self.out.gap();
             let word = match finding.severity {

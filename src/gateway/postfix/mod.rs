@@ -168,7 +168,11 @@ impl Inner {
             superseded.push(taken.err());
         }
         let (wanted, present) = (Maps::render(&routes, &[]), self.present()?);
-        if !changed && !routes.reload_pending && wanted == present {
+        if !routes.reload_pending && wanted == present {
+            // A new generation of the same route is written down; Postfix need not hear of it.
+            if changed {
+                routes.write(&self.state)?;
+            }
             return Ok((superseded, false));
         }
         // First of all: from here on nothing is confirmed before a reload has gone well.
@@ -177,11 +181,11 @@ impl Inner {
         // A domain that is relayed without a transport of its own would be queued and sent by its MX:
         // into the transport map before it is listed, out of it only afterwards.
         let leaving = present.listed_beyond(&wanted);
-        self.replace(&self.transport, &Maps::render(&routes, &leaving).transport)?;
-        self.replace(&self.relay_domains, &wanted.relay_domains)?;
-        if !leaving.is_empty() {
-            self.replace(&self.transport, &wanted.transport)?;
-        }
+        let meanwhile = if leaving.is_empty() { None } else { Some(Maps::render(&routes, &leaving).transport) };
+        let first = meanwhile.as_ref().unwrap_or(&wanted.transport);
+        self.replace(&self.transport, first, &present.transport)?;
+        self.replace(&self.relay_domains, &wanted.relay_domains, &present.relay_domains)?;
+        self.replace(&self.transport, &wanted.transport, first)?;
         Ok((superseded, true))
     }
 
@@ -208,8 +212,9 @@ impl Inner {
         Ok(Maps { relay_domains: read(&self.relay_domains)?, transport: read(&self.transport)? })
     }
 
-    fn replace(&self, path: &Path, text: &str) -> Result<(), String> {
-        files::replace(path, text.as_bytes(), MAP_MODE)
+    /// A map that says the same already is left as it is.
+    fn replace(&self, path: &Path, text: &str, present: &str) -> Result<(), String> {
+        if text == present { Ok(()) } else { files::replace(path, text.as_bytes(), MAP_MODE) }
     }
 }
 

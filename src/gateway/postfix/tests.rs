@@ -107,6 +107,24 @@ async fn what_is_so_already_is_not_loaded_again() {
 }
 
 #[tokio::test]
+async fn only_the_map_that_changes_is_written_and_the_same_route_again_is_not_loaded() {
+    use std::os::unix::fs::MetadataExt;
+    let stage = Stage::new();
+    let inode = |name: &str| fs::metadata(stage.folder.path().join(name)).unwrap().ino();
+    stage.gateway.apply(&desire("a.example", RouteMode::Defer, 1)).await.unwrap();
+    let (listed, transport, reloads) = (inode("relay_domains"), inode("transport"), stage.reloads());
+    stage.gateway.apply(&desire("a.example", RouteMode::Deliver, 2)).await.unwrap();
+    assert_eq!(inode("relay_domains"), listed, "the domain is listed as before");
+    assert_ne!(inode("transport"), transport);
+    assert_eq!(stage.reloads(), reloads + 1);
+    let transport = inode("transport");
+    stage.gateway.apply(&desire("a.example", RouteMode::Deliver, 3)).await.unwrap();
+    assert_eq!((inode("transport"), stage.reloads()), (transport, reloads + 1));
+    let late = stage.gateway.apply(&desire("a.example", RouteMode::Deliver, 2)).await.unwrap_err();
+    assert!(matches!(late, GatewayError::Stale { ours: 2, seen: 3, .. }), "the generation is written down: {late}");
+}
+
+#[tokio::test]
 async fn a_lower_generation_is_refused_also_after_a_removal_and_a_restart() {
     let stage = Stage::new();
     stage.gateway.apply(&desire("a.example", RouteMode::Deliver, 4)).await.unwrap();

@@ -14,6 +14,7 @@
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |
+//! | [`metrics`] | numbers about the work of this process | names of customers |
 //! | [`config`] | typed sections of the YAML file | behaviour |
 //! | [`clock`] | the only reading of the wall clock | |
 //! | [`dice`] | where chance comes from | secrets |
@@ -36,6 +37,7 @@ pub mod gateway;
 pub mod http;
 pub mod ledger;
 pub mod lifecycle;
+pub mod metrics;
 pub mod notify;
 pub mod order;
 pub mod probe;

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// Module → modules of this crate that it may use. What is not listed is forbidden.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["config"]),
+    ("metrics", &[]),
     ("failpoint", &[]),
     ("dice", &[]),
     ("config", &[]),
@@ -23,13 +24,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("order", &["ledger", "lifecycle"]),
     ("lifecycle", &["config", "ledger", "order", "status"]),
     ("status", &["config", "lifecycle", "ledger", "order", "store"]),
-    ("store", &["config", "failpoint", "ledger", "lifecycle", "order"]),
-    ("engine", &["clock", "config", "dice", "ledger", "lifecycle", "order", "status", "store"]),
+    ("store", &["config", "failpoint", "ledger", "lifecycle", "order", "metrics"]),
+    ("engine", &["clock", "config", "dice", "ledger", "lifecycle", "order", "status", "store", "metrics"]),
     ("probe", &["clock", "config", "engine", "order"]),
     ("gateway", &["config", "engine", "failpoint", "lifecycle", "order"]),
     ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "status"]),
     ("agent", &["dice", "engine"]),
-    ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store"]),
+    ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store", "metrics"]),
 ];
 
 /// Ports' implementations know the port, not the machinery behind it.

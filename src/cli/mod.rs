@@ -19,7 +19,9 @@ mod list;
 mod migrate;
 mod notice;
 mod order;
+mod parked;
 mod print;
+mod replay;
 mod serve;
 mod status;
 mod token;
@@ -75,6 +77,10 @@ pub enum Command {
     List(list::Args),
     /// Show the history of a domain
     Events(events::Args),
+    /// Derive a domain's state again from its history; status 1 when that is not what is stored
+    Replay(replay::Args),
+    /// Work that was given up and waits for a person; status 1 when there is some
+    Parked(parked::Args),
     /// Look at a domain again now
     Recheck(act::RecheckArgs),
     /// Record that a trial became a customer, or did not
@@ -155,15 +161,27 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::parse_from(arguments);
-    if let Err(error) = telemetry::start(&cli.global.log, cli.global.log_json) {
-        return complain(&error).into();
-    }
     // TLS needs one provider for the whole process; a second installation is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(cli)).into(),
-        Err(error) => complain(&error).into(),
-    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error).into(),
+    };
+    let collector = collector(&cli);
+    let telemetry = match telemetry::start(&cli.global.log, cli.global.log_json, collector.as_ref(), runtime.handle()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return complain(&error).into(),
+    };
+    let exit = runtime.block_on(run(cli));
+    telemetry.end();
+    exit.into()
+}
+
+/// Only a service sends traces. What is wrong with its configuration it says itself.
+fn collector(cli: &Cli) -> Option<url::Url> {
+    let serves = matches!(cli.command, Command::Serve(_));
+    let config = if serves { crate::config::load(&cli.global.config).ok() } else { None };
+    config.and_then(|config| config.telemetry.otlp.endpoint)
 }
 
 async fn run(cli: Cli) -> Exit {
@@ -177,6 +195,8 @@ async fn run(cli: Cli) -> Exit {
         Command::Status(args) => status::run(&args).await,
         Command::List(args) => list::run(&args).await,
         Command::Events(args) => events::run(&args).await,
+        Command::Replay(args) => replay::run(&args).await,
+        Command::Parked(args) => parked::run(&args).await,
         Command::Recheck(args) => act::recheck(&args).await,
         Command::Decide(args) => act::decide(&args).await,
         Command::Gateway(args) => act::gateway(&args).await,

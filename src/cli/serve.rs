@@ -14,7 +14,7 @@ use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
 use crate::engine::{AgentGateway, Agents, Engine, EngineParts};
 use crate::http::server::{self, Limits};
-use crate::http::{HttpParts, router};
+use crate::http::{HttpParts, metrics_router, router};
 use crate::probe::{Prober, echo};
 use crate::store::{self, Store};
 use crate::{gateway, notify};
@@ -78,7 +78,13 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         clock: clock.clone(),
         config: config.clone(),
     });
-    let pages = router(HttpParts { store: store.clone(), desk: engine.desk(), agents, clock, config: config.clone() });
+    let pages = router(HttpParts {
+        store: store.clone(),
+        desk: engine.desk(),
+        agents,
+        clock: clock.clone(),
+        config: config.clone(),
+    });
     greet(&config, store.as_ref()).await?;
 
     let stop = CancellationToken::new();
@@ -89,11 +95,22 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
     if let Some(listener) = reference {
         tokio::spawn(echo::serve(listener, config.gateway.ehlo_name.to_string(), stop.clone()));
     }
+    let metrics = match config.telemetry.metrics_listen {
+        Some(address) => {
+            let listener = TcpListener::bind(address).await.map_err(|source| MetricsListenError { address, source })?;
+            let router = metrics_router(store.clone(), clock.clone());
+            Some(tokio::spawn(server::serve(listener, router, Limits::of(&config.http), stop.clone())))
+        }
+        None => None,
+    };
     let served = tokio::spawn(server::serve(listener, pages, Limits::of(&config.http), stop.clone()));
     signal().await?;
     tracing::info!("stopping");
     stop.cancel();
     served.await?;
+    if let Some(metrics) = metrics {
+        metrics.await?;
+    }
     work.await?;
     Ok(())
 }
@@ -103,6 +120,14 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
 #[error("cannot listen on {address} ({key})")]
 struct ListenError {
     key: &'static str,
+    address: std::net::SocketAddr,
+    source: std::io::Error,
+}
+
+/// The address for metrics cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (telemetry.metrics_listen)")]
+struct MetricsListenError {
     address: std::net::SocketAddr,
     source: std::io::Error,
 }

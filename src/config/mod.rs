@@ -14,6 +14,7 @@ mod place;
 mod probe;
 mod smarthost;
 mod store;
+mod telemetry;
 mod validate;
 
 pub use agent::is_agent_name;
@@ -27,6 +28,7 @@ pub use place::Place;
 pub use probe::{ProbeConfig, RemoteOutsider};
 pub use smarthost::{Security, Smarthost};
 pub use store::{Database, EngineConfig, StoreConfig};
+pub use telemetry::{OtlpConfig, TelemetryConfig};
 pub use validate::Problem;
 
 #[cfg(test)]
@@ -48,4 +50,5 @@ pub struct Config {
     pub probe: ProbeConfig,
     pub notify: NotifyConfig,
     pub commerce: CommerceConfig,
+    pub telemetry: TelemetryConfig,
 }

@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use super::{
     AdapterConfig, CommerceConfig, Config, Database, EgressAddress, EngineConfig, GatewayConfig, HttpConfig,
-    NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, is_agent_name,
+    NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -38,6 +38,7 @@ impl Config {
         probe(&self.probe, &self.gateway, &mut found);
         notify(&self.notify, &mut found);
         commerce(&self.commerce, &mut found);
+        telemetry(&self.telemetry, &self.http, &mut found);
         found.0
     }
 
@@ -351,6 +352,17 @@ fn commerce(commerce: &CommerceConfig, found: &mut Problems) {
     found.range("commerce.trial_days", commerce.trial_days, 1..=366);
     found.range("commerce.negotiation_months", commerce.negotiation_months, 0..=24);
     found.range("commerce.group_15_until_day", commerce.group_15_until_day, 1..=30);
+}
+
+fn telemetry(telemetry: &TelemetryConfig, http: &HttpConfig, found: &mut Problems) {
+    if telemetry.metrics_listen == Some(http.listen) {
+        found.add("telemetry.metrics_listen", "is the address of `http.listen`; write another one, or leave it out");
+    }
+    if let Some(endpoint) = &telemetry.otlp.endpoint
+        && let Err(why) = web_url(endpoint.as_str())
+    {
+        found.add("telemetry.otlp.endpoint", why);
+    }
 }
 
 fn web_url(text: &str) -> Result<Url, String> {

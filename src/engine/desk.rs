@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::connections::{self, With};
 use super::pulse::Pulse;
+use super::replay::{self, Replay};
 use super::words::{Unreadable, json, parse, tag, word};
 use super::{spoken, subscriptions};
 use crate::clock::SharedClock;
@@ -24,11 +25,14 @@ use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
 use crate::order::{FieldError, Order};
 use crate::store::{
-    CommitOutcome, DomainFilter, InboxKey, NewOrder, Page, Placed, Scope, Store, StoreError, Transition,
+    CommitOutcome, DomainFilter, EventRow, InboxKey, NewOrder, Page, ParkedRow, Placed, Scope, Store, StoreError,
+    Transition,
 };
 
 /// How often a subject that changes under our hands is loaded again.
 const ATTEMPTS: usize = 8;
+/// Events read at once.
+const PIECE: u32 = 1_000;
 /// A busy engine may be late by so much.
 const SLACK: Duration = Duration::from_secs(30);
 /// Characters of an evidence file's name that are kept.
@@ -350,6 +354,41 @@ impl Desk {
             return Err(DeskError::Conflict(format!("the gateway shall `{wished}` {domain}: set that and confirm it")));
         }
         self.of_domain(domain, connection::Fact::RouteApplied { mode: wished, at: self.clock.now() }, caller).await
+    }
+
+    /// A domain's state derived again from its whole history.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the scope.
+    pub async fn replay(&self, domain: &DomainName, scope: &Scope) -> DeskResult<Replay> {
+        for _ in 0..ATTEMPTS {
+            let subject = self.store.domain(domain, scope).await?.ok_or(DeskError::NotFound)?.connection;
+            let mut events = Vec::new();
+            loop {
+                let after = events.last().map_or(0, |event: &EventRow| event.seq);
+                let piece = self.store.events(&subject.id, after, PIECE).await?;
+                if piece.is_empty() {
+                    break;
+                }
+                events.extend(piece);
+            }
+            // Something happened between the two looks: both again.
+            if events.last().is_none_or(|last| last.seq <= subject.last_seq) {
+                return Ok(replay::replay(&subject, &events)?);
+            }
+        }
+        Err(DeskError::Busy)
+    }
+
+    /// Makes parked work due now.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] when nothing is parked under that id.
+    pub async fn retry_parked(&self, id: &str, caller: &Caller) -> DeskResult<ParkedRow> {
+        let row = self.store.retry_parked(id, self.clock.now(), &caller.who).await?.ok_or(DeskError::NotFound)?;
+        tracing::info!(id, what = row.what, by = caller.who, "parked work is retried");
+        self.wake.notify_one();
+        Ok(row)
     }
 
     /// The customer that `text` names: by its id, its order's id, or a domain of its.

@@ -2,6 +2,7 @@
 //! at least once under one key. What cannot be carried out is parked and shown, never dropped.
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::Instrument;
 
 use super::connections::{self, With};
 use super::letter::{self, Written};
@@ -12,6 +13,7 @@ use super::words::{Unreadable, parse};
 use super::work::chain;
 use super::{EngineParts, backoff};
 use crate::lifecycle::calendar::Calendar;
+use crate::metrics::{self, Outcome, Work};
 use crate::store::{CommitOutcome, OutboxItem, OutboxOutcome, Scope, StoreError, SubjectKind, Transition};
 
 /// How often a subject that changes under our hands is loaded again.
@@ -23,6 +25,12 @@ const UNSENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Carries an item out. Whatever happens, it is settled or becomes due again when its lease ends.
 pub(super) async fn carry_out(parts: &EngineParts, item: OutboxItem) {
+    // Its key names the subject, the version of the transition that caused it, and what it is.
+    let span = tracing::info_span!("effect", kind = item.kind, cause = item.dedupe_key, subject = item.subject_id);
+    settle(parts, item).instrument(span).await;
+}
+
+async fn settle(parts: &EngineParts, item: OutboxItem) {
     let outcome = match item.kind.as_str() {
         FACT => fact(parts, &item).await,
         NOTICE => notice(parts, &item).await,
@@ -41,8 +49,22 @@ pub(super) async fn carry_out(parts: &EngineParts, item: OutboxItem) {
         OutboxOutcome::Retry { error: text, .. } => tracing::warn!(key = item.dedupe_key, "to be tried again: {text}"),
         OutboxOutcome::Parked { error: text } => tracing::error!(key = item.dedupe_key, "parked: {text}"),
     }
-    if let Err(error) = parts.store.outbox_done(&item, now, outcome).await {
-        tracing::error!(key = item.dedupe_key, "the item stays until its lease ends: {}", chain(&error));
+    let counted = match &outcome {
+        OutboxOutcome::Sent { .. } => Outcome::Done,
+        OutboxOutcome::Dropped { .. } => Outcome::Dropped,
+        OutboxOutcome::Waiting { .. } => Outcome::Waiting,
+        OutboxOutcome::Retry { .. } => Outcome::Retried,
+        OutboxOutcome::Parked { .. } => Outcome::Parked,
+    };
+    match parts.store.outbox_done(&item, now, outcome).await {
+        Ok(true) => metrics::of_process().ended(Work::Effect, counted),
+        Ok(false) => {
+            metrics::of_process().fence_rejected(Work::Effect);
+            tracing::info!(key = item.dedupe_key, "the item was taken over, its outcome is dropped");
+        }
+        Err(error) => {
+            tracing::error!(key = item.dedupe_key, "the item stays until its lease ends: {}", chain(&error));
+        }
     }
 }
 

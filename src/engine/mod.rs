@@ -5,10 +5,9 @@
 //! other.
 
 mod accounts;
+mod advice;
 pub mod agents;
 mod audit;
-#[cfg(test)]
-mod audit_tests;
 mod backoff;
 mod connections;
 mod desk;
@@ -16,11 +15,13 @@ mod hold;
 mod items;
 mod jobs;
 mod letter;
+mod metered;
 mod payload;
 pub mod ports;
 mod pulse;
 mod recipients;
 mod reconfigured;
+mod replay;
 mod run;
 mod spoken;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, AccountsError, RunReport};
+pub use advice::advice;
 pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageState, VantageStatus};
 pub use audit::Audit;
 pub use desk::{
@@ -47,6 +49,7 @@ pub use desk::{
 };
 pub use hold::{Hold, Holds};
 pub use payload::{FactItem, NoticeItem};
+pub use replay::{Change, Replay, Step};
 
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -85,7 +88,8 @@ pub struct Engine {
 
 impl Engine {
     #[must_use]
-    pub fn new(parts: EngineParts) -> Self {
+    pub fn new(mut parts: EngineParts) -> Self {
+        parts.observer = Arc::new(metered::Metered(parts.observer));
         Self {
             parts: Arc::new(parts),
             wake: Arc::new(Notify::new()),

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, items, work};
+use crate::metrics::{self, Work};
 use crate::store::{ClaimRequest, StoreError, StoreResult};
 
 /// Claims in one go.
@@ -64,6 +65,7 @@ async fn claim(engine: &Engine, owner: &str, tasks: &mut JoinSet<()>) -> StoreRe
     let effects = parts.store.claim_outbox(request(free)).await?;
     let mut started = effects.len();
     for item in effects {
+        metrics::of_process().claimed(Work::Effect, item.taken_over);
         let parts = Arc::clone(parts);
         tasks.spawn(async move { items::carry_out(&parts, item).await });
     }
@@ -71,6 +73,7 @@ async fn claim(engine: &Engine, owner: &str, tasks: &mut JoinSet<()>) -> StoreRe
         let claims = parts.store.claim(request(free - started)).await?;
         started += claims.len();
         for claim in claims {
+            metrics::of_process().claimed(Work::Timer, claim.taken_over);
             let parts = Arc::clone(parts);
             tasks.spawn(async move { work::carry_out(&parts, claim).await });
         }

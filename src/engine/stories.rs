@@ -126,6 +126,12 @@ impl Play {
         assert!(outcome.changed, "{outcome:?}");
     }
 
+    /// The state is what the history leads to.
+    async fn replays(&self) {
+        let replay = self.desk.replay(&self.domain, &Scope::All).await.unwrap();
+        assert!(replay.equal, "{:?}", replay.differences);
+    }
+
     fn route_set(&self, mode: RouteMode) -> Option<Timestamp> {
         self.stage.world.route_log.lock().unwrap().iter().find(|(_, set)| *set == mode).map(|(at, _)| *at)
     }
@@ -236,6 +242,7 @@ async fn a_declined_customer_is_let_go_in_order() {
         assert_eq!(play.letters(notice), 1, "{notice}");
     }
     assert_eq!(play.subscription().await.domains_connected(), 0);
+    play.replays().await;
 }
 
 #[tokio::test]
@@ -253,6 +260,7 @@ async fn a_customer_who_stays_after_all_keeps_the_route() {
     assert_eq!((play.connection().await.phase, play.connection().await.release), (Phase::Connected, None));
     assert_eq!(play.route_set(RouteMode::Absent), None);
     assert_eq!((play.letters("move_away"), play.letters("released")), (0, 0));
+    play.replays().await;
 }
 
 #[tokio::test]
@@ -332,6 +340,7 @@ async fn a_route_that_people_set_is_confirmed_by_nobody_else() {
     play.stage.world.apply(&desire).await.unwrap();
     assert!(play.desk.confirm_route(&play.domain, Some(RouteMode::Deliver), &caller()).await.unwrap().changed);
     play.until(Phase::Ready).await;
+    play.replays().await;
 }
 
 #[tokio::test]

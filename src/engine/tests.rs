@@ -1,6 +1,8 @@
 //! The engine over SQLite and a small world: from order to invoice, undisturbed, and killed again
 //! and again in the middle of things.
 
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,6 +118,8 @@ fn run(stage: &Stage, calls: Option<usize>) -> Option<Ending> {
         let entries = store.entries(None, 0, 1000).await.unwrap();
         chain::verify(&entries, &[]).unwrap();
         let kinds = entries.iter().map(|e| format!("{:?}", e.draft.kind)).collect();
+        let replay = engine.desk().replay(&name("d1.example"), &Scope::All).await.unwrap();
+        assert!(replay.equal, "{:?}", replay.differences);
         let customers = store.customers(&Scope::All, &Page { after: None, limit: 10 }).await.unwrap();
         Some(stage.ending(&customers.rows, kinds))
     });

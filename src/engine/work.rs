@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tracing::{Instrument, Span};
 
 use super::connections::{self, With};
 use super::jobs::{self, Job, JobError, Kept};
@@ -14,12 +15,20 @@ use super::{EngineParts, backoff};
 use crate::lifecycle::calendar::{Calendar, CalendarError};
 use crate::lifecycle::connection::TimerKind;
 use crate::lifecycle::subscription::{self, TimerKind as SubscriptionTimer};
-use crate::store::{Claim, CommitOutcome, Scope, StoreError, Subject, SubjectKind};
+use crate::metrics::{self, Outcome, Work};
+use crate::store::{Claim, CommitOutcome, Scope, StoreError, Subject, SubjectKind, Transition};
 
 /// How often a subject that changes under our hands is loaded again.
 const ATTEMPTS: usize = 8;
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How a claim ended.
+enum Ended {
+    Done,
+    /// It belonged to somebody else by then.
+    Lost,
+}
 
 /// Why a claim ended without an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +65,29 @@ impl From<JobError> for WorkError {
 
 /// Carries a claim out. Whatever happens, it is settled or becomes due again when its lease ends.
 pub(super) async fn carry_out(parts: &EngineParts, claim: Claim) {
-    let Err(error) = attempt(parts, &claim).await else { return };
+    let span = tracing::info_span!(
+        "claim",
+        subject = claim.subject_id,
+        cause = claim.kind,
+        attempt = claim.attempt,
+        domain = tracing::field::Empty
+    );
+    let error = match attempt(parts, &claim).instrument(span).await {
+        Ok(Ended::Done) => return metrics::of_process().ended(Work::Timer, Outcome::Done),
+        Ok(Ended::Lost) => {
+            metrics::of_process().fence_rejected(Work::Timer);
+            return metrics::of_process().ended(Work::Timer, Outcome::Dropped);
+        }
+        Err(error) => error,
+    };
     let text = error.to_string();
     tracing::warn!(subject = claim.subject_id, kind = claim.kind, attempt = claim.attempt, "{text}");
     let now = parts.clock.now();
     // A gateway that cannot be told is asked for ever; what it shall do stays desired.
     let enough = claim.attempt >= parts.config.engine.max_attempts && claim.kind != "route";
-    let settled = if enough || matches!(error, WorkError::Stuck(_)) {
+    let parked = enough || matches!(error, WorkError::Stuck(_));
+    metrics::of_process().ended(Work::Timer, if parked { Outcome::Parked } else { Outcome::Retried });
+    let settled = if parked {
         parts.store.park(&claim, now, &text).await
     } else {
         let due_at = now + backoff::pause(claim.attempt, FIRST_PAUSE, LONGEST_PAUSE, &parts.dice);
@@ -73,7 +98,7 @@ pub(super) async fn carry_out(parts: &EngineParts, claim: Claim) {
     }
 }
 
-async fn attempt(parts: &EngineParts, claim: &Claim) -> Result<(), WorkError> {
+async fn attempt(parts: &EngineParts, claim: &Claim) -> Result<Ended, WorkError> {
     let subject = parts.store.subject(&claim.subject_id).await?;
     let subject = subject.ok_or_else(|| WorkError::Stuck(format!("{} is gone", claim.subject_id)))?;
     match subject.kind {
@@ -82,16 +107,18 @@ async fn attempt(parts: &EngineParts, claim: &Claim) -> Result<(), WorkError> {
     }
 }
 
-async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Result<(), WorkError> {
+async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Result<Ended, WorkError> {
     let Some(kind) = named::<TimerKind>(&claim.kind) else {
         return Err(WorkError::Stuck(format!("timer kind `{}` is not known to this program", claim.kind)));
     };
     let mut loaded = connections::Loaded::read(subject, parts.setup())?;
+    Span::current().record("domain", loaded.connection.domain.as_str());
     let kept = Kept(parts.store.observations(&claim.subject_id).await?);
     let job = Job { parts, loaded: &loaded, kept: &kept };
     // Shorter than the lease: whoever still works on a claim also still holds it.
     let bound = Duration::from_secs(u64::from(parts.config.engine.lease_seconds) * 4 / 5);
-    let found = tokio::time::timeout(bound, jobs::run(kind, &job))
+    let look = jobs::run(kind, &job).instrument(tracing::info_span!("observe", kind = claim.kind));
+    let found = tokio::time::timeout(bound, look)
         .await
         .map_err(|_| WorkError::Failed(format!("gave up after {} s", bound.as_secs())))??;
     for _ in 0..ATTEMPTS {
@@ -102,9 +129,10 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
             route_again: found.route_again,
             ..With::default()
         };
-        let (transition, ..) = connections::transition(&loaded, &found.fact, with, parts.clock.now())?;
-        match parts.store.commit(transition).await? {
-            CommitOutcome::Committed { .. } | CommitOutcome::Repeated => return Ok(()),
+        let decided = tracing::info_span!("decide")
+            .in_scope(|| connections::transition(&loaded, &found.fact, with, parts.clock.now()));
+        match commit(parts, decided?.0).await? {
+            CommitOutcome::Committed { .. } | CommitOutcome::Repeated => return Ok(Ended::Done),
             CommitOutcome::FenceLost => return lost(claim),
             CommitOutcome::VersionConflict => {}
         }
@@ -114,7 +142,7 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
     Err(busy())
 }
 
-async fn subscription(parts: &EngineParts, claim: &Claim) -> Result<(), WorkError> {
+async fn subscription(parts: &EngineParts, claim: &Claim) -> Result<Ended, WorkError> {
     let Some(SubscriptionTimer::Calendar) = named::<SubscriptionTimer>(&claim.kind) else {
         return Err(WorkError::Stuck(format!("timer kind `{}` is not known to this program", claim.kind)));
     };
@@ -124,9 +152,10 @@ async fn subscription(parts: &EngineParts, claim: &Claim) -> Result<(), WorkErro
         let loaded = subscriptions::Loaded::read(customer)?;
         let with = With { claim: Some(claim.clone()), cause: claim.kind.clone(), ..With::default() };
         let due = subscription::Fact::Due;
-        let (transition, ..) = subscriptions::transition(&loaded, &calendar, &due, with, parts.clock.now())?;
-        match parts.store.commit(transition).await? {
-            CommitOutcome::Committed { .. } | CommitOutcome::Repeated => return Ok(()),
+        let decided = tracing::info_span!("decide")
+            .in_scope(|| subscriptions::transition(&loaded, &calendar, &due, with, parts.clock.now()));
+        match commit(parts, decided?.0).await? {
+            CommitOutcome::Committed { .. } | CommitOutcome::Repeated => return Ok(Ended::Done),
             CommitOutcome::FenceLost => return lost(claim),
             CommitOutcome::VersionConflict => {}
         }
@@ -134,10 +163,22 @@ async fn subscription(parts: &EngineParts, claim: &Claim) -> Result<(), WorkErro
     Err(busy())
 }
 
+/// Commits within a span that names what the outcome holds.
+async fn commit(parts: &EngineParts, transition: Transition) -> Result<CommitOutcome, StoreError> {
+    let effects: Vec<&str> = transition.outbox.iter().map(|effect| effect.dedupe_key.as_str()).collect();
+    let span = tracing::info_span!(
+        "commit",
+        phase = transition.phase,
+        events = transition.events.len(),
+        effects = effects.join(" ")
+    );
+    parts.store.commit(transition).instrument(span).await
+}
+
 /// Somebody else has the work by now; what was found out is theirs to find out again.
-fn lost(claim: &Claim) -> Result<(), WorkError> {
+fn lost(claim: &Claim) -> Result<Ended, WorkError> {
     tracing::info!(subject = claim.subject_id, kind = claim.kind, "the claim was taken over, its outcome is dropped");
-    Ok(())
+    Ok(Ended::Lost)
 }
 
 fn busy() -> WorkError {

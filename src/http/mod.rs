@@ -5,6 +5,7 @@ mod api;
 pub mod auth;
 mod body;
 mod guard;
+mod metrics;
 mod panel;
 pub mod problem;
 mod ready;
@@ -29,6 +30,8 @@ use crate::config::Config;
 use crate::engine::ports::wire::MAX_MESSAGE;
 use crate::engine::{Accounts, Agents, Desk};
 use crate::store::Store;
+
+pub use metrics::metrics_router;
 
 /// Requests of agents that are handled, or wait for work, at the same time.
 const AGENTS: usize = 512;
@@ -85,6 +88,7 @@ pub fn router(parts: HttpParts) -> Router {
         .merge(api::health_routes())
         .layer(middleware::from_fn(guard::readable))
         .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(metrics::count))
         .with_state(state)
 }
 

@@ -11,6 +11,8 @@ mod invoicing;
 mod ledger;
 mod orders;
 mod paging;
+mod parked;
+mod replay;
 mod vantages;
 
 use axum::Router;
@@ -23,6 +25,7 @@ use crate::store::Role;
 
 pub(super) use domains::{name, phase_word};
 pub(super) use paging::{cursor, page};
+pub(super) use parked::{ParkedView, view as parked_view};
 
 /// Who may read customers and domains, each within its scope.
 pub(super) const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accounting, Role::Viewer];
@@ -53,7 +56,10 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/invoicing/{date}", get(invoicing::show))
         .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
         .route("/v1/invoicing/{date}/close", post(invoicing::close))
-        .route("/v1/parked", get(health::parked))
+        .route("/v1/parked", get(parked::list))
+        .route("/v1/parked/{id}/retry", post(parked::retry))
+        .route("/v1/domains/{domain}/replay", get(replay::show))
+        .route("/metrics", get(super::metrics::show))
         .route("/v1/vantages", get(vantages::list))
         .route("/v1/vantages/{id}/quarantine", post(vantages::quarantine))
         .route("/v1/vantages/{id}/release", post(vantages::release))

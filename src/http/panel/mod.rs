@@ -4,6 +4,7 @@
 mod desk;
 mod domain;
 mod page;
+mod parked;
 mod session;
 mod story;
 mod subscription;
@@ -17,6 +18,7 @@ use axum::routing::{get, post};
 
 use super::HttpState;
 pub(super) use session::cookie;
+pub(super) use story::in_words;
 
 pub use story::event_in_words;
 
@@ -29,6 +31,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/", get(desk::show))
         .route("/domains/{domain}", get(domain::show))
         .route("/vantages", get(vantages::show))
+        .route("/parked", get(parked::show))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))

@@ -1,6 +1,8 @@
 //! The timeline: each event of a connection as one sentence. An event that this program does not
 //! know is shown by its name, never hidden.
 
+use jiff::Timestamp;
+
 use crate::http::panel::words::{self, Times, When};
 use crate::lifecycle::connection::{Event, Gate, Health, ReleaseCause, RouteMode};
 use crate::store::EventRow;
@@ -29,6 +31,12 @@ pub fn event_in_words(kind: &str, body: &serde_json::Value) -> String {
 /// Newest first.
 pub(super) fn timeline(rows: &[EventRow], times: &Times) -> Vec<Line> {
     rows.iter().rev().map(|row| line(row, times)).collect()
+}
+
+/// One event in words, its details after a colon.
+pub(in crate::http) fn in_words(row: &EventRow, zone: &str, now: Timestamp) -> String {
+    let Line { text, detail, .. } = line(row, &Times::new(zone, now));
+    if detail.is_empty() { text } else { format!("{text}: {detail}") }
 }
 
 fn line(row: &EventRow, times: &Times) -> Line {

@@ -6,6 +6,7 @@ mod accounting;
 mod bounds;
 mod domains;
 mod hostile;
+mod operation;
 mod orders;
 mod pages;
 

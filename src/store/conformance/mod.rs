@@ -57,6 +57,7 @@ macro_rules! every_rule {
             operation::figures_tell_what_is_due,
             operation::a_heartbeat_is_written_again_and_again,
             reading::listings_are_scoped_and_paged,
+            reading::a_customer_goes_by_its_order_too,
             reading::a_stranger_sees_nothing,
             reading::events_are_read_in_pages,
             reading::tokens_are_found_by_hash,

@@ -29,6 +29,15 @@ pub(crate) async fn listings_are_scoped_and_paged(store: &dyn Store) {
     assert!(store.domains(&Scope::All, &filter, &page).await.unwrap().rows.is_empty());
 }
 
+pub(crate) async fn a_customer_goes_by_its_order_too(store: &dyn Store) {
+    placed(store, 2).await;
+    for (name, id) in [("k2", "k2"), ("o2", "k2"), ("o1", "k1")] {
+        assert_eq!(store.customer(name, &Scope::All).await.unwrap().unwrap().id, id);
+    }
+    assert!(store.customer("o3", &Scope::All).await.unwrap().is_none());
+    assert!(store.customer("o1", &Scope::Partner("q".to_owned())).await.unwrap().is_none());
+}
+
 pub(crate) async fn a_stranger_sees_nothing(store: &dyn Store) {
     placed(store, 1).await;
     let stranger = Scope::Partner("q".to_owned());

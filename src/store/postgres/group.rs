@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -12,6 +13,7 @@ use super::commit;
 use super::failure::{unavailable, undisturbed};
 use super::pool::Pool;
 use crate::failpoint::{Step, around};
+use crate::metrics;
 use crate::store::{CommitOutcome, StoreError, StoreResult, Transition};
 
 /// Outcomes that may wait here; more wait at the caller.
@@ -107,9 +109,13 @@ fn touches(transition: &Transition) -> Vec<(u8, String)> {
 async fn write(pool: &Pool, group: Vec<Job>) {
     let (transitions, answers): (Vec<Transition>, Vec<Answer>) =
         group.into_iter().map(|job| (job.transition, job.answer)).unzip();
+    let (pieces, started) = (transitions.len(), Instant::now());
     let together = around(Step::Flush, pool.bounded(undisturbed(|| commit::group(pool, &transitions)))).await;
     let outcomes: Vec<StoreResult<CommitOutcome>> = match together {
-        Ok(outcomes) => outcomes,
+        Ok(outcomes) => {
+            metrics::of_process().committed(pieces, started.elapsed());
+            outcomes
+        }
         Err(error) if transitions.len() == 1 => vec![Err(error)],
         // Nothing says whether the database heard of it before it went away: nothing is tried again here.
         Err(StoreError::Unavailable(source)) => {

@@ -99,7 +99,8 @@ pub(super) async fn answered(pool: &Pool, key: &str) -> StoreResult<Option<Inbox
 
 pub(super) async fn customer(pool: &Pool, id: &str, scope: &Scope) -> StoreResult<Option<Customer>> {
     let row = sqlx::query(
-        "SELECT id, order_id, order_body, ordered_at FROM customer WHERE id = $1 AND ($2 IS NULL OR partner_id = $2)",
+        "SELECT id, order_id, order_body, ordered_at FROM customer WHERE (id = $1 OR order_id = $1) \
+         AND ($2 IS NULL OR partner_id = $2)",
     )
     .bind(id)
     .bind(partner(scope))

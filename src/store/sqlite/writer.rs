@@ -3,11 +3,13 @@
 //! refused one leaves no trace and hinders nobody.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failpoint::{Step, around_blocking};
+use crate::metrics;
 use crate::store::{StoreError, StoreResult};
 
 /// Work that may wait in the queue; more waits at the caller.
@@ -98,6 +100,7 @@ fn one_a_subject(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
 }
 
 fn write_group(connection: &Connection, group: Vec<Job>) {
+    let (pieces, started) = (group.len(), Instant::now());
     let mut deliveries = Vec::with_capacity(group.len());
     let begun = connection.execute_batch("BEGIN IMMEDIATE");
     let mut lost = begun.err().map(|error| {
@@ -123,6 +126,9 @@ fn write_group(connection: &Connection, group: Vec<Job>) {
     {
         tracing::debug!(%error, "a group of outcomes could not be committed");
         lost = Some(error.to_string());
+    }
+    if lost.is_none() {
+        metrics::of_process().committed(pieces, started.elapsed());
     }
     if lost.is_some() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");

@@ -8,9 +8,9 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{Accounts, AccountsError, Audit};
 use crate::clock::Clock;
 use crate::config::{Config, StoreConfig};
+use crate::engine::{Accounts, AccountsError, Audit};
 use crate::ledger::fault::Place;
 use crate::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use crate::store::Store;

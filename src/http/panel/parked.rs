@@ -1,0 +1,31 @@
+//! `/parked`: work that was given up, why, and what to do. For the service desk alone.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::page::{Page, html};
+use super::session::Reader;
+use crate::http::HttpState;
+use crate::http::api::{ParkedView, parked_view};
+use crate::store::{Page as StorePage, Role};
+
+const ROWS: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "pages/parked.html")]
+struct ParkedPage {
+    rows: Vec<ParkedView>,
+    more: bool,
+    signed_in: bool,
+    refresh: Option<u32>,
+}
+
+pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page {
+    // On open pages everybody on this machine is the desk's guest.
+    if reader.signed_in {
+        reader.identity.require(&[Role::Desk])?;
+    }
+    let listing = state.store.parked(&StorePage { after: None, limit: ROWS }).await?;
+    let rows = listing.rows.into_iter().map(parked_view).collect();
+    html(&ParkedPage { rows, more: listing.next.is_some(), signed_in: reader.signed_in, refresh: Some(30) })
+}

@@ -1,0 +1,119 @@
+//! What operators ask: metrics, parked work, a domain's state derived again.
+
+use axum::http::header;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{TestApp, without_ids};
+use crate::http::metrics_router;
+use crate::store::{ClaimRequest, Role, Scope};
+
+async fn parked(app: &TestApp) {
+    let lease = SignedDuration::from_secs(60);
+    let request = ClaimRequest { now: app.now(), owner: "t".to_owned(), lease, limit: 1 };
+    let claim = app.store.claim(request).await.unwrap().remove(0);
+    app.store.park(&claim, app.now(), "timer kind `new` is not known to this program").await.unwrap();
+}
+
+#[tokio::test]
+async fn metrics_are_for_those_who_see_everything_and_hold_no_domain() {
+    let app = TestApp::new();
+    app.ordered("acme", "customer-of-acme.example").await;
+    parked(&app).await;
+    app.advance(SignedDuration::from_secs(90));
+    for (token, status) in [
+        (String::new(), 401),
+        (app.token(Role::Partner, Some("acme")).await, 403),
+        (app.token(Role::Viewer, Some("acme")).await, 403),
+        (app.token(Role::Viewer, None).await, 200),
+        (app.token(Role::Desk, None).await, 200),
+    ] {
+        let reply = app.get(&token, "/metrics").await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        if status == 200 {
+            assert!(reply.header(header::CONTENT_TYPE).starts_with("application/openmetrics-text"));
+            assert!(!reply.text.contains("customer-of-acme"), "{}", reply.text);
+            assert!(reply.text.contains("fencepost_store_up 1"), "{}", reply.text);
+            assert!(reply.text.contains("fencepost_parked{work=\"timer\"} "), "{}", reply.text);
+            assert!(reply.text.contains("route=\"/v1/orders\",status=\"201\""), "{}", reply.text);
+            assert!(reply.text.ends_with("# EOF\n"));
+        }
+    }
+    // On its own address it needs no token, and there is nothing else there.
+    let own = metrics_router(app.store.clone(), app.clock.clone());
+    for (path, status) in [("/metrics", 200), ("/v1/domains", 404), ("/", 404)] {
+        let request = super::request(axum::http::Method::GET, "", path, axum::body::Body::empty());
+        let reply = tower::ServiceExt::oneshot(own.clone(), request).await.unwrap();
+        assert_eq!(reply.status().as_u16(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn parked_work_is_explained_and_retried_by_the_desk() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let (desk, partner) = (app.token(Role::Desk, None).await, app.token(Role::Partner, Some("acme")).await);
+    assert_eq!(app.get(&desk, "/v1/parked").await.json()["items"], json!([]));
+    parked(&app).await;
+    assert_eq!(app.get(&partner, "/v1/parked").await.status, 403);
+    let listed = app.get(&desk, "/v1/parked").await;
+    insta::assert_snapshot!("parked", without_ids(&listed.pretty()));
+    let id = listed.json()["items"][0]["id"].as_str().unwrap().to_owned();
+
+    let mut page = super::request(axum::http::Method::GET, "", "/parked", axum::body::Body::empty());
+    page.headers_mut().insert(header::COOKIE, format!("fencepost_token={desk}").parse().unwrap());
+    let page = app.send(page).await;
+    assert!(page.status == 200 && page.text.contains(&id) && page.text.contains("Upgrade this node"), "{}", page.text);
+
+    let path = format!("/v1/parked/{id}/retry");
+    assert_eq!(app.post(&partner, &path, &json!({})).await.status, 403);
+    let retried = app.post(&desk, &path, &json!({})).await;
+    assert_eq!(retried.status, 200, "{}", retried.text);
+    assert_eq!(app.post(&desk, &path, &json!({})).await.status, 404, "it is parked no more");
+    app.advance(SignedDuration::from_secs(120));
+    parked(&app).await;
+    let again = app.get(&desk, "/v1/parked").await.json()["items"][0].clone();
+    assert!(again["retried_by"].as_str().unwrap().starts_with("somebody ("), "{again}");
+}
+
+#[tokio::test]
+async fn a_history_leads_to_what_is_stored_and_where_it_does_not_the_field_is_named() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let replay = app.get(&desk, "/v1/domains/example.com/replay").await;
+    let value = replay.json();
+    assert_eq!((&value["equal"], &value["differences"]), (&json!(true), &json!([])), "{}", replay.pretty());
+    let told: Vec<String> = value["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let changes = step["changes"].as_array().unwrap().iter();
+            let changes: Vec<&str> = changes.map(|change| change["field"].as_str().unwrap()).collect();
+            format!("{}. {} [{}]", step["seq"], step["says"].as_str().unwrap(), changes.join(", "))
+        })
+        .collect();
+    insta::assert_snapshot!("replay", told.join("\n"));
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    assert_eq!(app.get(&partner, "/v1/domains/example.com/replay").await.status, 403);
+
+    let db = rusqlite::Connection::open(app.database()).unwrap();
+    db.execute_batch("UPDATE subject SET state = json_set(state, '$.phase', 'connected') WHERE domain IS NOT NULL")
+        .unwrap();
+    let value = app.get(&desk, "/v1/domains/example.com/replay").await.json();
+    assert_eq!(value["equal"], json!(false));
+    assert_eq!(value["differences"], json!(["`phase` is \"connected\" in the record and \"ready\" by the history."]));
+
+    // An event that is missing is told as well.
+    db.execute_batch(
+        "DROP TRIGGER event_is_never_deleted; DELETE FROM event WHERE seq = 2 AND subject_id IN \
+         (SELECT id FROM subject WHERE domain IS NOT NULL)",
+    )
+    .unwrap();
+    let value = app.get(&desk, "/v1/domains/example.com/replay").await.json();
+    assert_eq!(value["differences"][0], "Event 2 is missing: number 3 stands in its place.");
+    let row = app.store.domain(&"example.com".parse().unwrap(), &Scope::All).await.unwrap().unwrap();
+    assert_eq!(row.connection.version, 2, "nothing was written");
+}

@@ -201,6 +201,8 @@ fn config(folder: &Path, listen: SocketAddr, metrics: SocketAddr, collector: Soc
     config.probe.resolvers = vec![free()];
     config.probe.connect_timeout_ms = 500;
     config.probe.total_timeout_ms = 1_000;
+    config.probe.banner_timeout_ms = 1_000;
+    config.probe.stage_timeout_ms = 1_000;
     config.gateway.mx_hosts =
         serde_json::from_value(json!([{ "name": "mx1.gateway.example", "preference": 10 }])).unwrap();
     config.gateway.egress = serde_json::from_value(json!([{ "address": "127.0.0.1", "label": "here" }])).unwrap();

@@ -53,7 +53,9 @@ async fn story() {
     let ready = serve.get(&format!("{}/readyz", serve.url)).await;
     assert_eq!(ready, (200, "ready\n".to_owned()));
     serve.order().await;
-    serve.until("a look was made", |metrics| metrics.contains("fencepost_probe_outcomes_total{probe=\"mx\"")).await;
+    serve
+        .until("a look was made", |metrics| metrics.contains("fencepost_probe_duration_seconds_count{probe=\"mx\""))
+        .await;
 
     // The whole history leads to what is stored, and the books are whole.
     let replay = serve.command(&["replay", DOMAIN]);

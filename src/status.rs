@@ -21,7 +21,7 @@ use fencepost_checks::{Actor, DomainName, Finding};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::connection::Phase;
+use crate::lifecycle::connection::{Phase, SwapStage};
 
 /// What to do now. The words are interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +92,40 @@ pub struct DomainStatus {
     /// How things stood before the change: what to go back to.
     #[serde(default)]
     pub rollback: Option<RollbackCard>,
+    /// Own servers that are about to replace the present ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_change: Option<RouteChangeStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<SuspensionStatus>,
+    /// The announced end of a domain whose MX never moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<CutOffStatus>,
+    /// The gateway's route is kept until then, once the MX has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_kept_until: Option<Timestamp>,
+}
+
+/// A change of own servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteChangeStatus {
+    /// The new ones, `host:port`.
+    pub servers: Vec<String>,
+    pub stage: SwapStage,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensionStatus {
+    pub since: Timestamp,
+    pub reason: String,
+    /// Until then the gateway defers the domain's mail; not at all where it is not given.
+    pub mail_deferred_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutOffStatus {
+    pub deferred_from: Timestamp,
+    pub refused_from: Timestamp,
 }
 
 impl DomainStatus {

@@ -40,6 +40,54 @@ pub struct ReleaseArgs {
     /// The domain stays after all
     #[arg(long)]
     withdraw: bool,
+    /// Its name servers have been silent for 14 days: decide that it has left
+    #[arg(long, requires = "reason", conflicts_with_all = ["withdraw", "cut_off"])]
+    departed: bool,
+    /// Its MX never moved: announce that mail is deferred in 30 days and refused three days later
+    #[arg(long, requires = "reason", conflicts_with = "withdraw")]
+    cut_off: bool,
+    /// Kept in the history
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RouteArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
+    /// New own mail server; may be given several times
+    #[arg(long, value_name = "HOST[:PORT]", required_unless_present = "withdraw", conflicts_with = "withdraw")]
+    server: Vec<String>,
+    /// It is a hosted platform that cannot be firewalled
+    #[arg(long)]
+    hosted: bool,
+    /// Give the change up, or take it back
+    #[arg(long)]
+    withdraw: bool,
+    /// Kept in the history
+    #[arg(long, required_unless_present = "withdraw")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SuspendArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
+    /// Kept in the history, and told to the partner
+    #[arg(long)]
+    reason: String,
+    /// Defer the domain's mail too, for at most 72 hours
+    #[arg(long)]
+    defer: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    domain: String,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -131,8 +179,42 @@ pub async fn release(args: &ReleaseArgs) -> Exit {
         Cause::Terminated => "terminated",
         Cause::Withdrawn => "withdrawn",
     };
-    let body = json!({ "cause": cause, "withdrawn": args.withdraw });
+    let body = json!({
+        "cause": cause,
+        "withdrawn": args.withdraw,
+        "departed": args.departed,
+        "cut_off": args.cut_off,
+        "reason": args.reason,
+    });
     send(&args.api, &["v1", "domains", &args.domain, "release"], &body).await
+}
+
+pub async fn route(args: &RouteArgs) -> Exit {
+    let servers: Vec<Value> = args.server.iter().map(|text| server(text)).collect();
+    let body = if args.withdraw {
+        json!({ "withdrawn": true })
+    } else {
+        json!({ "servers": servers, "hosted": args.hosted, "reason": args.reason })
+    };
+    send(&args.api, &["v1", "domains", &args.domain, "servers"], &body).await
+}
+
+/// `host`, `host:port`, `[v6]:port` or a bare IPv6 address; the service says what is wrong with it.
+fn server(text: &str) -> Value {
+    let bare = text.parse::<std::net::Ipv6Addr>().is_ok();
+    match text.rsplit_once(':').filter(|_| !bare) {
+        Some((host, port)) => json!({ "host": host.trim_matches(['[', ']']), "port": port }),
+        None => json!({ "host": text.trim_matches(['[', ']']) }),
+    }
+}
+
+pub async fn suspend(args: &SuspendArgs) -> Exit {
+    let body = json!({ "reason": args.reason, "defer": args.defer });
+    send(&args.api, &["v1", "domains", &args.domain, "suspend"], &body).await
+}
+
+pub async fn resume(args: &ResumeArgs) -> Exit {
+    send(&args.api, &["v1", "domains", &args.domain, "resume"], &json!({})).await
 }
 
 pub async fn cancel(args: &CancelArgs) -> Exit {

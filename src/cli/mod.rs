@@ -91,6 +91,12 @@ pub enum Command {
     Release(act::ReleaseArgs),
     /// Withdraw the order of a domain
     Cancel(act::CancelArgs),
+    /// Replace the own mail server of a domain, once the new one is verified
+    Route(act::RouteArgs),
+    /// Hold a domain: nothing goes forward, nothing is asked of anybody
+    Suspend(act::SuspendArgs),
+    /// End the suspension of a domain
+    Resume(act::ResumeArgs),
     /// Show how the places that probes are sent from are doing
     Vantages(vantages::Args),
     /// Look at the billing ledger
@@ -202,6 +208,9 @@ async fn run(cli: Cli) -> Exit {
         Command::Gateway(args) => act::gateway(&args).await,
         Command::Release(args) => act::release(&args).await,
         Command::Cancel(args) => act::cancel(&args).await,
+        Command::Route(args) => act::route(&args).await,
+        Command::Suspend(args) => act::suspend(&args).await,
+        Command::Resume(args) => act::resume(&args).await,
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,

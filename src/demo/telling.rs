@@ -30,11 +30,30 @@ pub fn tell(event: &Event) -> Option<String> {
         Event::ToldOverdue => "72 hours since the change: desk and partner are told".to_owned(),
         Event::ReleaseStarted { cause } => format!("the release begins ({})", cause_word(*cause)),
         Event::ReleaseWithdrawn => "the release is taken back".to_owned(),
-        Event::Departed { route_needed_until } => {
+        Event::Departed { route_needed_until, .. } => {
             format!("the MX has left; the route stays until {route_needed_until:.0}, when every sender knows")
         }
         Event::Returned { .. } => "the MX names the gateway again".to_owned(),
+        Event::ToldUndecidable => "nobody can say whether the MX has left: the desk decides".to_owned(),
+        Event::CutOffAnnounced { cut_off, .. } => {
+            format!(
+                "the end is announced: mail is deferred from {:.0}, refused from {:.0}",
+                cut_off.defer_at, cut_off.reject_at
+            )
+        }
+        Event::Imported { .. } => "taken over; it is verified before it is called connected".to_owned(),
+        Event::ServersReplaced { why, .. } => format!("other own servers ({why})"),
+        Event::RouteChangeBegun { .. } => "other own servers are verified".to_owned(),
+        Event::RouteSwitched => "mail goes to the new own servers".to_owned(),
+        Event::RouteChanged => "the new own servers take the mail".to_owned(),
+        Event::RouteRolledBack { why } => format!("mail goes to the old own servers again: {why}"),
+        Event::RouteChangeDropped { why } => format!("the change of own servers is given up: {why}"),
+        Event::Suspended { suspension } => format!("suspended: {}", suspension.reason),
+        Event::DeferralEnded => "mail is delivered again".to_owned(),
+        Event::Resumed { .. } => "the suspension ends".to_owned(),
+        Event::AskedToLeave { names } => format!("asked to name other MX hosts than {}", names.join(", ")),
         Event::RouteDesired { .. }
+        | Event::NewServerChanged { .. }
         | Event::WindowExtended { .. }
         | Event::OldPathNeeded { .. }
         | Event::ToldMayClose

@@ -9,7 +9,7 @@ use super::words::{Unreadable, json, parse, tag, word};
 use crate::lifecycle::connection::{self, Connection, Decision, Effect, Event, Fact, MACHINE_VERSION, TimerKind};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
-use crate::order::Order;
+use crate::order::{MailServer, Order};
 use crate::store::{
     Claim, EvidenceName, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, Subject, SubjectKind,
     TimerSet, Transition,
@@ -33,6 +33,18 @@ impl Loaded {
         }
         Ok(Self { connection: Connection { setup, ..parse(&subject.state)? }, subject })
     }
+}
+
+impl Loaded {
+    /// The own servers to which mail goes.
+    pub(super) fn servers(&self) -> &[MailServer] {
+        own_servers(&self.connection, &self.subject.order)
+    }
+}
+
+/// Those of the order, unless they were replaced.
+fn own_servers<'a>(connection: &'a Connection, order: &'a Order) -> &'a [MailServer] {
+    connection.servers.as_deref().unwrap_or(&order.servers)
 }
 
 /// What comes with a fact into the same commit.
@@ -64,7 +76,7 @@ pub(super) fn transition(
         route = Some(RouteChange {
             domain: after.domain.clone(),
             mode: after.route,
-            servers: subject.order.servers.clone(),
+            servers: own_servers(&after, &subject.order).to_vec(),
         });
     }
     let done = with.claim.as_ref().map(|claim| claim.kind.as_str());
@@ -184,7 +196,7 @@ fn route(decision: &Decision, after: &Connection, order: &Order) -> Option<Route
         | Effect::DomainReleased { .. }
         | Effect::DomainCancelled { .. } => None,
     })?;
-    Some(RouteChange { domain: after.domain.clone(), mode, servers: order.servers.clone() })
+    Some(RouteChange { domain: after.domain.clone(), mode, servers: own_servers(after, order).to_vec() })
 }
 
 fn timers(after: &Connection, hurry: bool, done: Option<&str>, now: Timestamp) -> Result<Vec<TimerSet>, Unreadable> {

@@ -23,7 +23,7 @@ use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{self, ReleaseCause, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
-use crate::order::{FieldError, Order};
+use crate::order::{FieldError, MailServer, Order};
 use crate::store::{
     CommitOutcome, DomainFilter, EventRow, InboxKey, NewOrder, Page, ParkedRow, Placed, Scope, Store, StoreError,
     Transition,
@@ -420,6 +420,69 @@ impl Desk {
     /// [`DeskError::NotFound`] outside of the caller's scope.
     pub async fn keep(&self, domain: &DomainName, caller: &Caller) -> DeskResult<Outcome> {
         self.of_domain(domain, connection::Fact::ReleaseWithdrawn { by: caller.who.clone() }, caller).await
+    }
+
+    /// The domain's mail shall go to other own servers, once they are verified.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn change_route(
+        &self,
+        domain: &DomainName,
+        servers: Vec<MailServer>,
+        hosted: bool,
+        reason: String,
+        caller: &Caller,
+    ) -> DeskResult<Outcome> {
+        let by = caller.who.clone();
+        self.of_domain(domain, connection::Fact::RouteChange { servers, hosted, by, reason }, caller).await
+    }
+
+    /// A change of own servers is given up; one that was switched to already is taken back.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn keep_route(&self, domain: &DomainName, caller: &Caller) -> DeskResult<Outcome> {
+        self.of_domain(domain, connection::Fact::RouteChangeWithdrawn { by: caller.who.clone() }, caller).await
+    }
+
+    /// Holds a connection; with `defer`, the gateway defers its mail for at most 72 hours.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn suspend(
+        &self,
+        domain: &DomainName,
+        reason: String,
+        defer: bool,
+        caller: &Caller,
+    ) -> DeskResult<Outcome> {
+        let by = caller.who.clone();
+        self.of_domain(domain, connection::Fact::Suspended { by, reason, defer }, caller).await
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn resume(&self, domain: &DomainName, caller: &Caller) -> DeskResult<Outcome> {
+        self.of_domain(domain, connection::Fact::Resumed { by: caller.who.clone() }, caller).await
+    }
+
+    /// Announces the end to a customer whose MX never moves.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn cut_off(&self, domain: &DomainName, reason: String, caller: &Caller) -> DeskResult<Outcome> {
+        self.of_domain(domain, connection::Fact::CutOff { by: caller.who.clone(), reason }, caller).await
+    }
+
+    /// Decides that a domain whose name servers have been silent for a fortnight has left.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the caller's scope.
+    pub async fn departed(&self, domain: &DomainName, reason: String, caller: &Caller) -> DeskResult<Outcome> {
+        self.of_domain(domain, connection::Fact::Departed { by: caller.who.clone(), reason }, caller).await
     }
 
     /// Keeps a document under its hash; returns how the fact names it.

@@ -42,6 +42,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
     let gone = || WriteError::Gone(about.subject.clone());
     let subject = parts.store.subject(&about.subject).await?.ok_or_else(gone)?;
     let customer = parts.store.customer(&subject.customer_id, &Scope::All).await?.ok_or_else(gone)?;
+    let (mut servers, mut hosted) = (customer.order.servers.clone(), customer.order.hosted);
     let status = match about.machine {
         SubjectKind::Subscription => None,
         SubjectKind::Connection => {
@@ -51,6 +52,11 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
             {
                 return Ok(Written::NoLongerTrue(format!("permit {number} is no longer valid")));
             }
+            let new_servers = (about.notice == "new_server_instructions").then_some(&loaded.connection.route_change);
+            (servers, hosted) = match new_servers.and_then(Option::as_ref) {
+                Some(change) => (change.servers.clone(), change.hosted),
+                None => (loaded.servers().to_vec(), loaded.connection.hosted),
+            };
             Some(status(parts, &loaded).await?)
         }
     };
@@ -66,8 +72,8 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
         partner: order.partner.clone(),
         status,
         egress: config.gateway.egress.iter().map(|egress| egress.address).collect(),
-        servers: order.servers.clone(),
-        hosted: order.hosted,
+        servers,
+        hosted,
         commerce: Some(commerce(&customer)?),
     })))
 }

@@ -41,6 +41,16 @@ notices! {
     Stop = "stop", "notices/en/stop.txt";
     MoveAway = "move_away", "notices/en/move_away.txt";
     Released = "released", "notices/en/released.txt";
+    NewServerInstructions = "new_server_instructions", "notices/en/new_server_instructions.txt";
+    RouteChanged = "route_changed", "notices/en/route_changed.txt";
+    RouteChangeFailed = "route_change_failed", "notices/en/route_change_failed.txt";
+    Suspended = "suspended", "notices/en/suspended.txt";
+    Resumed = "resumed", "notices/en/resumed.txt";
+    CutOffAnnounced = "cut_off_announced", "notices/en/cut_off_announced.txt";
+    CutOffBegun = "cut_off_begun", "notices/en/cut_off_begun.txt";
+    ReleaseUndecidable = "release_undecidable", "notices/en/release_undecidable.txt";
+    ImportUnconfirmed = "import_unconfirmed", "notices/en/import_unconfirmed.txt";
+    HostRetiring = "host_retiring", "notices/en/host_retiring.txt";
     TrialStarted = "trial_started", "notices/en/trial_started.txt";
     TrialReminder = "trial_reminder", "notices/en/trial_reminder.txt";
     TrialEnded = "trial_ended", "notices/en/trial_ended.txt";

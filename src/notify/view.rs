@@ -60,6 +60,9 @@ pub(super) struct View {
     pub(super) switched_by: Option<String>,
     pub(super) old_path_until: Option<String>,
     pub(super) earliest_close: Option<String>,
+    /// Of a cut-off that was announced.
+    pub(super) deferred_from: Option<String>,
+    pub(super) refused_from: Option<String>,
     pub(super) egress: Vec<String>,
     pub(super) servers: Vec<String>,
     pub(super) servers_inline: String,
@@ -158,6 +161,8 @@ impl View {
             switched_by: when(status.and_then(|status| status.all_senders_switched_by)),
             old_path_until: when(status.and_then(|status| status.old_path_needed_until)),
             earliest_close: when(status.and_then(|status| status.window.as_ref()).and_then(|w| w.earliest_close)),
+            deferred_from: when(status.and_then(|status| status.cut_off.as_ref()).map(|c| c.deferred_from)),
+            refused_from: when(status.and_then(|status| status.cut_off.as_ref()).map(|c| c.refused_from)),
             egress: letter.egress.iter().take(MAX_LINES).map(ToString::to_string).collect(),
             servers_inline: servers.join(", "),
             servers,

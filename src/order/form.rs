@@ -186,6 +186,17 @@ impl OrderForm {
         }
     }
 
+    /// The own servers alone, as a change of them asks.
+    ///
+    /// # Errors
+    /// One [`FieldError`] a problem.
+    pub fn own_servers(&self, rules: &OrderRules) -> Result<Vec<MailServer>, Vec<FieldError>> {
+        let mut p = Problems::default();
+        let servers = self.check_servers(&mut p, rules);
+        let problems = p.into_inner();
+        if problems.is_empty() { Ok(servers) } else { Err(problems) }
+    }
+
     fn check_domains(&self, p: &mut Problems) -> Vec<DomainName> {
         bounded(p, "domains", self.domains.len(), MAX_DOMAINS);
         if self.domains.is_empty() {

@@ -9,8 +9,8 @@ use fencepost_checks::{Actor, Finding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Answer, AnswerKind, DnsProviderStatus, DomainStatus, PermitStatus, RecordLine, Waiting, WindowStatus, records,
-    rollback, spelling,
+    Answer, AnswerKind, CutOffStatus, DnsProviderStatus, DomainStatus, PermitStatus, RecordLine, RouteChangeStatus,
+    SuspensionStatus, Waiting, WindowStatus, records, rollback, spelling,
 };
 use crate::config::{AdapterConfig, GatewayConfig};
 use crate::lifecycle::connection::{self, Connection, Phase, RouteMode};
@@ -104,6 +104,22 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
             .or_else(|| t_star.and_then(|t| t.checked_add(OLD_PATH).ok())),
         findings: findings(input),
         window: window(input),
+        route_change: connection.route_change.as_ref().map(|change| RouteChangeStatus {
+            servers: change.servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect(),
+            stage: change.stage,
+            since: change.since,
+        }),
+        suspension: connection.suspension.as_ref().map(|held| SuspensionStatus {
+            since: held.since,
+            reason: held.reason.clone(),
+            mail_deferred_until: held.defer_until,
+        }),
+        cut_off: connection
+            .release
+            .as_ref()
+            .and_then(|release| release.cut_off)
+            .map(|cut_off| CutOffStatus { deferred_from: cut_off.defer_at, refused_from: cut_off.reject_at }),
+        route_kept_until: connection.release.as_ref().and_then(|release| release.route_needed_until),
     }
 }
 
@@ -195,7 +211,9 @@ fn findings(input: &ProjectInput<'_>) -> Vec<Finding> {
     let mut all: Vec<Finding> = input
         .observations
         .iter()
+        // What a change of own servers saw is of interest while it lasts.
         .filter(|o| o.kind.starts_with("findings:"))
+        .filter(|o| input.connection.route_change.is_some() || !o.kind.starts_with("findings:next_"))
         .filter_map(|o| serde_json::from_str::<Vec<Finding>>(&o.body).ok())
         .flatten()
         .collect();

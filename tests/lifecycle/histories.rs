@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::oracle::Oracle;
-use crate::script::{ALL_GATES, Mx, Run, by_person, domain, gate, minutes, mx, start};
+use crate::script::{ALL_GATES, Mx, Run, by_person, domain, gate, minutes, mx, new_server, start};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -16,6 +16,8 @@ enum Act {
     /// Gate, verdict, seen so many seconds ago (negative: in the future), greylisted.
     Gate(Gate, Verdict, i64, bool),
     Mx(Mx, i64),
+    /// Allowlist or probe of the own servers that shall replace others.
+    NewServer(Gate, Verdict),
     Route(Option<RouteMode>, i64),
     NextDestination(bool, i64),
     /// Clean rounds every quarter of an hour.
@@ -32,16 +34,26 @@ fn lateness() -> impl Strategy<Value = i64> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let rounds =
-        prop::sample::select(vec![Mx::Ours, Mx::OursSlow, Mx::OursStale, Mx::Mixed, Mx::Old, Mx::OldCached, Mx::Error]);
+    let rounds = prop::sample::select(vec![
+        Mx::Ours,
+        Mx::OursSlow,
+        Mx::OursStale,
+        Mx::Mixed,
+        Mx::Old,
+        Mx::OldCached,
+        Mx::Error,
+        Mx::Nx,
+        Mx::OursRetiring,
+    ]);
     let modes = prop::sample::select(vec![RouteMode::Defer, RouteMode::Deliver, RouteMode::Absent]);
     prop_oneof![
         4 => prop_oneof![1..120_i64, 120..7_200_i64, 7_200..400_000_i64].prop_map(Act::Wait),
-        2 => prop_oneof![6 => Just(0_u8), 1 => Just(1_u8), 3 => Just(2_u8), 1 => Just(3_u8), 1 => Just(4_u8)]
+        2 => prop_oneof![6 => Just(0_u8), 1 => Just(1_u8), 3 => Just(2_u8), 1 => Just(3_u8), 1 => Just(4_u8), 4 => 5..=12_u8]
             .prop_map(Act::Person),
         6 => (prop::sample::select(ALL_GATES.to_vec()), verdict(), lateness(), any::<bool>())
             .prop_map(|(gate, verdict, late, grey)| Act::Gate(gate, verdict, late, grey)),
         5 => (rounds, lateness()).prop_map(|(kind, late)| Act::Mx(kind, late)),
+        2 => (prop::sample::select(vec![Gate::Allowlist, Gate::Probe]), verdict()).prop_map(|(g, v)| Act::NewServer(g, v)),
         4 => (prop::option::weighted(0.2, modes), lateness()).prop_map(|(mode, late)| Act::Route(mode, late)),
         1 => (any::<bool>(), lateness()).prop_map(|(accepts, late)| Act::NextDestination(accepts, late)),
         1 => (1..30_i64).prop_map(Act::Watched),
@@ -80,6 +92,7 @@ impl Watched {
                 let Fact::Gate(fact) = gate(*which, *verdict, ago(*late, &self.run)) else { unreachable!() };
                 self.fact(&Fact::Gate(GateFact { retry_after: grey.then(|| minutes(late.abs())), ..fact }))
             }
+            Act::NewServer(which, verdict) => self.fact(&new_server(*which, *verdict, self.run.now)),
             Act::Mx(kind, late) => self.fact(&mx(*kind, ago(*late, &self.run))),
             Act::Route(mode, late) => {
                 let mode = mode.unwrap_or(self.run.c.route);
@@ -128,7 +141,7 @@ proptest! {
     #[test]
     fn a_well_behaved_customer_always_arrives(hosted in any::<bool>(), acts in prop::collection::vec(act(), 0..60)) {
         let mut watched = Watched { run: Run::ordered(hosted), oracle: Oracle::default() };
-        for act in acts.iter().filter(|act| !matches!(act, Act::Person(1..=3))) {
+        for act in acts.iter().filter(|act| !matches!(act, Act::Person(1..=3 | 9..=10))) {
             watched.act(act)?;
         }
         // Past the last instant that a server in the future pretended to be seen at.
@@ -144,6 +157,8 @@ proptest! {
                 TimerKind::Allowlist => gate(Gate::Allowlist, Verdict::Pass, now),
                 TimerKind::Probe => gate(Gate::Probe, Verdict::Pass, now),
                 TimerKind::Gateway => gate(Gate::Gateway, Verdict::Pass, now),
+                TimerKind::NextAllowlist => new_server(Gate::Allowlist, Verdict::Pass, now),
+                TimerKind::NextProbe => new_server(Gate::Probe, Verdict::Pass, now),
                 TimerKind::Lint => gate(Gate::Lint, Verdict::Pass, now),
                 // The partner acts on the go-ahead, and not before.
                 TimerKind::Mx if watched.run.c.phase >= Phase::Ready && watched.run.c.permits_issued > 0

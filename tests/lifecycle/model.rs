@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fencepost::lifecycle::connection::{
-    Connection, Decision, Event, Fact, Gate, GateFact, Phase, RouteMode, decide, evolve, open, table,
+    Connection, Decision, Event, Fact, Gate, GateFact, Phase, RouteMode, SwapStage, decide, evolve, open, table,
 };
 use fencepost::lifecycle::permit::Setup;
 use fencepost_checks::Verdict;
@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::oracle::{Flaw, Oracle};
-use crate::script::{ALL_GATES, Mx, by_person, domain, gate, hours, mx, start};
+use crate::script::{ALL_GATES, Mx, Run, by_person, domain, gate, hours, mx, new_server, start};
 
 type Decide = fn(&Connection, &Fact, Timestamp) -> Decision;
 
@@ -33,7 +33,18 @@ struct Machine {
     late: bool,
     /// The gateway may be configured anew.
     reconfigured: bool,
+    /// Verdicts with which own servers that shall replace others are seen: firewall, server.
+    next: [&'static [Verdict]; 2],
+    begins: Begin,
     seen: Arc<Mutex<BTreeSet<(Phase, Phase)>>>,
+}
+
+/// Where a walk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    Ordered,
+    Connected,
+    Imported,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,6 +58,7 @@ struct World {
 enum Step {
     Person(u8),
     Gate(Gate, Verdict),
+    NewServer(Gate, Verdict),
     /// Seen six hours ago.
     LateGate(Gate, Verdict),
     Mx(Mx),
@@ -73,20 +85,35 @@ impl Model for Machine {
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        let (c, _) = open(domain(), self.hosted, start());
-        vec![normal(World { c, oracle: Oracle::default(), flaws: Vec::new() }, start(), self.late)]
+        let (c, now) = match self.begins {
+            Begin::Ordered => (open(domain(), self.hosted, start()).0, start()),
+            Begin::Connected => {
+                let run = Run::connected_as(self.hosted);
+                (run.c, run.now)
+            }
+            Begin::Imported => (Run::imported(true).c, start()),
+        };
+        let c = Connection { hosted: self.hosted, ..c };
+        let mx_at = c.observed.mx.as_ref().map(|mx| mx.last_at);
+        let oracle = Oracle { names_us: self.begins == Begin::Connected, mx_at, ..Oracle::default() };
+        vec![normal(World { c, oracle, flaws: Vec::new() }, now, self.late)]
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
         let phase = world.c.phase;
         let heard = |n: u8| match n {
             0 => phase == Phase::Ordered,
-            2 => phase == Phase::Releasing,
+            2 | 5 => phase == Phase::Releasing,
+            6 => world.c.release.as_ref().is_some_and(|release| release.told_undecidable),
+            8 => world.c.route_change.is_some(),
+            11 => world.c.suspension.is_some(),
+            9 | 10 => world.c.suspension.is_none() && phase < Phase::Releasing,
             _ => phase < Phase::Releasing,
         };
         steps.extend(self.persons.iter().filter(|n| heard(**n)).map(|n| Step::Person(*n)));
         for (which, verdicts) in ALL_GATES.into_iter().zip(self.verdicts) {
             let of_use = match which {
+                Gate::Gateway if world.c.route_change.is_some() => phase <= Phase::Drifted,
                 Gate::Gateway | Gate::Lint => phase <= Phase::Confirming,
                 Gate::Allowlist | Gate::Probe => phase <= Phase::Drifted,
             };
@@ -95,6 +122,11 @@ impl Model for Machine {
                 if self.late && !verdicts.is_empty() {
                     steps.extend([Step::LateGate(which, PASS), Step::LateGate(which, FAIL)]);
                 }
+            }
+        }
+        if world.c.route_change.as_ref().is_some_and(|change| change.stage == SwapStage::Verifying) {
+            for (which, verdicts) in ALL_GATES.into_iter().zip(self.next) {
+                steps.extend(verdicts.iter().map(|verdict| Step::NewServer(which, *verdict)));
             }
         }
         steps.extend(self.rounds.iter().map(|kind| Step::Mx(*kind)));
@@ -139,6 +171,7 @@ impl Model for Machine {
             _ => {
                 let fact = match fact_of(step, world, now) {
                     Fact::Gate(fact) => Fact::Gate(GateFact { setup: world.c.setup, ..fact }),
+                    Fact::NewServer(fact) => Fact::NewServer(GateFact { setup: world.c.setup, ..fact }),
                     other => other,
                 };
                 self.happen(&mut next, &fact, now);
@@ -166,6 +199,10 @@ impl Model for Machine {
             never!(ToldTwice, "nothing is told twice"),
             never!(TransitionNotInTable, "every change of phase is in the table"),
             never!(FinalPhaseLeft, "final phases are final"),
+            never!(SwitchedUnverified, "the route goes only to own servers that were seen to take mail"),
+            never!(CutOffUnannounced, "mail is deferred after 30 announced days and refused after three more"),
+            never!(HeldTooLong, "a suspension defers mail for 72 hours at most"),
+            never!(ImportWrittenUnproven, "an imported route is written only after its path was proven"),
         ]
     }
 }
@@ -194,6 +231,7 @@ fn fact_of(step: Step, world: &World, now: Timestamp) -> Fact {
     match step {
         Step::Person(n) => by_person(n),
         Step::Gate(which, verdict) => gate(which, verdict, now),
+        Step::NewServer(which, verdict) => new_server(which, verdict, now),
         Step::LateGate(which, verdict) => gate(which, verdict, earlier),
         Step::Mx(kind) => mx(kind, now),
         Step::LateMx(kind) => mx(kind, earlier),
@@ -240,18 +278,30 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
 
     // An old pass behind a later failure counts only for a permit that is still there, and once
     // connected every pass has to be made again before it counts.
-    let pass = |at: Timestamp| if live { ago(6) } else { cut(at, 6) };
-    let gates = [&mut c.observed.allowlist, &mut c.observed.probe, &mut c.observed.gateway, &mut c.observed.lint];
-    for seen in gates.into_iter().flatten() {
+    let seen = &mut c.observed;
+    let gates = [&mut seen.allowlist, &mut seen.probe, &mut seen.gateway, &mut seen.lint];
+    let swapping = c.route_change.is_some();
+    let pass = |at: Timestamp| if live && !swapping { ago(6) } else { cut(at, 6) };
+    let gates = gates.into_iter().chain([&mut seen.next_allowlist, &mut seen.next_probe]);
+    for seen in gates.flatten() {
         seen.first_at = base;
         seen.last_pass_at = seen.last_pass_at.filter(|_| seen.verdict == PASS || has_permit).map(pass);
         seen.last_at = look(seen.last_at);
         seen.misses = 0;
         seen.blocking.clear();
     }
-    for known in world.oracle.gates.iter_mut().flatten() {
+    for known in world.oracle.gates.iter_mut().chain(&mut world.oracle.next).flatten() {
         known.last_pass = known.last_pass.filter(|_| known.verdict == PASS || has_permit).map(pass);
         known.at = look(known.at);
+    }
+
+    c.servers_since = c.servers_since.map(|_| ago(12));
+    if let Some(change) = &mut c.route_change {
+        change.since = ago(12);
+    }
+    if let Some(held) = &mut c.suspension {
+        held.since = base;
+        held.defer_until = held.defer_until.map(ahead);
     }
 
     let mut shift = SignedDuration::ZERO;
@@ -272,6 +322,9 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
             shift = (now.duration_since(at) - hours(6)).max(SignedDuration::ZERO);
             mx.last_clean_at = confirming.then(|| cut(at, 6));
         }
+        // Cut against the present and not against the last look: that may make them seem longer, never shorter.
+        (mx.silent_since, mx.nx_since) = (mx.silent_since.map(|at| cut(at, 336)), mx.nx_since.map(|at| cut(at, 24)));
+        mx.nx_rounds = mx.nx_rounds.min(3);
         mx.t_star = mx.t_star.filter(|at| *at > now).map(ahead);
         mx.gone_since = mx.gone_since.map(|at| if releasing { cut(at, 24) } else { ago(24) });
     }
@@ -286,12 +339,18 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
     if let Some(release) = &mut c.release {
         release.since = cut(release.since, if go_ahead_out && release.departed_at.is_none() { 24 } else { 6 });
         release.departed_at = release.departed_at.map(|_| base);
+        if let Some(cut_off) = &mut release.cut_off {
+            (cut_off.defer_at, cut_off.reject_at) = (ahead(cut_off.defer_at), ahead(cut_off.reject_at));
+        }
         let until = release.route_needed_until;
         release.route_needed_until = until.map(|at| if at > now { ahead(at) } else { ago(6) });
     }
     c.observed.next_destination_at = c.observed.next_destination_at.map(|_| ago(6));
 
     let oracle = &mut world.oracle;
+    oracle.silent_since = c.observed.mx.as_ref().and_then(|mx| mx.silent_since);
+    oracle.cut_off = oracle.cut_off.map(|at| cut(at, 33 * 24));
+    oracle.held = oracle.held.map(|at| cut(at, 73));
     oracle.mx_at = c.observed.mx.as_ref().map(|mx| mx.last_at);
     oracle.last_clean = oracle.last_clean.map(|at| if confirming { cut(at, 2) } else { base });
     oracle.covered = if confirming { oracle.covered.min(hours(24)) } else { SignedDuration::ZERO };
@@ -322,6 +381,8 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
         watches: &[],
         late: false,
         reconfigured: false,
+        next: [&[], &[]],
+        begins: Begin::Ordered,
         seen: Arc::clone(seen),
     };
     vec![
@@ -373,6 +434,43 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
                 ..world(true)
             },
         ),
+        (
+            "endings",
+            Machine {
+                verdicts: [&[], &[], &[], &[]],
+                rounds: &[Mx::Ours, Mx::Old, Mx::Nx, Mx::Error],
+                persons: &[1, 2, 5, 6],
+                silences: &[15 * 24],
+                begins: Begin::Connected,
+                ..world(true)
+            },
+        ),
+        (
+            "other own servers",
+            Machine {
+                verdicts: [&[], &[PASS, FAIL], &[PASS, FAIL], &[]],
+                next: [&[PASS, FAIL], &[PASS, FAIL]],
+                rounds: &[Mx::Ours],
+                persons: &[7, 8],
+                begins: Begin::Connected,
+                ..world(true)
+            },
+        ),
+        (
+            "suspension",
+            Machine { rounds: &[Mx::Old, Mx::Ours], persons: &[0, 3, 9, 10, 11], silences: &[24], ..world(true) },
+        ),
+        (
+            "import",
+            Machine {
+                verdicts: [&[], &[PASS, FAIL], &[PASS], &[]],
+                rounds: &[Mx::Ours, Mx::Old],
+                persons: &[1, 9, 11],
+                watches: &[24],
+                begins: Begin::Imported,
+                ..world(true)
+            },
+        ),
     ]
 }
 
@@ -400,6 +498,10 @@ fn a_planted_fault_is_found() {
         (permit_in_spite_of_a_hazard as Decide, "gates and permit", "a permit rests on fresh passes"),
         (evidence_of_another_setup, "another configuration", "a permit rests on fresh passes"),
         (window_closed_early, "window and drift", "connected only after the window"),
+        (switched_unverified, "other own servers", "the route goes only to own servers that were seen to take mail"),
+        (cut_off_at_once, "endings", "mail is deferred after 30 announced days and refused after three more"),
+        (held_for_ever, "suspension", "a suspension defers mail for 72 hours at most"),
+        (import_trusted, "import", "an imported route is written only after its path was proven"),
         (route_removed_at_once, "release", "no route removed while the MX names the gateway"),
     ] {
         let machines = machines(decide, &Arc::default());
@@ -446,6 +548,40 @@ fn route_removed_at_once(c: &Connection, fact: &Fact, now: Timestamp) -> Decisio
     let mut decision = decide(c, fact, now);
     if decision.events.iter().any(|event| matches!(event, Event::ReleaseStarted { .. })) {
         decision.events.push(Event::RouteDesired { mode: RouteMode::Absent });
+    }
+    decision
+}
+
+/// Takes what was seen of the present own servers for a look at the new ones.
+fn switched_unverified(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let mut trusting = c.clone();
+    if c.route_change.is_some() {
+        trusting.observed.next_probe = c.observed.probe.clone();
+        trusting.observed.next_allowlist = c.observed.probe.clone();
+    }
+    decide(&trusting, fact, now)
+}
+
+/// Cuts off twenty days before the announced day.
+fn cut_off_at_once(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let mut hasty = c.clone();
+    if let Some(cut_off) = hasty.release.as_mut().and_then(|release| release.cut_off.as_mut()) {
+        cut_off.defer_at -= hours(20 * 24);
+    }
+    decide(&hasty, fact, now)
+}
+
+/// Forgets that a deferral ends.
+fn held_for_ever(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let decision = decide(c, fact, now);
+    if decision.events.contains(&Event::DeferralEnded) { Decision::nothing(c) } else { decision }
+}
+
+/// Writes the route of an imported domain as soon as anything is known of it.
+fn import_trusted(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let mut decision = decide(c, fact, now);
+    if c.import.is_some_and(|import| import.route_as_found) && c.observed.mx.is_some() {
+        decision.events.push(Event::RouteDesired { mode: RouteMode::Deliver });
     }
     decision
 }

@@ -25,6 +25,10 @@ pub enum Flaw {
     ToldTwice,
     TransitionNotInTable,
     FinalPhaseLeft,
+    SwitchedUnverified,
+    CutOffUnannounced,
+    HeldTooLong,
+    ImportWrittenUnproven,
 }
 
 /// The newest look at a gate, and the newest that passed.
@@ -46,19 +50,38 @@ pub struct Oracle {
     pub covered: SignedDuration,
     pub last_clean: Option<Timestamp>,
     pub t_star: Option<Timestamp>,
+    /// Since when no round could tell who is named.
+    pub silent_since: Option<Timestamp>,
+    /// Looks at own servers that shall replace others: firewall and server.
+    pub next: [Option<Look>; 2],
+    /// When the end of one who never moves was announced.
+    pub cut_off: Option<Timestamp>,
+    /// When mail began to be deferred for a suspension.
+    pub held: Option<Timestamp>,
 }
 
 impl Oracle {
+    /// Somebody names the gateway, as far as can be known: after a fortnight of silence nobody knows.
+    fn names_us(&self, now: Timestamp) -> bool {
+        self.names_us && self.silent_since.is_none_or(|since| now.duration_since(since) < hours(14 * 24))
+    }
+
     fn look(&self, gate: Gate) -> Option<Look> {
         self.gates[ALL_GATES.iter().position(|g| *g == gate).unwrap()]
     }
 
     /// Takes a fact in before it is decided.
     pub fn learn(&mut self, fact: &Fact, now: Timestamp) {
+        let fact_of_new = matches!(fact, Fact::NewServer(_));
         match fact {
-            Fact::Gate(fact) => {
+            Fact::Gate(fact) | Fact::NewServer(fact) => {
                 let at = fact.observed_at.min(now);
-                let known = &mut self.gates[ALL_GATES.iter().position(|g| *g == fact.gate).unwrap()];
+                let index = ALL_GATES.iter().position(|g| *g == fact.gate).unwrap();
+                let known = match fact_of_new {
+                    true if index > 1 => return,
+                    true => &mut self.next[index],
+                    false => &mut self.gates[index],
+                };
                 let newer = known.is_none_or(|k| at > k.at || (at == k.at && fact.verdict > k.verdict));
                 if newer {
                     let before = known.filter(|k| k.setup == fact.setup).and_then(|k| k.last_pass);
@@ -74,6 +97,9 @@ impl Oracle {
                 self.mx_at = Some(at);
                 if fact.ours_published || fact.complete {
                     self.names_us = !fact.gone;
+                    self.silent_since = None;
+                } else {
+                    self.silent_since.get_or_insert(at);
                 }
                 self.t_star = fact.t_star.or(self.t_star);
                 if fact.clean {
@@ -116,7 +142,7 @@ impl Oracle {
                         flaws.push(Flaw::TransitionNotInTable);
                     }
                     phase = *to;
-                    if to.is_final() && self.names_us {
+                    if to.is_final() && self.names_us(now) {
                         flaws.push(Flaw::RouteRemovedTooEarly);
                     }
                     if *to == Phase::Confirming {
@@ -129,8 +155,37 @@ impl Oracle {
                         flaws.push(Flaw::ConnectedTooEarly);
                     }
                 }
+                Event::RouteSwitched => {
+                    let hosted = after.hosted;
+                    let needed = if hosted { &self.next[1..] } else { &self.next[..] };
+                    if !needed
+                        .iter()
+                        .all(|look| look.as_ref().is_some_and(|look| fresh(look, now) && look.verdict == Verdict::Pass))
+                    {
+                        flaws.push(Flaw::SwitchedUnverified);
+                    }
+                    (self.gates[0], self.gates[1]) = (self.next[0], self.next[1]);
+                    self.next = [None; 2];
+                }
+                // Nothing is known of these servers.
+                Event::ServersReplaced { .. } => self.gates = [None, None, self.gates[2], None],
+                Event::RouteRolledBack { .. } => self.gates = [None, None, None, self.gates[3]],
+                Event::RouteChangeBegun { .. } => self.next = [None; 2],
+                Event::CutOffAnnounced { .. } => self.cut_off = Some(now),
+                Event::ReleaseWithdrawn => self.cut_off = None,
+                Event::RouteDesired { mode: RouteMode::Deliver }
+                    if before.import.is_some_and(|import| import.route_as_found)
+                        && !self.every_path_gate(after, |look| fresh(look, now) && look.verdict == Verdict::Pass) =>
+                {
+                    flaws.push(Flaw::ImportWrittenUnproven);
+                }
                 _ => {}
             }
+        }
+        let held = after.suspension.as_ref().is_some_and(|s| s.defer_until.is_some());
+        self.held = if held { self.held.or(Some(now)) } else { None };
+        if self.held.is_some_and(|at| now.duration_since(at) >= hours(72)) {
+            flaws.push(Flaw::HeldTooLong);
         }
         self.judge_state(after, now, &mut flaws);
         let told = notices(decision);
@@ -158,13 +213,21 @@ impl Oracle {
         if c.permit.is_some() && c.phase != Phase::Ready {
             flaws.push(Flaw::PermittedWithoutPermit);
         }
-        if is_removal(c.route) && !c.phase.is_final() && (self.names_us || c.phase != Phase::Releasing) {
+        let announced = |wait: i64| self.cut_off.is_some_and(|at| now.duration_since(at) >= hours(wait));
+        let cut_off = c.route == RouteMode::Reject && announced(33 * 24);
+        if is_removal(c.route) && !c.phase.is_final() && (self.names_us(now) && !cut_off || c.phase != Phase::Releasing)
+        {
             flaws.push(Flaw::RouteRemovedTooEarly);
         }
-        if c.phase == Phase::Released && c.observed.route_confirmed != Some(RouteMode::Absent) {
-            flaws.push(Flaw::ReleasedWithRoute);
+        let serving = c.release.as_ref().map(|release| release.serving);
+        let cuts = c.route == RouteMode::Reject && !announced(33 * 24)
+            || c.route == RouteMode::Defer && serving == Some(RouteMode::Deliver) && !announced(30 * 24);
+        if c.phase == Phase::Releasing && cuts {
+            flaws.push(Flaw::CutOffUnannounced);
         }
+        let deferred = c.suspension.as_ref().is_some_and(|suspension| suspension.defer_until.is_some());
         let wanted = match c.phase {
+            _ if deferred => Some(RouteMode::Defer),
             Phase::Ordered | Phase::Allowlisting | Phase::Probing => Some(RouteMode::Defer),
             Phase::Provisioning | Phase::Ready | Phase::Confirming | Phase::Connected | Phase::Drifted => {
                 Some(RouteMode::Deliver)
@@ -191,6 +254,14 @@ impl Oracle {
         if overdue && decide(c, &Fact::Due, now).events.is_empty() {
             flaws.push(Flaw::SpinsOnDeadline);
         }
+    }
+
+    /// Firewall, server and gateway.
+    fn every_path_gate(&self, c: &Connection, holds: impl Fn(&Look) -> bool) -> bool {
+        ALL_GATES[..3]
+            .iter()
+            .filter(|gate| !(c.hosted && **gate == Gate::Allowlist))
+            .all(|gate| self.look(*gate).as_ref().is_some_and(|look| look.setup == c.setup && holds(look)))
     }
 
     fn every_gate(&self, c: &Connection, holds: impl Fn(&Look) -> bool) -> bool {

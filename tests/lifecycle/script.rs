@@ -3,9 +3,10 @@
 
 use fencepost::lifecycle::connection::{
     Connection, Decision, Effect, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, RouteMode, TimerKind, decide,
-    evolve, open, timers,
+    evolve, import, open, timers,
 };
 use fencepost::lifecycle::permit::Setup;
+use fencepost::order::MailServer;
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +28,10 @@ pub enum Mx {
     OldCached,
     /// Nobody answered.
     Error,
+    /// Every server says that the domain does not exist.
+    Nx,
+    /// As `Ours`, with a host among them that is to be retired.
+    OursRetiring,
 }
 
 pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -49,9 +54,10 @@ pub fn domain() -> DomainName {
 }
 
 pub fn mx(kind: Mx, observed_at: Timestamp) -> Fact {
-    let ours = matches!(kind, Mx::Ours | Mx::OursSlow | Mx::OursStale);
+    let ours = matches!(kind, Mx::Ours | Mx::OursSlow | Mx::OursStale | Mx::OursRetiring);
     let verdict = match kind {
-        Mx::Ours | Mx::OursSlow | Mx::OursStale => MxVerdict::OursOnly,
+        Mx::Ours | Mx::OursSlow | Mx::OursStale | Mx::OursRetiring => MxVerdict::OursOnly,
+        Mx::Nx => MxVerdict::None,
         Mx::Mixed => MxVerdict::OursPlusForeign,
         Mx::Old | Mx::OldCached => MxVerdict::ForeignOnly,
         Mx::Error => MxVerdict::LookupError,
@@ -59,10 +65,12 @@ pub fn mx(kind: Mx, observed_at: Timestamp) -> Fact {
     Fact::Mx(MxFact {
         verdict,
         ours_published: ours || kind == Mx::Mixed,
-        old_published: matches!(kind, Mx::Mixed | Mx::Old | Mx::OldCached),
+        old_published: matches!(kind, Mx::Mixed | Mx::Old | Mx::OldCached | Mx::Nx),
         complete: kind != Mx::Error,
         clean: ours,
-        gone: kind == Mx::Old,
+        gone: matches!(kind, Mx::Old | Mx::Nx),
+        nxdomain: kind == Mx::Nx,
+        retiring: if kind == Mx::OursRetiring { vec!["mx9.gateway.example".to_owned()] } else { Vec::new() },
         resolvers_stale: kind == Mx::OursStale,
         t_star: (kind == Mx::OursSlow).then(|| observed_at + hours(30)),
         observed_at,
@@ -81,6 +89,15 @@ pub fn gate(gate: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
     };
     let setup = Setup::default();
     Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new(), setup })
+}
+
+pub fn new_server(which: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
+    let Fact::Gate(fact) = gate(which, verdict, observed_at) else { unreachable!() };
+    Fact::NewServer(fact)
+}
+
+pub fn other_server() -> Vec<MailServer> {
+    vec![MailServer { host: "new.example.net".to_owned(), port: 25, standby: false }]
 }
 
 /// A connection with its clock and everything that came of it.
@@ -115,7 +132,20 @@ impl Run {
     }
 
     pub fn connected() -> Self {
-        let mut run = Self::permitted(false);
+        Self::connected_as(false)
+    }
+
+    /// A living connection that was there before, taken over now.
+    pub fn imported(quiet: bool) -> Self {
+        let (c, decision) = import(domain(), false, start() - hours(1000), quiet, start());
+        let c = evolve(&c, &decision, start());
+        let mut run = Self { c, now: start(), events: Vec::new(), notices: Vec::new(), effects: Vec::new() };
+        run.remember(&decision);
+        run
+    }
+
+    pub fn connected_as(hosted: bool) -> Self {
+        let mut run = Self::permitted(hosted);
         run.watched(hours(24));
         run.prove_path();
         run.mx_after(minutes(15), Mx::Ours);
@@ -134,6 +164,7 @@ impl Run {
     pub fn under_setup(&self, fact: Fact) -> Fact {
         match fact {
             Fact::Gate(fact) => Fact::Gate(GateFact { setup: self.c.setup, ..fact }),
+            Fact::NewServer(fact) => Fact::NewServer(GateFact { setup: self.c.setup, ..fact }),
             other => other,
         }
     }
@@ -168,6 +199,12 @@ impl Run {
 
     pub fn prove_path(&mut self) {
         self.pass(&[Gate::Allowlist, Gate::Probe, Gate::Gateway]);
+    }
+
+    /// The own servers that shall replace the present ones were looked at.
+    pub fn new_server(&mut self, which: Gate, verdict: Verdict) -> Decision {
+        let fact = self.under_setup(new_server(which, verdict, self.now));
+        self.fact(&fact)
     }
 
     /// The gateway does what is wished.
@@ -223,6 +260,13 @@ pub fn by_person(n: u8) -> Fact {
         1 => Fact::Release { cause: ReleaseCause::Declined, by },
         2 => Fact::ReleaseWithdrawn { by },
         3 => Fact::Cancel { by, reason: "changed their mind".to_owned() },
+        5 => Fact::CutOff { by, reason: "never moved".to_owned() },
+        6 => Fact::Departed { by, reason: "the company is dissolved".to_owned() },
+        7 => Fact::RouteChange { servers: other_server(), hosted: false, by, reason: "a new server".to_owned() },
+        8 => Fact::RouteChangeWithdrawn { by },
+        9 => Fact::Suspended { by, reason: "unpaid".to_owned(), defer: false },
+        10 => Fact::Suspended { by, reason: "unpaid".to_owned(), defer: true },
+        11 => Fact::Resumed { by },
         _ => Fact::Recheck { by },
     }
 }

@@ -1,15 +1,15 @@
 //! Every rule of the connection as a story.
 
 use fencepost::lifecycle::connection::{
-    Effect, Event, Fact, Gate, GateFact, Health, Notice, Phase, RouteMode, TimerKind, answer, earliest_close,
-    escalates_at, mx_change_permitted, permit_valid_until, table, timers,
+    Departure, Effect, Event, Fact, Gate, GateFact, Health, Notice, Phase, RouteMode, TimerKind, answer,
+    earliest_close, escalates_at, mx_change_permitted, permit_valid_until, table, timers,
 };
 use fencepost::lifecycle::permit::Setup;
 use fencepost::lifecycle::table::{render_mermaid, render_table};
 use fencepost::status::AnswerKind;
 use fencepost_checks::{Actor, Code, Verdict};
 
-use crate::script::{Mx, Run, by_person, domain, gate, hours, minutes, mx, start};
+use crate::script::{Mx, Run, by_person, domain, gate, hours, minutes, mx, other_server, start};
 
 fn says(run: &Run) -> AnswerKind {
     answer(&run.c, run.now).answer
@@ -510,6 +510,267 @@ fn an_mx_that_comes_back_cancels_the_departure() {
     assert_eq!(run.times_told(Notice::MoveAway), 2, "asked again");
     run.mx_after(hours(1), Mx::Old);
     assert_eq!(run.c.release.as_ref().unwrap().route_needed_until, Some(run.now + hours(24)));
+}
+
+#[test]
+fn a_domain_that_does_not_exist_departs_after_three_rounds_over_a_day_and_keeps_its_route_for_thirty() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(1));
+    run.mx_after(hours(1), Mx::Nx);
+    let first = run.now;
+    run.mx_after(hours(12), Mx::Nx);
+    run.mx_after(hours(11), Mx::Nx);
+    assert!(run.c.release.as_ref().unwrap().departed_at.is_none(), "three rounds, but not over a day");
+    run.now = first + hours(24);
+    run.mx(Mx::Nx);
+    let release = run.c.release.clone().unwrap();
+    assert_eq!((release.how, release.route_needed_until), (Departure::Nxdomain, Some(run.now + hours(720))));
+    assert!(answer(&run.c, run.now).reason.contains("does not exist"));
+    run.mx_after(hours(719), Mx::Nx);
+    assert_eq!(run.c.route, RouteMode::Deliver);
+    run.mx_after(hours(2), Mx::Nx);
+    assert_eq!(run.c.route, RouteMode::Absent);
+}
+
+#[test]
+fn a_domain_that_comes_back_into_being_keeps_its_route() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(1));
+    for _ in 0..4 {
+        run.mx_after(hours(12), Mx::Nx);
+    }
+    assert!(run.c.release.as_ref().unwrap().departed_at.is_some());
+    run.mx_after(hours(24), Mx::Ours);
+    assert!(run.c.release.as_ref().unwrap().departed_at.is_none());
+    run.mx_after(hours(1000), Mx::Ours);
+    assert_eq!(run.c.route, RouteMode::Deliver);
+}
+
+#[test]
+fn after_a_fortnight_of_silence_the_desk_decides_with_a_reason() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(1));
+    assert!(run.fact(&by_person(6)).events.is_empty(), "nothing to decide: the MX is seen");
+    run.mx_after(hours(1), Mx::Error);
+    run.mx_after(hours(13 * 24), Mx::Error);
+    assert!(run.fact(&by_person(6)).events.is_empty(), "too early");
+    run.mx_after(hours(24), Mx::Error);
+    run.mx_after(hours(1), Mx::Error);
+    assert_eq!(run.times_told(Notice::ReleaseUndecidable), 1);
+    assert_eq!(waits_for(&run), [Actor::Desk]);
+    run.mx_after(hours(1), Mx::Ours);
+    assert!(run.fact(&by_person(6)).events.is_empty(), "it can be seen again");
+    run.mx_after(hours(1), Mx::Error);
+    run.mx_after(hours(15 * 24), Mx::Error);
+    run.fact(&by_person(6));
+    assert_eq!(run.c.release.as_ref().unwrap().how, Departure::Decided);
+    run.mx_after(hours(25), Mx::Error);
+    assert_eq!(run.c.route, RouteMode::Absent);
+    run.mx_after(minutes(1), Mx::Ours);
+    assert_eq!(run.c.route, RouteMode::Deliver, "it names us after all: nothing may be lost");
+}
+
+#[test]
+fn one_that_never_moves_is_cut_off_with_dates_and_notices() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(1));
+    run.mx_after(hours(1), Mx::Ours);
+    let announced = run.now;
+    run.fact(&by_person(5));
+    assert!(run.fact(&by_person(5)).events.is_empty(), "announced once");
+    assert_eq!((run.times_told(Notice::CutOffAnnounced), run.c.route), (1, RouteMode::Deliver));
+    assert_eq!(says(&run), AnswerKind::MoveAway);
+    assert_eq!(run.due_at(TimerKind::Deadline), Some(announced + hours(720)));
+    run.mx_after(hours(719), Mx::Ours);
+    assert_eq!(run.c.route, RouteMode::Deliver);
+    run.wait(hours(1)).due();
+    assert_eq!((run.c.route, run.times_told(Notice::CutOffBegun)), (RouteMode::Defer, 1));
+    run.mx_after(hours(71), Mx::Ours);
+    assert_eq!(run.c.route, RouteMode::Defer);
+    run.wait(hours(1)).due();
+    assert_eq!((run.c.route, run.times_told(Notice::CutOffBegun)), (RouteMode::Reject, 1));
+    run.mx_after(hours(1), Mx::Old);
+    assert!(run.c.release.as_ref().unwrap().departed_at.is_some());
+    run.mx_after(hours(25), Mx::Old);
+    run.route();
+    assert_eq!(run.c.phase, Phase::Released);
+}
+
+#[test]
+fn one_that_moves_before_its_cut_off_is_never_deferred() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(1));
+    run.mx_after(hours(1), Mx::Ours);
+    run.fact(&by_person(5));
+    run.mx_after(hours(700), Mx::Old);
+    run.wait(hours(30)).due();
+    assert_eq!(run.c.route, RouteMode::Deliver, "old answers still lead here");
+    // Back again after the announced day: what was announced holds.
+    run.mx_after(hours(1), Mx::Ours);
+    assert_eq!(run.c.route, RouteMode::Defer);
+    run.fact(&by_person(2));
+    assert_eq!((run.c.phase, run.c.route), (Phase::Confirming, RouteMode::Deliver), "stays after all");
+}
+
+#[test]
+fn another_own_server_is_verified_before_mail_goes_there_and_the_old_one_is_kept_until_it_arrived() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(7));
+    assert_eq!((run.c.servers.clone(), run.times_told(Notice::NewServerInstructions)), (None, 1));
+    assert_eq!(
+        (run.due_at(TimerKind::NextAllowlist), run.due_at(TimerKind::NextProbe)),
+        (Some(run.now), Some(run.now))
+    );
+    run.wait(minutes(1)).new_server(Gate::Allowlist, Verdict::Pass);
+    run.new_server(Gate::Probe, Verdict::Fail);
+    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Done, vec![Actor::Customer]), "mail flows the old way");
+    assert_eq!(run.c.health, Health::Good);
+    run.wait(minutes(1)).new_server(Gate::Probe, Verdict::Pass);
+    assert_eq!((run.c.servers.clone(), run.c.observed.route_confirmed), (Some(other_server()), None));
+    assert_eq!(run.c.phase, Phase::Connected);
+    assert!(run.effects.contains(&Effect::Route { mode: RouteMode::Deliver }));
+    run.wait(minutes(1)).route();
+    assert_eq!((run.due_at(TimerKind::Probe), run.due_at(TimerKind::Gateway)), (Some(run.now), Some(run.now)));
+    run.wait(minutes(1)).pass(&[Gate::Probe]);
+    assert_eq!(run.times_told(Notice::RouteChanged), 0, "the gateway was not asked yet");
+    run.pass(&[Gate::Gateway]);
+    assert_eq!((run.c.route_change.clone(), run.times_told(Notice::RouteChanged)), (None, 1));
+    assert!(run.fact(&by_person(7)).events.is_empty(), "it is there already");
+}
+
+#[test]
+fn a_new_server_that_fails_after_the_switch_is_taken_back() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(7));
+    run.wait(minutes(1)).new_server(Gate::Allowlist, Verdict::Pass);
+    run.new_server(Gate::Probe, Verdict::Pass);
+    run.route();
+    run.wait(minutes(1)).gate(Gate::Probe, Verdict::Fail);
+    assert_eq!((run.c.servers.clone(), run.c.route_change.clone()), (None, None));
+    assert_eq!((run.times_told(Notice::RouteChangeFailed), run.times_told(Notice::DeliveryFailing)), (1, 0));
+    assert_eq!((run.c.observed.route_confirmed, run.due_at(TimerKind::Route)), (None, Some(run.now)));
+    // A look at the new server that was under way says nothing about the old one.
+    let late = gate(Gate::Probe, Verdict::Pass, run.now - minutes(1));
+    run.fact(&late);
+    assert_eq!(run.c.observed.probe, None);
+}
+
+#[test]
+fn a_change_of_own_servers_can_be_given_up_and_taken_back() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(7));
+    run.fact(&by_person(8));
+    assert_eq!((run.c.route_change.clone(), run.c.servers.clone()), (None, None));
+    run.fact(&by_person(7));
+    run.wait(minutes(1)).new_server(Gate::Allowlist, Verdict::Pass);
+    run.new_server(Gate::Probe, Verdict::Pass);
+    assert_eq!(run.c.servers, Some(other_server()));
+    run.fact(&by_person(8));
+    assert_eq!((run.c.servers.clone(), run.c.observed.route_confirmed), (None, None));
+    assert!(run.fact(&by_person(8)).events.is_empty());
+}
+
+#[test]
+fn before_the_change_of_the_mx_another_own_server_begins_at_the_firewall_again() {
+    let mut run = Run::permitted(false);
+    run.wait(minutes(5)).fact(&by_person(7));
+    assert_eq!((run.c.phase, run.c.route, run.c.permit.clone()), (Phase::Allowlisting, RouteMode::Defer, None));
+    assert_eq!((run.times_told(Notice::PermissionWithdrawn), run.times_told(Notice::FirewallInstructions)), (1, 2));
+    assert_eq!(run.c.servers, Some(other_server()));
+    let late = run.now - minutes(1);
+    run.fact(&gate(Gate::Allowlist, Verdict::Pass, late));
+    assert_eq!(run.c.phase, Phase::Allowlisting, "that was the old server");
+    run.wait(minutes(1)).pass(&[Gate::Allowlist, Gate::Probe]);
+    run.route();
+    run.wait(minutes(1)).pass(&[Gate::Gateway, Gate::Lint]);
+    assert_eq!(says(&run), AnswerKind::ChangeNow);
+}
+
+#[test]
+fn a_suspended_connection_asks_nothing_of_anybody_and_goes_on_where_it_stood() {
+    let mut run = Run::permitted(false);
+    run.wait(minutes(5)).fact(&by_person(9));
+    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Wait, vec![Actor::Desk]));
+    assert_eq!((run.times_told(Notice::PermissionWithdrawn), run.times_told(Notice::Suspended)), (1, 1));
+    assert!(answer(&run.c, run.now).reason.contains("unpaid"));
+    for kind in [TimerKind::Allowlist, TimerKind::Probe, TimerKind::Gateway, TimerKind::Lint] {
+        assert_eq!(run.due_at(kind), None);
+    }
+    assert!(run.due_at(TimerKind::Mx).is_some(), "the MX is watched");
+    run.wait(minutes(5)).pass(&[Gate::Allowlist, Gate::Probe, Gate::Gateway, Gate::Lint]);
+    assert_eq!((run.c.permit.clone(), run.c.route), (None, RouteMode::Deliver));
+    assert!(run.fact(&by_person(11)).hurry);
+    assert_eq!((run.times_told(Notice::Resumed), says(&run)), (1, AnswerKind::ChangeNow), "its evidence is fresh");
+}
+
+#[test]
+fn a_suspension_defers_mail_for_three_days_at_most() {
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(10));
+    let since = run.now;
+    assert_eq!((run.c.phase, run.c.route), (Phase::Connected, RouteMode::Defer));
+    assert_eq!(run.due_at(TimerKind::Deadline), Some(since + hours(72)));
+    run.wait(hours(72)).due();
+    assert_eq!((run.c.route, run.c.suspension.is_some()), (RouteMode::Deliver, true));
+    run.fact(&by_person(11));
+    assert_eq!((run.c.phase, run.c.suspension.clone()), (Phase::Connected, None));
+
+    let mut run = Run::connected();
+    run.wait(hours(1)).fact(&by_person(10));
+    run.fact(&by_person(1));
+    assert_eq!((run.c.phase, run.c.route), (Phase::Releasing, RouteMode::Deliver), "an end lifts it");
+}
+
+#[test]
+fn what_is_imported_is_verified_before_its_route_is_written_and_before_it_is_called_connected() {
+    let mut run = Run::imported(true);
+    assert_eq!((run.c.phase, run.due_at(TimerKind::Route)), (Phase::Confirming, None));
+    run.watched(hours(24));
+    run.mx_after(minutes(15), Mx::Ours);
+    assert_eq!(run.c.phase, Phase::Confirming, "its path is not proven");
+    run.gate(Gate::Probe, Verdict::Fail);
+    assert_eq!(run.notices, [Notice::ImportUnconfirmed], "to the desk alone");
+    assert!(!run.effects.iter().any(|effect| matches!(effect, Effect::Route { .. })));
+    run.wait(minutes(1)).prove_path();
+    assert!(run.effects.contains(&Effect::Route { mode: RouteMode::Deliver }));
+    run.mx_after(minutes(1), Mx::Ours);
+    assert_eq!(run.c.phase, Phase::Confirming, "the gateway has not confirmed");
+    run.route();
+    assert_eq!(run.c.phase, Phase::Connected);
+    assert_eq!(run.c.connected_at, Some(start() - hours(1000)));
+    assert_eq!(run.notices, [Notice::ImportUnconfirmed], "the customer was told nothing");
+    for _ in 0..4 {
+        run.mx_after(minutes(6), Mx::Old);
+    }
+    assert_eq!(run.times_told(Notice::Drift), 1, "from now on it is one like the others");
+}
+
+#[test]
+fn an_import_that_names_somebody_else_is_told_to_the_desk() {
+    let mut run = Run::imported(true);
+    for _ in 0..4 {
+        run.mx_after(minutes(6), Mx::Old);
+    }
+    assert_eq!((run.c.phase, run.notices.clone()), (Phase::Drifted, vec![Notice::ImportUnconfirmed]));
+    let mut told = Run::imported(false);
+    told.watched(hours(24));
+    told.prove_path();
+    told.route();
+    told.mx_after(minutes(1), Mx::Ours);
+    assert_eq!((told.c.phase, told.notices.clone()), (Phase::Connected, vec![Notice::Connected]));
+}
+
+#[test]
+fn a_customer_that_names_a_retiring_host_is_asked_once_and_thanked_by_silence() {
+    let mut run = Run::connected();
+    run.mx_after(hours(1), Mx::OursRetiring);
+    run.mx_after(hours(1), Mx::OursRetiring);
+    assert_eq!((run.times_told(Notice::HostRetiring), says(&run)), (1, AnswerKind::Done));
+    assert_eq!(waits_for(&run), [Actor::Partner]);
+    run.mx_after(hours(1), Mx::Ours);
+    assert_eq!((run.c.asked_to_leave.len(), waits_for(&run)), (0, vec![]));
+    run.mx_after(hours(1), Mx::OursRetiring);
+    assert_eq!(run.times_told(Notice::HostRetiring), 2, "named again");
 }
 
 #[test]

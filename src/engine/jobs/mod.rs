@@ -32,6 +32,32 @@ pub(super) struct Job<'a> {
     pub kept: &'a Kept,
 }
 
+/// Which own servers are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Those to which mail goes.
+    Present,
+    /// Those that shall replace them.
+    Next,
+}
+
+impl Whose {
+    /// The kind of an observation of them.
+    fn kind(self, kind: &str) -> String {
+        match self {
+            Self::Present => kind.to_owned(),
+            Self::Next => format!("next_{kind}"),
+        }
+    }
+
+    fn fact(self, fact: GateFact) -> Fact {
+        match self {
+            Self::Present => Fact::Gate(fact),
+            Self::Next => Fact::NewServer(fact),
+        }
+    }
+}
+
 /// What a job found out.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -58,8 +84,10 @@ impl Found {
 
 pub(super) async fn run(kind: TimerKind, job: &Job<'_>) -> Result<Found, JobError> {
     match kind {
-        TimerKind::Allowlist => allowlist::run(job).await,
-        TimerKind::Probe => probe::run(job).await,
+        TimerKind::Allowlist => allowlist::run(job, Whose::Present).await,
+        TimerKind::Probe => probe::run(job, Whose::Present).await,
+        TimerKind::NextAllowlist => allowlist::run(job, Whose::Next).await,
+        TimerKind::NextProbe => probe::run(job, Whose::Next).await,
         TimerKind::Gateway => gateway::run(job).await,
         TimerKind::Lint => lint::run(job).await,
         TimerKind::Mx => Ok(mx::run(job).await),
@@ -80,14 +108,18 @@ impl Job<'_> {
     }
 
     fn servers(&self) -> ServerTask {
-        let order = &self.loaded.subject.order;
-        let domain = self.loaded.connection.domain.clone();
-        ServerTask {
-            test_mailbox: order.test_address(&domain),
-            servers: order.servers.clone(),
-            hosted: order.hosted,
-            domain,
-        }
+        self.servers_of(Whose::Present)
+    }
+
+    fn servers_of(&self, whose: Whose) -> ServerTask {
+        let connection = &self.loaded.connection;
+        let domain = connection.domain.clone();
+        let (servers, hosted) = match connection.route_change.as_ref().filter(|_| whose == Whose::Next) {
+            Some(change) => (change.servers.as_slice(), change.hosted),
+            None => (self.loaded.servers(), connection.hosted),
+        };
+        let test_mailbox = self.loaded.subject.order.test_address(&domain);
+        ServerTask { test_mailbox, servers: servers.to_vec(), hosted, domain }
     }
 
     /// The fact that a judgement of a gate amounts to. Its evidence is named by kind and the

@@ -5,6 +5,8 @@ use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
 
+use fencepost_checks::observation::{DnsAnswer, ServerAnswer};
+
 use super::{Found, Job, seen};
 use crate::lifecycle::connection::{Fact, MxFact, Phase};
 
@@ -36,9 +38,16 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         t_star: t_star.map(|t_star| t_star.at),
         observed_at: round.started_at.min(now),
         broken_by: judged.broken_by,
+        nxdomain: judged.gone && !round.servers.is_empty() && round.servers.iter().all(does_not_exist),
+        retiring: Vec::new(),
         names: judged.names,
     };
     Found::of(Fact::Mx(fact), vec![seen_now, history, findings])
+}
+
+/// Asked of the parent's servers, where the domain is not even delegated.
+fn does_not_exist(server: &ServerAnswer) -> bool {
+    matches!(server.answer, DnsAnswer::NxDomain { .. })
 }
 
 fn sts_terms(job: &Job<'_>) -> Vec<Term> {

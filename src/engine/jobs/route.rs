@@ -7,7 +7,7 @@ use crate::lifecycle::connection::{Fact, Phase};
 
 pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let connection = &job.loaded.connection;
-    let wanted = &job.loaded.subject.order.servers;
+    let wanted = job.loaded.servers();
     let row = job.parts.store.route(&connection.domain).await?;
     let at = job.now();
     let ended = matches!(connection.phase, Phase::Cancelled | Phase::Released);

@@ -9,6 +9,7 @@ use fencepost_checks::DomainName;
 use serde::{Deserialize, Serialize};
 
 use super::customers::Empty;
+use super::orders::rules;
 use super::paging::{Items, Params, page};
 use super::{Answer, READERS};
 use crate::http::auth::Identity;
@@ -16,6 +17,7 @@ use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
 use crate::lifecycle::connection::{Phase, ReleaseCause, RouteMode};
+use crate::order::{OrderForm, ServerForm};
 use crate::status::{AnswerKind, DomainStatus};
 use crate::store::{DomainFilter, Role};
 
@@ -161,10 +163,19 @@ pub(super) async fn confirm_route(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseBody {
-    cause: ReleaseCause,
+    /// `terminated` when not given.
+    cause: Option<ReleaseCause>,
     /// The domain stays after all: takes a release back.
     #[serde(default)]
     withdrawn: bool,
+    /// The name servers have been silent for 14 days, and the desk decides that the domain has left.
+    #[serde(default)]
+    departed: bool,
+    /// The MX never moved: announces that mail is deferred in 30 days and refused three days later.
+    #[serde(default)]
+    cut_off: bool,
+    /// Needed for `departed` and `cut_off`.
+    reason: Option<String>,
 }
 
 pub(super) async fn release(
@@ -176,12 +187,84 @@ pub(super) async fn release(
     identity.require_desk()?;
     let caller = body.caller(&identity);
     let domain = name(&domain)?;
-    let outcome = if body.value.withdrawn {
-        state.desk.keep(&domain, &caller).await?
-    } else {
-        state.desk.release(&domain, body.value.cause, &caller).await?
+    let ReleaseBody { cause, withdrawn, departed, cut_off, reason: said } = body.value;
+    let outcome = match (withdrawn, departed, cut_off) {
+        (true, false, false) => state.desk.keep(&domain, &caller).await?,
+        (false, true, false) => state.desk.departed(&domain, reason(said.unwrap_or_default())?, &caller).await?,
+        (false, false, true) => state.desk.cut_off(&domain, reason(said.unwrap_or_default())?, &caller).await?,
+        (false, false, false) => {
+            state.desk.release(&domain, cause.unwrap_or(ReleaseCause::Terminated), &caller).await?
+        }
+        _ => {
+            let message = "ask for one thing at a time: `withdrawn`, `departed` or `cut_off`";
+            return Err(Problem::field("withdrawn", message));
+        }
     };
     Ok(Json(outcome).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServersBody {
+    #[serde(default)]
+    servers: Vec<ServerForm>,
+    /// The new servers are a platform that cannot be firewalled.
+    #[serde(default)]
+    hosted: bool,
+    reason: Option<String>,
+    /// The present servers stay: gives a change up, or takes it back.
+    #[serde(default)]
+    withdrawn: bool,
+}
+
+pub(super) async fn servers(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<ServersBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    let domain = name(&domain)?;
+    let ServersBody { servers, hosted, reason: said, withdrawn } = body.value;
+    if withdrawn {
+        return Ok(Json(state.desk.keep_route(&domain, &caller).await?).into_response());
+    }
+    let reason = reason(said.unwrap_or_default())?;
+    let form = OrderForm { servers, hosted, ..OrderForm::default() };
+    let servers = form.own_servers(&rules(&state)?).map_err(Problem::invalid)?;
+    Ok(Json(state.desk.change_route(&domain, servers, hosted, reason, &caller).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuspendBody {
+    reason: String,
+    /// The gateway defers the domain's mail, for at most 72 hours.
+    #[serde(default)]
+    defer: bool,
+}
+
+pub(super) async fn suspend(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<SuspendBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    let SuspendBody { reason: said, defer } = body.value;
+    Ok(Json(state.desk.suspend(&name(&domain)?, reason(said)?, defer, &caller).await?).into_response())
+}
+
+pub(super) async fn resume(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(domain): Path<String>,
+    body: JsonBody<Empty>,
+) -> Answer {
+    identity.require_desk()?;
+    Ok(Json(state.desk.resume(&name(&domain)?, &body.caller(&identity)).await?).into_response())
 }
 
 /// The status of a domain that the caller may see.

@@ -45,7 +45,7 @@ pub(super) async fn place(State(state): State<HttpState>, identity: Identity, bo
     Ok(response)
 }
 
-fn rules(state: &HttpState) -> Result<OrderRules, Problem> {
+pub(super) fn rules(state: &HttpState) -> Result<OrderRules, Problem> {
     let names = state.config.gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
     OrderRules::new(&state.config.probe.allow_targets, names).map_err(|text| {
         tracing::error!(error = %text, "probe.allow_targets cannot be read");

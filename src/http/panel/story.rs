@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use crate::http::panel::words::{self, Times, When};
-use crate::lifecycle::connection::{Event, Gate, Health, ReleaseCause, RouteMode};
+use crate::lifecycle::connection::{Departure, Event, Gate, Health, ReleaseCause, RouteMode};
+use crate::order::MailServer;
 use crate::store::EventRow;
 
 /// One line of the timeline.
@@ -100,12 +101,55 @@ fn sentence(event: Event, times: &Times) -> (String, String, &'static str) {
         Event::ReleaseStarted { cause } => (format!("Release begun: {}", cause_word(cause)), String::new(), "plain"),
         Event::ReleaseWithdrawn => good("The release was withdrawn: the domain stays".to_owned()),
         Event::ToldToMove => plain("The customer was told to move the MX away"),
-        Event::Departed { route_needed_until } => {
+        Event::Departed { route_needed_until, how, why } => {
             let until = times.show(route_needed_until).full;
-            (format!("Nothing names the gateway any more; the route stays until {until}"), String::new(), "plain")
+            let what = match how {
+                Departure::Moved => "Nothing names the gateway any more",
+                Departure::Nxdomain => "The domain does not exist any more",
+                Departure::Decided => "The service desk decided that the domain has left",
+            };
+            (format!("{what}; the route stays until {until}"), why.unwrap_or_default(), "plain")
         }
+        Event::ToldUndecidable => {
+            bad("The name servers have been silent for 14 days; the desk decides".to_owned(), String::new())
+        }
+        Event::CutOffAnnounced { cut_off, why } => {
+            let (defer, reject) = (times.show(cut_off.defer_at).full, times.show(cut_off.reject_at).full);
+            bad(format!("The end was announced: mail is deferred from {defer} and refused from {reject}"), why)
+        }
+        Event::Imported { connected_at, .. } => {
+            (format!("Taken over; connected since {}", times.show(connected_at).full), String::new(), "plain")
+        }
+        Event::ServersReplaced { servers, why, .. } => {
+            (format!("The own server is now {}", hosts(&servers)), why, "plain")
+        }
+        Event::RouteChangeBegun { change } => {
+            let why = format!("{}: {}", change.by, change.reason);
+            (format!("The own server shall be {}; it is verified first", hosts(&change.servers)), why, "plain")
+        }
+        Event::NewServerChanged { gate, verdict, blocking } => {
+            let codes: Vec<&str> = blocking.iter().map(|code| code.as_str()).collect();
+            (format!("New server, {}: {verdict}", gate_word(gate).to_lowercase()), codes.join(", "), "plain")
+        }
+        Event::RouteSwitched => plain("Mail goes to the new server; the old one stays ready"),
+        Event::RouteChanged => good("The new server takes the mail; the old one is forgotten".to_owned()),
+        Event::RouteRolledBack { why } => bad("Mail goes to the old server again".to_owned(), why),
+        Event::RouteChangeDropped { why } => ("The change of the own server is given up".to_owned(), why, "plain"),
+        Event::Suspended { suspension } => {
+            bad(format!("{} suspended the connection", suspension.by), suspension.reason)
+        }
+        Event::DeferralEnded => plain("Mail is delivered again, although the connection is suspended"),
+        Event::Resumed { by } => good(format!("{by} ended the suspension")),
+        Event::AskedToLeave { names } if names.is_empty() => {
+            good("The MX names no host that is to be retired".to_owned())
+        }
+        Event::AskedToLeave { names } => plain(&format!("The MX names {}, which is to be retired", names.join(", "))),
         Event::Returned { .. } => bad("The MX names the gateway again".to_owned(), String::new()),
     }
+}
+
+fn hosts(servers: &[MailServer]) -> String {
+    servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect::<Vec<_>>().join(", ")
 }
 
 const fn gate_word(gate: Gate) -> &'static str {

@@ -239,6 +239,8 @@ impl TestApp {
             observed_at: now,
             broken_by: None,
             names: vec!["mail.old.example".to_owned()],
+            nxdomain: false,
+            retiring: Vec::new(),
         });
         let facts = [
             Fact::Registered { by: "desk".to_owned() },

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::gates::{fails, needed, passed};
 use super::observe::names_us;
 use super::permission::mx_change_permitted;
-use super::state::{Connection, Gate, Health, Phase};
+use super::state::{Connection, Departure, Gate, Health, Phase, Release, RouteMode, SwapStage};
 use super::window::{decision_due_at, earliest_close, path_proven};
 use crate::status::{Answer, AnswerKind, Waiting};
 
@@ -17,11 +17,12 @@ use crate::status::{Answer, AnswerKind, Waiting};
 pub fn answer(c: &Connection, now: Timestamp) -> Answer {
     match c.phase {
         _ if c.early_cutover_since.is_some() => early(c),
+        _ if c.suspension.is_some() => suspended(c),
         Phase::Ordered | Phase::Allowlisting | Phase::Probing | Phase::Provisioning => before_ready(c),
         Phase::Ready => ready(c, now),
-        Phase::Confirming => confirming(c, now),
-        Phase::Connected => connected(c),
-        Phase::Drifted => drifted(c),
+        Phase::Confirming => with_new_server(c, confirming(c, now)),
+        Phase::Connected => with_new_server(c, connected(c)),
+        Phase::Drifted => with_new_server(c, drifted(c)),
         Phase::Releasing => releasing(c),
         Phase::Released => say(AnswerKind::Done, "The service has ended and the route is removed."),
         Phase::Cancelled => say(AnswerKind::Stop, "The order was withdrawn. Do not change the MX."),
@@ -39,6 +40,11 @@ impl Answer {
     }
 }
 
+fn with_new_server(c: &Connection, mut answer: Answer) -> Answer {
+    answer.waiting_for.extend(new_server(c));
+    answer
+}
+
 fn early(c: &Connection) -> Answer {
     let since = c.early_cutover_since.unwrap_or(c.phase_since);
     let reason = if c.phase == Phase::Ready {
@@ -47,8 +53,51 @@ fn early(c: &Connection) -> Answer {
         "The MX already names the gateway before the checks have passed; the gateway defers the mail and senders retry."
     };
     let mut answer = say(AnswerKind::RollBack, reason).waits(Actor::Partner, "set the previous MX again", since);
+    if let Some(suspension) = &c.suspension {
+        return answer.waits(Actor::Desk, "end the suspension", suspension.since);
+    }
     answer.waiting_for.extend(if c.phase == Phase::Ready { hazard(c) } else { before_ready(c).waiting_for });
     answer
+}
+
+fn suspended(c: &Connection) -> Answer {
+    let Some(suspension) = &c.suspension else { return say(AnswerKind::Wait, "The connection is suspended.") };
+    let mail = match suspension.defer_until {
+        Some(until) => format!("mail is deferred until {} and then delivered", day_and_time(until)),
+        None if c.route == RouteMode::Deliver => "mail that arrives is delivered".to_owned(),
+        None => "mail that arrives is deferred, and senders retry".to_owned(),
+    };
+    let reason = format!(
+        "The service desk has suspended this connection ({}); {mail}.",
+        suspension.reason.trim_end_matches('.')
+    );
+    say(AnswerKind::Wait, &reason).waits(Actor::Desk, "end the suspension", suspension.since)
+}
+
+/// What has to be done about an own server that shall replace another.
+fn new_server(c: &Connection) -> Vec<Waiting> {
+    let Some(change) = c.route_change.as_ref() else { return Vec::new() };
+    if change.stage == SwapStage::Switching {
+        let what = "see mail taken on the way to the new server; the old one stays ready".to_owned();
+        return vec![Waiting { who: Actor::Vendor, what, since: change.since }];
+    }
+    let gates = [(Gate::Allowlist, &c.observed.next_allowlist), (Gate::Probe, &c.observed.next_probe)];
+    let wanted = gates.into_iter().filter(|(gate, _)| !(change.hosted && *gate == Gate::Allowlist));
+    let mut waiting = Vec::new();
+    for (gate, seen) in wanted {
+        let Some(seen) = seen.as_ref().filter(|seen| seen.verdict != Verdict::Pass) else { continue };
+        let (who, what) = task(gate, &seen.blocking);
+        waiting.push(Waiting { who, what: format!("new server: {what}"), since: seen.first_at });
+    }
+    if waiting.is_empty() {
+        waiting.push(Waiting { who: Actor::Vendor, what: "check the new server".to_owned(), since: change.since });
+    }
+    waiting
+}
+
+/// As a minute of UTC.
+fn day_and_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn before_ready(c: &Connection) -> Answer {
@@ -149,8 +198,11 @@ fn ready(c: &Connection, now: Timestamp) -> Answer {
 }
 
 fn confirming(c: &Connection, now: Timestamp) -> Answer {
-    let mut answer =
-        say(AnswerKind::Wait, "The new MX has been seen; it has to stay for the whole confirmation window.");
+    let mut answer = if c.import.is_some() {
+        say(AnswerKind::Wait, "It was connected before it was known here; it is being verified. Change nothing.")
+    } else {
+        say(AnswerKind::Wait, "The new MX has been seen; it has to stay for the whole confirmation window.")
+    };
     let Some(window) = &c.window else { return answer.waits(Actor::Vendor, "check", c.phase_since) };
     if c.health == Health::DeliveryFailing {
         answer = delivery(c, answer);
@@ -196,6 +248,14 @@ fn delivery(c: &Connection, mut answer: Answer) -> Answer {
 
 fn connected(c: &Connection) -> Answer {
     match c.health {
+        Health::Good if !c.asked_to_leave.is_empty() => {
+            let names = c.asked_to_leave.join(", ");
+            let reason = format!(
+                "Mail flows through the gateway, but the MX still names {names}, which is going to be retired."
+            );
+            let since = c.observed.mx.as_ref().map_or(c.phase_since, |mx| mx.first_at);
+            say(AnswerKind::Done, &reason).waits(Actor::Partner, format!("take {names} out of the MX"), since)
+        }
         Health::Good => say(AnswerKind::Done, "Mail flows through the gateway; the MX is watched."),
         Health::DeliveryFailing => delivery(
             c,
@@ -218,6 +278,9 @@ fn drifted(c: &Connection) -> Answer {
 fn releasing(c: &Connection) -> Answer {
     let Some(release) = &c.release else { return say(AnswerKind::Wait, "The service is ending.") };
     let since = release.since;
+    if let Some(answer) = ending(c, release) {
+        return answer;
+    }
     if !names_us(c) {
         let kind = if c.connected_at.is_none() { AnswerKind::Stop } else { AnswerKind::Wait };
         let reason = if c.connected_at.is_none() {
@@ -245,4 +308,37 @@ fn releasing(c: &Connection) -> Answer {
 /// Ends a fragment as a sentence.
 fn sentence(text: &str) -> String {
     if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Endings that are not the usual one: a domain that is gone, one of which nobody can tell, one that
+/// never moves.
+fn ending(c: &Connection, release: &Release) -> Option<Answer> {
+    let stop_or = |kind| if c.connected_at.is_none() { AnswerKind::Stop } else { kind };
+    match (release.departed_at, release.how, release.cut_off) {
+        (Some(departed), Departure::Nxdomain, _) => {
+            let until = release.route_needed_until.map(day_and_time).unwrap_or_default();
+            let reason =
+                format!("The domain does not exist any more; the route is kept until {until}, should it come back.");
+            return Some(say(stop_or(AnswerKind::Wait), &reason).waits(Actor::Time, "the route is removed", departed));
+        }
+        (Some(departed), Departure::Decided, _) => {
+            let reason = "The service desk decided that the domain has left, because its name servers are silent.";
+            return Some(say(stop_or(AnswerKind::Wait), reason).waits(Actor::Time, "the route is removed", departed));
+        }
+        (None, _, Some(cut_off)) if names_us(c) => {
+            let (defer, reject) = (day_and_time(cut_off.defer_at), day_and_time(cut_off.reject_at));
+            let reason = format!(
+                "The service has ended and the MX still names the gateway: mail is deferred from {defer} and refused from {reject}."
+            );
+            return Some(say(AnswerKind::MoveAway, &reason).waits(Actor::Partner, "move the MX away", release.since));
+        }
+        _ => {}
+    }
+    let silent = c.observed.mx.as_ref().and_then(|mx| mx.silent_since).filter(|_| release.told_undecidable)?;
+    let reason = format!(
+        "Nobody can say whether the MX has left: the name servers have been silent since {}.",
+        day_and_time(silent)
+    );
+    let what = "decide whether the domain has left";
+    Some(say(stop_or(AnswerKind::Wait), &reason).waits(Actor::Desk, what, silent))
 }

@@ -10,7 +10,7 @@ use super::event::{Decision, Effect, Event, Notice};
 use super::fact::Fact;
 use super::observe;
 use super::state::{AcceptedMx, Connection, Health, Observed, Phase, ReleaseCause, RouteMode};
-use super::{drift, early, gates, permission, release, window};
+use super::{drift, early, gates, permission, release, suspend, swap, window};
 use crate::lifecycle::permit::Setup;
 
 /// A new connection: ordered, the gateway defers the domain.
@@ -36,6 +36,12 @@ pub fn open(domain: DomainName, hosted: bool, at: Timestamp) -> (Connection, Dec
         old_path_needed_until: None,
         told_may_close: false,
         told_overdue: false,
+        servers: None,
+        servers_since: None,
+        route_change: None,
+        suspension: None,
+        import: None,
+        asked_to_leave: Vec::new(),
         observed: Observed::default(),
     };
     let decision = Decision {
@@ -51,6 +57,24 @@ pub fn open(domain: DomainName, hosted: bool, at: Timestamp) -> (Connection, Dec
         hurry: false,
     };
     (connection, decision)
+}
+
+/// A connection that has been there since `connected_at`, taken over at `at`. It is verified before it
+/// is called connected: the window runs, the path is proven, and only then the route is written.
+#[must_use]
+pub fn import(
+    domain: DomainName,
+    hosted: bool,
+    connected_at: Timestamp,
+    quiet: bool,
+    at: Timestamp,
+) -> (Connection, Decision) {
+    let (mut connection, _) = open(domain, hosted, at);
+    connection.phase_since = at;
+    let mut d = Draft::new(&connection, at);
+    d.emit(Event::Imported { connected_at: connected_at.min(at), quiet });
+    window::start(&mut d, "It was connected before it was known here; it is verified now.");
+    (connection, d.finish())
 }
 
 /// What follows from a fact. Never panics, whatever the fact: late, repeated and contradictory ones
@@ -100,6 +124,13 @@ fn take(d: &mut Draft, fact: &Fact) {
         Fact::Cancel { by, reason } => {
             release::start(d, ReleaseCause::Withdrawn, &format!("{by} withdrew the order: {reason}"));
         }
+        Fact::RouteChange { servers, hosted, by, reason } => swap::ask(d, servers, *hosted, by, reason),
+        Fact::RouteChangeWithdrawn { by } => swap::withdraw(d, by),
+        Fact::NewServer(fact) => observe::new_server(d, fact),
+        Fact::Suspended { by, reason, defer } => suspend::begin(d, by, reason, *defer),
+        Fact::Resumed { by } => suspend::end(d, by),
+        Fact::CutOff { by, reason } => release::announce_cut_off(d, &format!("{by}: {reason}")),
+        Fact::Departed { by, reason } => release::decided(d, &format!("{by}: {reason}")),
         Fact::Recheck { .. } => d.hurry = true,
         Fact::Due => {}
     }
@@ -118,23 +149,35 @@ fn settle(d: &mut Draft) {
 
 /// Applies the first rule that has something to say.
 fn step(d: &mut Draft) -> bool {
+    if d.c.suspension.is_some() {
+        return suspend::step(d) || (d.c.phase <= Phase::Ready && early::watch(d));
+    }
     match d.c.phase {
         Phase::Ordered => early::watch(d),
         Phase::Allowlisting | Phase::Probing | Phase::Provisioning => {
-            gates::go_back(d) || gates::go_on(d) || early::watch(d)
+            gates::go_back(d) || swap::step(d) || gates::go_on(d) || early::watch(d)
         }
         Phase::Ready => {
             gates::go_back(d)
+                || swap::step(d)
                 || permission::revoke_for_hazard(d)
                 || window::enter(d)
                 || early::watch(d)
                 || permission::issue(d)
         }
         Phase::Confirming => {
-            drift::health(d) || drift::drift(d) || window::back_to_ready(d) || window::close(d) || window::escalate(d)
+            swap::step(d)
+                || drift::health(d)
+                || drift::drift(d)
+                || window::back_to_ready(d)
+                || window::adopt(d)
+                || window::close(d)
+                || window::escalate(d)
         }
-        Phase::Connected => drift::health(d) || drift::drift(d) || window::tell_may_close(d),
-        Phase::Drifted => drift::health(d) || drift::repaired(d),
+        Phase::Connected => {
+            swap::step(d) || drift::health(d) || drift::drift(d) || window::tell_may_close(d) || drift::ask_to_leave(d)
+        }
+        Phase::Drifted => swap::step(d) || drift::health(d) || drift::repaired(d),
         Phase::Releasing => release::step(d),
         Phase::Released | Phase::Cancelled => false,
     }

@@ -30,8 +30,17 @@ impl Draft {
         self.emit(Event::PhaseEntered { phase, why: why.into() });
     }
 
+    /// Of what was imported quietly only the desk hears, and only that it is not as it should be.
     pub(super) fn notify(&mut self, notice: Notice) {
-        self.effects.push(Effect::Notify { notice, valid_if: None });
+        let notice = match notice {
+            _ if !self.c.import.is_some_and(|import| import.quiet) => notice,
+            Notice::Drift | Notice::Overdue | Notice::DeliveryFailing => Notice::ImportUnconfirmed,
+            _ => return,
+        };
+        let effect = Effect::Notify { notice, valid_if: None };
+        if !self.effects.contains(&effect) {
+            self.effects.push(effect);
+        }
     }
 
     /// A notice that must not go out once the permit has ceased to be valid.
@@ -45,9 +54,13 @@ impl Draft {
 
     /// Wishes another route; what the gateway confirmed before no longer counts.
     pub(super) fn want_route(&mut self, mode: RouteMode) {
-        if self.c.route == mode {
-            return;
+        if self.c.route != mode {
+            self.rewrite_route(mode);
         }
+    }
+
+    /// Wishes the route anew: its servers are others, or it was never written.
+    pub(super) fn rewrite_route(&mut self, mode: RouteMode) {
         self.emit(Event::RouteDesired { mode });
         self.effects.push(Effect::Route { mode });
         self.c.observed.route_confirmed = None;

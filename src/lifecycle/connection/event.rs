@@ -4,7 +4,11 @@ use fencepost_checks::Code;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::state::{AcceptedMx, Connection, Gate, Health, Observed, Phase, ReleaseCause, RouteMode};
+use super::state::{
+    AcceptedMx, Connection, CutOff, Departure, Gate, Health, Observed, Phase, ReleaseCause, RouteMode, RouteSwap,
+    Suspension,
+};
+use crate::order::MailServer;
 
 /// What `decide` returns. `observed` replaces the observation intervals; `events` are folded into
 /// the rest of the state, in order.
@@ -92,6 +96,57 @@ pub enum Event {
     ToldToMove,
     Departed {
         route_needed_until: Timestamp,
+        #[serde(default)]
+        how: Departure,
+        /// Who decided it and why, where a person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    ToldUndecidable,
+    CutOffAnnounced {
+        cut_off: CutOff,
+        why: String,
+    },
+    /// Taken over from an existing base, where it has been connected since then.
+    Imported {
+        connected_at: Timestamp,
+        quiet: bool,
+    },
+    /// The own servers were replaced at once: nobody's mail went to the old ones.
+    ServersReplaced {
+        servers: Vec<MailServer>,
+        hosted: bool,
+        why: String,
+    },
+    RouteChangeBegun {
+        change: RouteSwap,
+    },
+    /// A look at the own servers that shall replace the present ones.
+    NewServerChanged {
+        gate: Gate,
+        verdict: String,
+        blocking: Vec<Code>,
+    },
+    /// Mail shall go to the new own servers.
+    RouteSwitched,
+    /// It went there, was seen to, and the old ones are forgotten.
+    RouteChanged,
+    RouteRolledBack {
+        why: String,
+    },
+    RouteChangeDropped {
+        why: String,
+    },
+    Suspended {
+        suspension: Suspension,
+    },
+    /// Mail is delivered again, because senders would give up.
+    DeferralEnded,
+    Resumed {
+        by: String,
+    },
+    AskedToLeave {
+        names: Vec<String>,
     },
     /// The MX names the gateway again; `published`: by an authoritative server, not a resolver alone.
     Returned {
@@ -136,4 +191,19 @@ pub enum Notice {
     /// STOP: somebody may still act on yesterday's go-ahead.
     Stop,
     Released,
+    /// For the firewall and the server that shall replace the present ones.
+    NewServerInstructions,
+    RouteChanged,
+    RouteChangeFailed,
+    Suspended,
+    Resumed,
+    /// The MX never moved: the end and its dates.
+    CutOffAnnounced,
+    CutOffBegun,
+    /// To the desk: nobody can say whether the MX has left.
+    ReleaseUndecidable,
+    /// To the desk: what was imported as connected does not look so.
+    ImportUnconfirmed,
+    /// A gateway MX host that the customer names is to be retired.
+    HostRetiring,
 }

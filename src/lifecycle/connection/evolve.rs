@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Decision, Event};
-use super::state::{Connection, Health, Phase, Release, Window};
+use super::state::{Connection, Departure, Health, Import, Phase, Release, RouteMode, SwapStage, Window};
 use crate::lifecycle::permit::Permit;
 
 /// The state after a decision: its events folded, its observations taken over.
@@ -45,6 +45,9 @@ pub fn apply(c: &mut Connection, event: &Event, at: Timestamp) {
         Event::RouteDesired { mode } => {
             c.route = *mode;
             c.route_since = at;
+            if let Some(import) = &mut c.import {
+                import.route_as_found = false;
+            }
         }
         Event::MxAccepted { accepted } => c.accepted_mx = Some(accepted.clone()),
         Event::HealthChanged { health } => c.health = *health,
@@ -59,6 +62,9 @@ pub fn apply(c: &mut Connection, event: &Event, at: Timestamp) {
                 told_to_move: false,
                 departed_at: None,
                 route_needed_until: None,
+                how: Departure::Moved,
+                told_undecidable: false,
+                cut_off: None,
             });
         }
         Event::ReleaseWithdrawn => c.release = None,
@@ -67,8 +73,9 @@ pub fn apply(c: &mut Connection, event: &Event, at: Timestamp) {
                 release.told_to_move = true;
             }
         }
-        Event::Departed { route_needed_until } => {
+        Event::Departed { route_needed_until, how, .. } => {
             if let Some(release) = &mut c.release {
+                release.how = *how;
                 release.departed_at = Some(at);
                 release.route_needed_until = Some(*route_needed_until);
             }
@@ -81,7 +88,58 @@ pub fn apply(c: &mut Connection, event: &Event, at: Timestamp) {
                 release.told_to_move &= !published;
             }
         }
-        Event::MxChanged { .. } | Event::GateChanged { .. } | Event::RouteConfirmed { .. } => {}
+        Event::ToldUndecidable => {
+            if let Some(release) = &mut c.release {
+                release.told_undecidable = true;
+            }
+        }
+        Event::CutOffAnnounced { cut_off, .. } => {
+            if let Some(release) = &mut c.release {
+                release.cut_off = Some(*cut_off);
+            }
+        }
+        Event::Imported { connected_at, quiet } => {
+            c.connected_at = Some(*connected_at);
+            c.was_provisioned = true;
+            c.told_may_close = true;
+            c.route = RouteMode::Deliver;
+            c.import = Some(Import { quiet: *quiet, route_as_found: true });
+        }
+        Event::ServersReplaced { servers, hosted, .. } => {
+            c.servers = Some(servers.clone());
+            c.hosted = *hosted;
+            c.servers_since = Some(at);
+            c.route_change = None;
+        }
+        Event::RouteChangeBegun { change } => c.route_change = Some(change.clone()),
+        Event::RouteSwitched => {
+            if let Some(change) = &mut c.route_change {
+                change.stage = SwapStage::Switching;
+                c.servers = Some(change.servers.clone());
+                c.hosted = change.hosted;
+                c.servers_since = Some(at);
+            }
+        }
+        Event::RouteRolledBack { .. } => {
+            if let Some(change) = c.route_change.take() {
+                c.servers = change.previous;
+                c.hosted = change.previous_hosted;
+                c.servers_since = Some(at);
+            }
+        }
+        Event::RouteChanged | Event::RouteChangeDropped { .. } => c.route_change = None,
+        Event::Suspended { suspension } => c.suspension = Some(suspension.clone()),
+        Event::DeferralEnded => {
+            if let Some(suspension) = &mut c.suspension {
+                suspension.defer_until = None;
+            }
+        }
+        Event::Resumed { .. } => c.suspension = None,
+        Event::AskedToLeave { names } => c.asked_to_leave.clone_from(names),
+        Event::NewServerChanged { .. }
+        | Event::MxChanged { .. }
+        | Event::GateChanged { .. }
+        | Event::RouteConfirmed { .. } => {}
     }
 }
 
@@ -97,6 +155,7 @@ fn enter(c: &mut Connection, phase: Phase, at: Timestamp) {
         }
         Phase::Connected => {
             c.connected_at.get_or_insert(at);
+            c.import = None;
             c.window = None;
         }
         Phase::Drifted | Phase::Releasing | Phase::Released | Phase::Cancelled => {

@@ -7,31 +7,86 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Gate, ReleaseCause, RouteMode};
 use crate::lifecycle::permit::Setup;
+use crate::order::MailServer;
 
 /// One thing that became known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
     /// The desk registered the customer (or `auto_register`).
-    Registered { by: String },
+    Registered {
+        by: String,
+    },
     /// A gate was looked at.
     Gate(GateFact),
     /// A round of MX questions ended.
     Mx(MxFact),
     /// The gateway confirmed a route.
-    RouteApplied { mode: RouteMode, at: Timestamp },
+    RouteApplied {
+        mode: RouteMode,
+        at: Timestamp,
+    },
     /// While releasing: whether the next destination accepts mail from outsiders.
-    NextDestination { accepts: bool, at: Timestamp },
+    NextDestination {
+        accepts: bool,
+        at: Timestamp,
+    },
     /// The desk accepts an MX set as it is.
-    MxAccepted { names: Vec<DomainName>, reason: String, by: String },
+    MxAccepted {
+        names: Vec<DomainName>,
+        reason: String,
+        by: String,
+    },
     /// The service ends for this domain.
-    Release { cause: ReleaseCause, by: String },
+    Release {
+        cause: ReleaseCause,
+        by: String,
+    },
     /// The customer stays after all.
-    ReleaseWithdrawn { by: String },
+    ReleaseWithdrawn {
+        by: String,
+    },
     /// The order is withdrawn.
-    Cancel { by: String, reason: String },
+    Cancel {
+        by: String,
+        reason: String,
+    },
+    /// The customer's mail shall go to other own servers.
+    RouteChange {
+        servers: Vec<MailServer>,
+        hosted: bool,
+        by: String,
+        reason: String,
+    },
+    /// It shall stay where it is after all.
+    RouteChangeWithdrawn {
+        by: String,
+    },
+    /// The own servers that shall replace the present ones were looked at.
+    NewServer(GateFact),
+    /// The desk holds the connection; with `defer`, the gateway defers its mail for a while.
+    Suspended {
+        by: String,
+        reason: String,
+        defer: bool,
+    },
+    Resumed {
+        by: String,
+    },
+    /// The MX never moved: the end is announced.
+    CutOff {
+        by: String,
+        reason: String,
+    },
+    /// The desk decides that a domain whose name servers are silent has left.
+    Departed {
+        by: String,
+        reason: String,
+    },
     /// A person asked to look again now: brings timers forward, decides nothing.
-    Recheck { by: String },
+    Recheck {
+        by: String,
+    },
     /// Only time has passed.
     Due,
 }
@@ -74,4 +129,10 @@ pub struct MxFact {
     pub broken_by: Option<String>,
     /// The MX names seen, for the event.
     pub names: Vec<String>,
+    /// Every server said that the domain does not exist.
+    #[serde(default)]
+    pub nxdomain: bool,
+    /// Published gateway MX hosts that are to be retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retiring: Vec<String>,
 }

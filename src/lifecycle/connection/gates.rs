@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::event::Notice;
 use super::instant::after;
 use super::permission;
-use super::state::{Connection, Gate, Phase, RouteMode};
+use super::state::{Connection, Gate, GateSeen, Phase, RouteMode};
 use crate::lifecycle::permit::VALIDITY;
 
 /// The desk registered the customer.
@@ -80,9 +80,12 @@ pub(super) fn fails(c: &Connection, gate: Gate) -> bool {
 
 /// Passed at the last look, under this configuration, and that look is no older than a permit may be.
 pub(super) fn passed(c: &Connection, gate: Gate, now: Timestamp) -> bool {
-    c.observed
-        .gate(gate)
-        .filter(|seen| seen.verdict == Verdict::Pass && seen.setup == c.setup)
+    fresh(c, c.observed.gate(gate), now)
+}
+
+/// As [`passed`], of any look.
+pub(super) fn fresh(c: &Connection, seen: Option<&GateSeen>, now: Timestamp) -> bool {
+    seen.filter(|seen| seen.verdict == Verdict::Pass && seen.setup == c.setup)
         .and_then(|seen| seen.last_pass_at)
         .is_some_and(|at| now < after(at, VALIDITY))
 }

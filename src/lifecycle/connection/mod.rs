@@ -17,23 +17,25 @@ mod observe;
 mod permission;
 mod release;
 mod state;
+mod suspend;
+mod swap;
 mod timers;
 mod transitions;
 mod window;
 
 pub use answer::answer;
-pub use decide::{decide, open};
+pub use decide::{decide, import, open};
 pub use event::{Decision, Effect, Event, Notice};
 pub use evolve::{apply, evolve};
 pub use fact::{Fact, GateFact, MxFact};
 pub use permission::{mx_change_permitted, permit_valid_until};
 pub use state::{
-    AcceptedMx, Connection, Gate, GateSeen, Health, MxSeen, Observed, Phase, Release, ReleaseCause, RouteMode,
-    TimerKind, Window,
+    AcceptedMx, Connection, CutOff, Departure, Gate, GateSeen, Health, Import, MxSeen, Observed, Phase, Release,
+    ReleaseCause, RouteMode, RouteSwap, Suspension, SwapStage, TimerKind, Window,
 };
 pub use timers::timers;
 pub use transitions::table;
 pub use window::{decision_due_at, earliest_close, escalates_at};
 
 /// Grows whenever an event or a rule changes its meaning; stored with every subject.
-pub const MACHINE_VERSION: u32 = 1;
+pub const MACHINE_VERSION: u32 = 2;

@@ -1,15 +1,15 @@
 //! Taking facts into the observation intervals: what is late, repeated or contradicts itself is
 //! sorted out here, so that the rules see one consistent picture.
 
-use fencepost_checks::Verdict;
 use fencepost_checks::mx::MxVerdict;
+use fencepost_checks::{Code, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::event::Event;
 use super::fact::{GateFact, MxFact};
 use super::instant::{DAY, HOUR, after};
-use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, RouteMode};
+use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, RouteMode, SwapStage};
 
 /// What a round of MX questions says about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +41,47 @@ impl Observed {
     }
 }
 
-/// Takes in a look at a gate.
+/// Takes in a look at a gate. One at own servers that have been replaced since is of no use.
 pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
-    // Evidence from the future would stay fresh for ever.
-    let at = fact.observed_at.min(d.now);
-    let verdict = judged(fact);
-    let before = d.c.observed.gate_mut(fact.gate).take();
-    if let Some(seen) = before.as_ref().filter(|seen| !is_news(seen, verdict, at, d.now)) {
-        *d.c.observed.gate_mut(fact.gate) = Some(seen.clone());
+    let at_servers = matches!(fact.gate, Gate::Allowlist | Gate::Probe | Gate::Lint);
+    if at_servers && d.c.servers_since.is_some_and(|since| fact.observed_at <= since) {
         return;
     }
+    let slot = d.c.observed.gate_mut(fact.gate).take();
+    let (seen, changed) = look(slot, fact, d.now);
+    *d.c.observed.gate_mut(fact.gate) = Some(seen);
+    if let Some((verdict, blocking)) = changed {
+        d.emit(Event::GateChanged { gate: fact.gate, verdict, blocking });
+    }
+}
+
+/// Takes in a look at the own servers that shall replace the present ones.
+pub(super) fn new_server(d: &mut Draft, fact: &GateFact) {
+    let verifying = d.c.route_change.as_ref().filter(|change| change.stage == SwapStage::Verifying);
+    if verifying.is_none_or(|change| fact.observed_at < change.since) {
+        return;
+    }
+    let slot = match fact.gate {
+        Gate::Allowlist => &mut d.c.observed.next_allowlist,
+        Gate::Probe => &mut d.c.observed.next_probe,
+        Gate::Gateway | Gate::Lint => return,
+    };
+    let (seen, changed) = look(slot.take(), fact, d.now);
+    *slot = Some(seen);
+    if let Some((verdict, blocking)) = changed {
+        d.emit(Event::NewServerChanged { gate: fact.gate, verdict, blocking });
+    }
+}
+
+/// What is known after a look, and the news in it.
+fn look(before: Option<GateSeen>, fact: &GateFact, now: Timestamp) -> (GateSeen, Option<(String, Vec<Code>)>) {
+    // Evidence from the future would stay fresh for ever.
+    let at = fact.observed_at.min(now);
+    let verdict = judged(fact);
+    let before = match before {
+        Some(seen) if !is_news(&seen, verdict, at, now) => return (seen, None),
+        other => other,
+    };
     let mut blocking = fact.blocking.clone();
     blocking.sort_unstable();
     blocking.dedup();
@@ -69,11 +100,7 @@ pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
         evidence: fact.evidence.clone(),
         blocking: blocking.clone(),
     };
-    *d.c.observed.gate_mut(fact.gate) = Some(seen);
-    if !same {
-        let verdict = verdict_word(verdict).to_owned();
-        d.emit(Event::GateChanged { gate: fact.gate, verdict, blocking });
-    }
+    (seen, (!same).then(|| (verdict_word(verdict).to_owned(), blocking)))
 }
 
 /// A blocking finding outweighs a verdict that says otherwise; for the lint, whose only question is
@@ -144,6 +171,7 @@ fn seen_after(before: Option<&MxSeen>, fact: &MxFact, round: Round, at: Timestam
     let clean_before = before.map_or(0, |seen| seen.clean_rounds);
     let bad_before = before.map_or(0, |seen| seen.bad_rounds);
     let gone = fact.gone && !fact.ours_published;
+    let tells = fact.ours_published || fact.complete;
     MxSeen {
         verdict: fact.verdict,
         names: fact.names.clone(),
@@ -173,6 +201,20 @@ fn seen_after(before: Option<&MxSeen>, fact: &MxFact, round: Round, at: Timestam
         // Named by nobody although every authoritative address answered: then a resolver names us.
         names_us: !gone && (fact.ours_published || fact.complete || before.is_some_and(|seen| seen.names_us)),
         gone,
+        nx_rounds: if fact.nxdomain {
+            before.map_or(0, |seen| seen.nx_rounds).saturating_add(1)
+        } else if tells {
+            0
+        } else {
+            before.map_or(0, |seen| seen.nx_rounds)
+        },
+        nx_since: if fact.nxdomain {
+            before.and_then(|seen| seen.nx_since).or(Some(at))
+        } else {
+            before.and_then(|seen| seen.nx_since).filter(|_| !tells)
+        },
+        silent_since: if tells { None } else { before.and_then(|seen| seen.silent_since).or(Some(at)) },
+        retiring: fact.retiring.clone(),
         gone_since: if gone { before.and_then(|seen| seen.gone_since).or(Some(at)) } else { None },
     }
 }
@@ -194,7 +236,11 @@ fn mx_word(verdict: MxVerdict) -> &'static str {
 /// Takes in the gateway's confirmation, if it is about the present wish.
 pub(super) fn route(d: &mut Draft, mode: RouteMode, at: Timestamp) {
     let at = at.min(d.now);
-    if mode != d.c.route || at < d.c.route_since || d.c.observed.route_confirmed == Some(mode) {
+    if d.c.import.is_some_and(|import| import.route_as_found)
+        || mode != d.c.route
+        || at < d.c.route_since
+        || d.c.observed.route_confirmed == Some(mode)
+    {
         return;
     }
     d.c.observed.route_confirmed = Some(mode);

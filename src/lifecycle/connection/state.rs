@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::permit::{Permit, Setup};
+use crate::order::MailServer;
 
 /// Where a connection stands. The names are interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,7 +60,66 @@ pub struct Connection {
     pub told_may_close: bool,
     /// Notices that were given once and must not be given again in this stay, e.g. 72 h overdue.
     pub told_overdue: bool,
+    /// Own servers in the place of those of the order; `None`: the order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Vec<MailServer>>,
+    /// Since when these own servers are the ones that count: a look at others proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers_since: Option<Timestamp>,
+    /// Own servers that are being verified beside the living connection, or were just switched to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_change: Option<RouteSwap>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+    /// Taken over from an existing base and not yet seen to be connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Import>,
+    /// Gateway MX hosts that the customer was asked not to name any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_to_leave: Vec<String>,
     pub observed: Observed,
+}
+
+/// An own mail server that takes the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RouteSwap {
+    pub servers: Vec<MailServer>,
+    pub hosted: bool,
+    pub since: Timestamp,
+    pub by: String,
+    pub reason: String,
+    pub stage: SwapStage,
+    /// What to go back to; of use once switched.
+    pub previous: Option<Vec<MailServer>>,
+    pub previous_hosted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwapStage {
+    /// The new servers are looked at; mail goes to the old ones.
+    Verifying,
+    /// Mail shall go to the new ones; the old ones are kept until that is proven.
+    Switching,
+}
+
+/// The desk holds a connection: nothing is asked of anybody, nothing goes forward.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Suspension {
+    pub since: Timestamp,
+    pub by: String,
+    pub reason: String,
+    /// Until then the gateway defers the domain's mail. Never longer than senders try.
+    pub defer_until: Option<Timestamp>,
+}
+
+/// A connection that existed before it was known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Import {
+    /// Nobody but the desk is told anything before it is connected.
+    pub quiet: bool,
+    /// The gateway's route is as it was found: it is not written before the own server is verified.
+    pub route_as_found: bool,
 }
 
 /// What the gateway does with mail for the domain.
@@ -123,6 +183,34 @@ pub struct Release {
     pub departed_at: Option<Timestamp>,
     /// T* of the departure: the route stays at least until then.
     pub route_needed_until: Option<Timestamp>,
+    #[serde(default)]
+    pub how: Departure,
+    /// The desk was told that nobody can say whether the MX has left.
+    #[serde(default)]
+    pub told_undecidable: bool,
+    /// The announced end for an MX that never moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<CutOff>,
+}
+
+/// How it became known that the MX has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// It names somebody else, or nobody.
+    #[default]
+    Moved,
+    /// The domain does not exist any more.
+    Nxdomain,
+    /// Its name servers have been silent for long, and the desk decided.
+    Decided,
+}
+
+/// When mail of a customer who never leaves is deferred, and then refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CutOff {
+    pub defer_at: Timestamp,
+    pub reject_at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,6 +243,11 @@ pub struct Observed {
     /// The gateway confirmed this mode last.
     pub route_confirmed: Option<RouteMode>,
     pub route_confirmed_at: Option<Timestamp>,
+    /// The own servers that shall replace the present ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_allowlist: Option<GateSeen>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_probe: Option<GateSeen>,
     /// While releasing: whether the next destination accepts mail from outsiders.
     pub next_destination_ok: Option<bool>,
     pub next_destination_at: Option<Timestamp>,
@@ -211,6 +304,17 @@ pub struct MxSeen {
     /// No observer, authoritative or recursive, names the gateway.
     pub gone: bool,
     pub gone_since: Option<Timestamp>,
+    /// Consecutive rounds in which every server said that the domain does not exist.
+    #[serde(default)]
+    pub nx_rounds: u32,
+    #[serde(default)]
+    pub nx_since: Option<Timestamp>,
+    /// Since when no round could tell whether anybody names the gateway.
+    #[serde(default)]
+    pub silent_since: Option<Timestamp>,
+    /// Published gateway MX hosts that are to be retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retiring: Vec<String>,
 }
 
 /// What the engine does when a timer is due. One timer of a kind a connection.
@@ -228,6 +332,10 @@ pub enum TimerKind {
     Mx,
     /// Bring the gateway's route in line with what is desired.
     Route,
+    /// The firewall in front of the own servers that shall replace the present ones.
+    NextAllowlist,
+    /// A whole dialogue with them.
+    NextProbe,
     /// Ask the next destination whether it accepts mail from outsiders.
     NextDestination,
     /// Only time passes: permit expiry, end of window, 72 h, 14 days.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::gates::{needed, phase_of, seen_with_route};
 use super::instant::{DAY, HOUR, MINUTE, after};
 use super::permission::permit_valid_until;
-use super::state::{Connection, Gate, GateSeen, MxSeen, Phase, RouteMode, TimerKind};
+use super::state::{Connection, Gate, GateSeen, MxSeen, Phase, RouteMode, SwapStage, TimerKind};
 use super::window::{AGREED_ROUNDS, decision_due_at, earliest_close, escalates_at};
 
 /// A gate that holds a permit up is looked at again long before its evidence is six hours old.
@@ -33,6 +33,8 @@ pub fn timers(c: &Connection, now: Timestamp) -> Vec<(TimerKind, Timestamp)> {
         set(TimerKind::Gateway, gate(c, Gate::Gateway, now));
         set(TimerKind::Lint, gate(c, Gate::Lint, now));
         set(TimerKind::Mx, Some(mx(c, now)));
+        set(TimerKind::NextAllowlist, new_server(c, Gate::Allowlist, now));
+        set(TimerKind::NextProbe, new_server(c, Gate::Probe, now));
     }
     if c.phase != Phase::Released {
         set(TimerKind::Route, route(c, now));
@@ -46,8 +48,11 @@ pub fn timers(c: &Connection, now: Timestamp) -> Vec<(TimerKind, Timestamp)> {
 
 /// When a gate is looked at next; `None` when this phase does not ask it.
 fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
-    if !needed(c, gate) {
+    if !needed(c, gate) || c.suspension.is_some() {
         return None;
+    }
+    if let Some(at) = switching(c, gate, now) {
+        return Some(at);
     }
     let seen = c.observed.gate(gate);
     let calm = match (c.phase, gate) {
@@ -73,6 +78,33 @@ fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
         return Some(seen.not_before.map_or(now, |not_before| not_before.max(now)));
     }
     Some(again(seen, calm, c.early_cutover_since.is_some(), now))
+}
+
+/// After a switch the new way is looked at as soon as the gateway has confirmed it.
+fn switching(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
+    let switched = c.route_change.as_ref().is_some_and(|change| change.stage == SwapStage::Switching);
+    if !switched || !matches!(gate, Gate::Probe | Gate::Gateway) || c.phase >= Phase::Releasing {
+        return None;
+    }
+    let confirmed = c.observed.route_confirmed_at.filter(|_| c.observed.route_confirmed == Some(RouteMode::Deliver))?;
+    let Some(seen) = c.observed.gate(gate).filter(|seen| seen.last_at >= confirmed) else { return Some(now) };
+    let wait = if seen.verdict == Verdict::Pass { RENEW } else { back_off(seen.misses, true) };
+    let due = after(seen.last_at.min(now), wait);
+    Some(seen.not_before.map_or(due, |not_before| due.max(not_before)))
+}
+
+/// The own servers that shall replace the present ones.
+fn new_server(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
+    let change = c.route_change.as_ref().filter(|change| change.stage == SwapStage::Verifying)?;
+    let seen = match gate {
+        Gate::Allowlist if change.hosted => return None,
+        Gate::Allowlist => &c.observed.next_allowlist,
+        _ => &c.observed.next_probe,
+    };
+    if c.suspension.is_some() || c.phase >= Phase::Releasing {
+        return None;
+    }
+    Some(again(seen.as_ref(), RENEW, false, now))
 }
 
 fn again(seen: Option<&GateSeen>, calm: SignedDuration, urgent: bool, now: Timestamp) -> Timestamp {
@@ -121,7 +153,8 @@ fn in_window(c: &Connection, seen: &MxSeen) -> SignedDuration {
 /// Brings the route in line. The engine repeats a failed attempt; looks made meanwhile for other
 /// reasons do not bring it forward.
 fn route(c: &Connection, now: Timestamp) -> Option<Timestamp> {
-    if c.observed.route_confirmed == Some(c.route) {
+    let as_found = c.import.is_some_and(|import| import.route_as_found) && c.phase < Phase::Releasing;
+    if c.observed.route_confirmed == Some(c.route) || as_found {
         return None;
     }
     Some(after(now, growing(now, c.route_since, SignedDuration::ZERO, SignedDuration::from_mins(10))))
@@ -138,12 +171,17 @@ fn deadline(c: &Connection, now: Timestamp) -> Option<Timestamp> {
     let mut moments = Vec::new();
     // Something has to be decided then, even if nobody looked in time.
     moments.extend(permit_valid_until(c));
-    if c.phase == Phase::Confirming {
+    let goes_on = c.suspension.is_none();
+    if c.phase == Phase::Confirming && goes_on {
         moments.extend(escalates_at(c).filter(|_| !c.told_overdue));
         moments.extend([earliest_close(c), decision_due_at(c)].into_iter().flatten().filter(|at| *at > now));
     }
-    if c.phase == Phase::Connected {
+    if c.phase == Phase::Connected && goes_on {
         moments.extend(c.old_path_needed_until.filter(|_| !c.told_may_close));
+    }
+    moments.extend(c.suspension.as_ref().and_then(|suspension| suspension.defer_until));
+    if let Some(cut_off) = c.release.as_ref().filter(|release| release.departed_at.is_none()).and_then(|r| r.cut_off) {
+        moments.extend([cut_off.defer_at, cut_off.reject_at].into_iter().filter(|at| *at > now));
     }
     if c.phase == Phase::Releasing {
         moments.extend(c.release.as_ref().and_then(|release| release.route_needed_until).filter(|at| *at > now));

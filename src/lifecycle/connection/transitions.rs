@@ -42,6 +42,7 @@ const fn row(from: &'static str, to: &'static str, who: &'static str, when: &'st
 
 const TABLE: &[Transition] = &[
     row("-", "ordered", "partner", "the order is accepted; the gateway defers the domain"),
+    row("-", "confirming", "desk", "imported from an existing base; it is verified before it is called connected"),
     row("ordered", "allowlisting", "desk", "the customer is registered"),
     row(
         "allowlisting",

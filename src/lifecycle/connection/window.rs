@@ -9,7 +9,7 @@ use super::event::{Effect, Event, Notice};
 use super::gates::{fails, needed, passed};
 use super::instant::{DAY, HOUR, after};
 use super::observe::{Round, all_old, ours_published};
-use super::state::{Connection, Gate, Phase};
+use super::state::{Connection, Gate, Phase, RouteMode};
 
 /// Shortest unbroken stretch.
 const STRETCH: SignedDuration = DAY;
@@ -101,13 +101,25 @@ pub(super) fn back_to_ready(d: &mut Draft) -> bool {
     true
 }
 
+/// The route of an imported connection is written once its path is proven: an own server that was given
+/// wrongly never takes the place of the one that works.
+pub(super) fn adopt(d: &mut Draft) -> bool {
+    if !d.c.import.is_some_and(|import| import.route_as_found) || !path_proven(&d.c, d.now) {
+        return false;
+    }
+    d.rewrite_route(RouteMode::Deliver);
+    true
+}
+
 /// To `connected`: the stretch is long enough, every sender has switched, the last look was clean
 /// and recent, and the path was proven again.
 pub(super) fn close(d: &mut Draft) -> bool {
     let Some(end) = earliest_close(&d.c) else { return false };
-    if !agreed_since(&d.c, end, d.now) || !path_proven(&d.c, d.now) {
+    let confirmed = d.c.observed.route_confirmed == Some(RouteMode::Deliver);
+    if !agreed_since(&d.c, end, d.now) || !path_proven(&d.c, d.now) || !confirmed {
         return false;
     }
+    let import = d.c.import;
     let first = d.c.connected_at.is_none();
     let t_star = d.c.observed.mx.as_ref().and_then(|mx| mx.t_star).map_or(d.now, |t_star| t_star.min(d.now));
     d.enter(Phase::Connected, "The confirmation window has closed.");
@@ -115,6 +127,8 @@ pub(super) fn close(d: &mut Draft) -> bool {
         d.emit(Event::OldPathNeeded { until: after(t_star, QUEUES) });
         d.notify(Notice::Connected);
         d.effect(Effect::DomainConnected { at: d.now });
+    } else if import.is_some_and(|import| !import.quiet) {
+        d.notify(Notice::Connected);
     }
     true
 }

@@ -67,7 +67,17 @@ fn the_lifecycle_names_no_notice_without_a_template() {
         | connection::Notice::DeliveryFailing
         | connection::Notice::MoveAway
         | connection::Notice::Stop
-        | connection::Notice::Released => serde_json::to_value(notice).unwrap(),
+        | connection::Notice::Released
+        | connection::Notice::NewServerInstructions
+        | connection::Notice::RouteChanged
+        | connection::Notice::RouteChangeFailed
+        | connection::Notice::Suspended
+        | connection::Notice::Resumed
+        | connection::Notice::CutOffAnnounced
+        | connection::Notice::CutOffBegun
+        | connection::Notice::ReleaseUndecidable
+        | connection::Notice::ImportUnconfirmed
+        | connection::Notice::HostRetiring => serde_json::to_value(notice).unwrap(),
     };
     let subscription = |notice| match notice {
         subscription::Notice::TrialStarted

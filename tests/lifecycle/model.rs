@@ -250,8 +250,14 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
     // Ages are cut off at `most` hours; what lies ahead stays ahead.
     let cut = |at: Timestamp, most: i64| base - now.duration_since(at).min(hours(most));
     let ahead = |at: Timestamp| if at > now { base + at.duration_since(now) } else { base };
-    // When a look was made matters only against facts that come late.
-    let look = |at: Timestamp| if late { cut(at, 6) } else { ago(6) };
+    // When a look was made matters only against facts that come late, and after a switch of own servers against
+    // the gateway's confirmation: cut off later than that, a look never seems to be the younger of the two.
+    let swapping = world.c.route_change.is_some();
+    let look = |at: Timestamp| match (swapping, late) {
+        (true, _) => cut(at, 12),
+        (false, true) => cut(at, 6),
+        (false, false) => ago(6),
+    };
     let c = &mut world.c;
     let confirming = c.phase == Phase::Confirming;
     let releasing = c.phase == Phase::Releasing;
@@ -271,7 +277,8 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
     // Whether a confirmation is older than the wish is all that counts.
     let confirmed = c.observed.route_confirmed == Some(c.route);
     c.route_since = if confirmed || !late { ago(6) } else { cut(c.route_since, 6) };
-    c.observed.route_confirmed_at = c.observed.route_confirmed_at.map(|_| ago(12));
+    let confirmed_at = |at: Timestamp| if swapping { cut(at, 6) } else { ago(12) };
+    c.observed.route_confirmed_at = c.observed.route_confirmed_at.map(confirmed_at);
     // Reaches its instant after one silence instead of five days.
     c.old_path_needed_until = c.old_path_needed_until.filter(|_| !c.told_may_close);
     c.old_path_needed_until = c.old_path_needed_until.map(|at| if at > now { base + hours(6) } else { base });
@@ -280,8 +287,11 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
     // connected every pass has to be made again before it counts.
     let seen = &mut c.observed;
     let gates = [&mut seen.allowlist, &mut seen.probe, &mut seen.gateway, &mut seen.lint];
-    let swapping = c.route_change.is_some();
-    let pass = |at: Timestamp| if live && !swapping { ago(6) } else { cut(at, 6) };
+    let pass = |at: Timestamp| match (swapping, live) {
+        (true, _) => cut(at, 12),
+        (false, true) => ago(6),
+        (false, false) => cut(at, 6),
+    };
     let gates = gates.into_iter().chain([&mut seen.next_allowlist, &mut seen.next_probe]);
     for seen in gates.flatten() {
         seen.first_at = base;

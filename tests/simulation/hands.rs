@@ -43,6 +43,11 @@ impl Gateway for World {
             let mut state = self.state();
             let until = state.now + SECOND;
             state.pass(until);
+            if state.chance("write to the gateway comes late", 40) {
+                let at = until + state.between(1, 90) * 60 * SECOND;
+                state.plan(at, Act::Write(desire.domain.clone(), desire.mode, desire.generation));
+                return Err(GatewayError::Failed("no answer in time".to_owned()));
+            }
             if state.chance("gateway fails", 80) {
                 return Err(GatewayError::Failed("503 busy".to_owned()));
             }
@@ -79,7 +84,9 @@ impl Notifier for World {
             if state.chance("next hop fails", 60) {
                 return Err(NotifyError::Transient("451 try later".to_owned()));
             }
-            state.arrive(letter);
+            if !state.letters_vanish {
+                state.arrive(letter);
+            }
             state.chance("delivered and said to have failed", 20)
         };
         self.may_be_struck().await;

@@ -41,6 +41,9 @@ pub fn cast(state: &mut State, customers: u32, days: i64) {
         if let Some(after) = site.script.cancels {
             state.plan(ordered + after, Act::Cancel(domain.clone()));
         }
+        if let Some(after) = site.script.hurries {
+            state.plan(ordered + after, Act::Hurry(domain.clone()));
+        }
         state.sites.insert(domain.clone(), site);
         state.plan(ordered, Act::Order(domain));
     }
@@ -67,13 +70,14 @@ fn script(state: &mut State) -> Script {
     Script {
         opens_after: state.between(0, 240) * HOUR,
         moves_after: state.between(1, 120) * HOUR,
-        obeys: state.between(0, 99) < 95,
+        obeys: state.between(0, 99) < 85,
         decides: maybe(state, 70, 24, 50 * 24).map(|at| (stays, at)),
         entered_late: maybe(state, 30, 1, 72).unwrap_or(0),
         gives_notice: maybe(state, 15, 100 * 24, 250 * 24),
         drifts: maybe(state, 25, 5 * 24, 150 * 24),
         closes_firewall: maybe(state, 15, 5 * 24, 200 * 24),
-        cancels: maybe(state, 5, 1, 20 * 24),
+        cancels: maybe(state, 12, 1, 20 * 24),
+        hurries: maybe(state, 15, 1, 15 * 24),
     }
 }
 

@@ -45,6 +45,8 @@ pub struct State {
     pub storm_until: i64,
     /// Whether faults are injected at present.
     pub troubled: bool,
+    /// To see that the oracle sees: letters vanish that are said to be taken.
+    pub letters_vanish: bool,
     pub blow: Option<Blow>,
     pub faults: BTreeMap<&'static str, u64>,
     /// Invariants that did not hold.
@@ -101,6 +103,7 @@ pub struct Script {
     pub drifts: Option<i64>,
     pub closes_firewall: Option<i64>,
     pub cancels: Option<i64>,
+    pub hurries: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +113,10 @@ pub enum Act {
     Mx(DomainName, Mx),
     /// The partner relays the change, if its go-ahead still stands.
     Relay(DomainName),
+    /// Somebody does not wait for a go-ahead.
+    Hurry(DomainName),
+    /// A write to the gateway that was thought lost arrives.
+    Write(DomainName, RouteMode, u64),
     Storm(i64),
     /// Clocks are set by so much.
     Jump(i64),
@@ -142,6 +149,7 @@ impl World {
             letters: BTreeMap::new(),
             storm_until: 0,
             troubled: true,
+            letters_vanish: false,
             blow: None,
             faults: BTreeMap::new(),
             broken: Vec::new(),
@@ -218,6 +226,21 @@ impl State {
                     site.mx = Mx::Half;
                     let whole = now + self.between(5, 60) * 60 * SECOND;
                     self.plan(whole, Act::Mx(domain, Mx::Ours));
+                }
+            }
+            Act::Hurry(domain) => {
+                let site = self.site(&domain);
+                if site.mx == Mx::Old && !site.connected {
+                    site.mx = Mx::Ours;
+                    *self.faults.entry("MX changed without a go-ahead").or_default() += 1;
+                }
+            }
+            Act::Write(domain, mode, generation) => {
+                let seen = self.routes.get(&domain).map_or(0, |(_, seen)| *seen);
+                if seen > generation {
+                    *self.faults.entry("late write refused").or_default() += 1;
+                } else {
+                    self.routes.insert(domain, (mode, generation));
                 }
             }
             Act::Storm(length) => self.storm_until = now + length,

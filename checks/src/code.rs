@@ -155,4 +155,12 @@ catalogue! {
     GwUnreachable = "GW_UNREACHABLE": "A gateway MX host cannot be reached from outside.";
     GwOpenRelay = "GW_OPEN_RELAY": "A gateway MX host accepts mail for a domain that it does not serve.";
     GwTls = "GW_TLS": "A gateway MX host has no STARTTLS, or a certificate that does not match its name.";
+    CanaryOk = "CANARY_OK": "A test message through the gateway arrived in the mailbox: a delivery notice came back.";
+    CanaryRelayed = "CANARY_RELAYED": "The customer's mail server took a test message from the gateway; whether it reached the mailbox is not reported.";
+    CanaryWaiting = "CANARY_WAITING": "A test message was sent through the gateway, or is about to be, and its delivery notice is awaited.";
+    CanaryDelayed = "CANARY_DELAYED": "The gateway could not yet deliver a test message and keeps trying.";
+    CanaryLate = "CANARY_LATE": "A test message was sent through the gateway, and no delivery notice came back.";
+    CanaryFailed = "CANARY_FAILED": "A test message through the gateway was returned as undeliverable.";
+    CanaryNotSent = "CANARY_NOT_SENT": "The gateway did not take a test message.";
+    CanaryNoDsn = "CANARY_NO_DSN": "The gateway offers no delivery notices, so the path cannot be proven with a test message.";
 }

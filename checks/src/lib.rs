@@ -12,6 +12,7 @@
 //! | [`firewall`] | whether the gateway's addresses, and nobody else's, reach the own server |
 //! | [`smtp`] | whether the own server takes mail for the domain |
 //! | [`gateway`] | whether the gateway itself is ready for the domain |
+//! | [`canary`] | whether a message through the gateway arrives |
 //! | [`lint`] | what else would lose mail once the MX has moved |
 //! | [`explain`] | what each code means, who acts and what to do |
 //! | [`escape`] | text from outside, made harmless for terminals, logs and pages |
@@ -19,6 +20,7 @@
 //! | [`target`] | which addresses a probe may never connect to |
 //! | [`vantage`] | whether the place that a probe was sent from can be believed |
 
+pub mod canary;
 pub mod code;
 pub mod escape;
 pub mod explain;

@@ -26,6 +26,10 @@ pub enum Stage {
     /// RCPT of a mailbox in a domain that the gateway does not serve (gateway side only).
     RcptForeign,
     Rset,
+    /// DATA, of a canary only.
+    Data,
+    /// The message of a canary, up to the reply to its end.
+    Message,
     Quit,
 }
 

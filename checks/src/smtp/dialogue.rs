@@ -106,6 +106,8 @@ pub(crate) const fn stage_words(stage: Stage) -> &'static str {
         Stage::RcptPostmaster => "RCPT TO of postmaster",
         Stage::RcptForeign => "RCPT TO of a foreign domain",
         Stage::Rset => "RSET",
+        Stage::Data => "DATA",
+        Stage::Message => "the message",
         Stage::Quit => "QUIT",
     }
 }

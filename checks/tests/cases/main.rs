@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "UPDATE_DOCS is a switch of this test, not a setting")]
 
+mod canary;
 mod dialogue;
 mod dns;
 mod docs;
@@ -64,6 +65,7 @@ fn run_all() -> Run {
             "firewall" => run.file::<firewall::FirewallCase>(&name, &text),
             "smtp" => run.file::<smtp::SmtpCase>(&name, &text),
             "gateway" => run.file::<smtp::GatewayCase>(&name, &text),
+            "canary" => run.file::<canary::CanaryCase>(&name, &text),
             "lint" => run.file::<lint::LintCase>(&name, &text),
             other => run.failures.push(format!("{name}: nobody judges `{other}`")),
         }

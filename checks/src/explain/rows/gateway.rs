@@ -1,7 +1,7 @@
 //! What the codes about the gateway's own side mean. Rows alone.
 
 use super::{Explanation, Group, row};
-use crate::Actor::{Nobody, Vendor};
+use crate::Actor::{Customer, Nobody, Time, Vendor};
 use crate::Severity::{Blocking, Info, Warning};
 
 pub(super) const GW_OK: Explanation = row(Group::Gateway, &[Info], &[Nobody], "Nothing to do.", "RFC 5321 §3.3");
@@ -27,4 +27,50 @@ pub(super) const GW_TLS: Explanation = row(
     &[Vendor],
     "Give the gateway's MX host STARTTLS with a valid certificate for its name.",
     "RFC 3207, RFC 8461 §4.2",
+);
+pub(super) const CANARY_OK: Explanation =
+    row(Group::Gateway, &[Info], &[Nobody], "Nothing to do.", "RFC 3461 §4.1, RFC 3464 §2.3.3");
+pub(super) const CANARY_RELAYED: Explanation =
+    row(Group::Gateway, &[Info], &[Nobody], "Nothing to do.", "RFC 3461 §5.2.2, RFC 3464 §2.3.3");
+pub(super) const CANARY_WAITING: Explanation = row(
+    Group::Gateway,
+    &[Info],
+    &[Time],
+    "Nothing to do: the delivery notice usually comes back within minutes.",
+    "RFC 3461 §4.1",
+);
+pub(super) const CANARY_DELAYED: Explanation = row(
+    Group::Gateway,
+    &[Warning],
+    &[Customer],
+    "See why the mail server asks the gateway to come back later.",
+    "RFC 3464 §2.3.3",
+);
+pub(super) const CANARY_LATE: Explanation = row(
+    Group::Gateway,
+    &[Warning],
+    &[Vendor],
+    "Look for the message in the gateway's log, and see that mail to probe.canary_sender reaches `fencepost intake` or intake.maildir.",
+    "RFC 3461 §4.1",
+);
+pub(super) const CANARY_FAILED: Explanation = row(
+    Group::Gateway,
+    &[Warning, Blocking],
+    &[Customer],
+    "Make the test mailbox take mail from the gateway's addresses, or name another one in the order.",
+    "RFC 3464 §2.3.3",
+);
+pub(super) const CANARY_NOT_SENT: Explanation = row(
+    Group::Gateway,
+    &[Warning, Blocking],
+    &[Vendor],
+    "See in the gateway's log why it does not take mail from probe.canary_sender.",
+    "RFC 5321 §3.3",
+);
+pub(super) const CANARY_NO_DSN: Explanation = row(
+    Group::Gateway,
+    &[Warning],
+    &[Vendor],
+    "Let the gateway's MX hosts offer DSN, or set probe.canary to `off`.",
+    "RFC 3461 §3",
 );

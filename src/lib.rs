@@ -11,6 +11,7 @@
 //! | [`engine`] | drives the lifecycle with facts | SQL, sockets of its own |
 //! | [`probe`] | DNS, SMTP and HTTPS observations | judgement |
 //! | [`gateway`] | sets routes on the gateway | decisions |
+//! | [`intake`] | reads delivery notices that come back | decisions |
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |
@@ -35,6 +36,7 @@ pub mod engine;
 pub mod failpoint;
 pub mod gateway;
 pub mod http;
+pub mod intake;
 pub mod ledger;
 pub mod lifecycle;
 pub mod metrics;

@@ -28,13 +28,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["clock", "config", "dice", "ledger", "lifecycle", "order", "status", "store", "metrics"]),
     ("probe", &["clock", "config", "engine", "order"]),
     ("gateway", &["config", "engine", "failpoint", "lifecycle", "order"]),
+    ("intake", &["config", "engine"]),
     ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "status"]),
     ("agent", &["dice", "engine"]),
     ("http", &["clock", "config", "engine", "ledger", "lifecycle", "order", "status", "store", "metrics"]),
 ];
 
 /// Ports' implementations know the port, not the machinery behind it.
-const ONLY_THE_PORTS: &[&str] = &["agent", "probe", "gateway", "notify"];
+const ONLY_THE_PORTS: &[&str] = &["agent", "probe", "gateway", "notify", "intake"];
 
 #[test]
 fn dependencies_point_one_way() {

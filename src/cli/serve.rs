@@ -17,7 +17,7 @@ use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, metrics_router, router};
 use crate::probe::{Prober, echo};
 use crate::store::{self, Store};
-use crate::{gateway, notify};
+use crate::{gateway, intake, notify};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -78,6 +78,7 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         clock: clock.clone(),
         config: config.clone(),
     });
+    let engine = engine.with_intake(Arc::new(intake::MailIntake::new(&config.intake)));
     let pages = router(HttpParts {
         store: store.clone(),
         desk: engine.desk(),

@@ -6,6 +6,7 @@ mod commerce;
 mod dns_providers;
 mod gateway;
 mod http;
+mod intake;
 mod known;
 mod load;
 mod notify;
@@ -22,10 +23,11 @@ pub use commerce::{CommerceConfig, OnNoDecision};
 pub use dns_providers::{DnsProvider, RecordName};
 pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
 pub use http::HttpConfig;
+pub use intake::IntakeConfig;
 pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
 pub use place::Place;
-pub use probe::{ProbeConfig, RemoteOutsider};
+pub use probe::{CanaryMode, ProbeConfig, RemoteOutsider};
 pub use smarthost::{Security, Smarthost};
 pub use store::{Database, EngineConfig, StoreConfig};
 pub use telemetry::{OtlpConfig, TelemetryConfig};
@@ -49,6 +51,7 @@ pub struct Config {
     pub gateway: GatewayConfig,
     pub probe: ProbeConfig,
     pub notify: NotifyConfig,
+    pub intake: IntakeConfig,
     pub commerce: CommerceConfig,
     pub telemetry: TelemetryConfig,
 }

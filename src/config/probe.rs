@@ -5,6 +5,19 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// What becomes of the canary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CanaryMode {
+    /// None is sent.
+    #[default]
+    Off,
+    /// Sent and shown; the permit does not wait for it.
+    Optional,
+    /// The permit waits for its delivery notice.
+    Required,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProbeConfig {
@@ -45,6 +58,10 @@ pub struct ProbeConfig {
     /// Address in a domain of the vendor's that publishes `v=spf1 -all` and receives nothing: with it as
     /// sender the own servers are asked whether they hold SPF against the gateway.
     pub spf_test_sender: Option<String>,
+    /// Whether a test message through the gateway comes before the permit.
+    pub canary: CanaryMode,
+    /// Its envelope sender, to which delivery notices go.
+    pub canary_sender: Option<String>,
     /// A connection's DNS questions at the same time.
     pub dns_concurrency: usize,
 }
@@ -81,6 +98,8 @@ impl Default for ProbeConfig {
             https_port: 443,
             extra_roots: None,
             spf_test_sender: None,
+            canary: CanaryMode::Off,
+            canary_sender: None,
             dns_concurrency: 32,
         }
     }

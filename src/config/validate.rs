@@ -12,8 +12,8 @@ use lettre::message::Mailbox;
 use url::{Host, Url};
 
 use super::{
-    AdapterConfig, CommerceConfig, Config, Database, EgressAddress, EngineConfig, GatewayConfig, HttpConfig,
-    NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
+    AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressAddress, EngineConfig, GatewayConfig,
+    HttpConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -79,6 +79,10 @@ impl Config {
             let address = egress.address;
             found
                 .add(&key, format!("is false: no firewall can be checked from {address}, so none gets past this gate"));
+        }
+        if self.probe.canary != CanaryMode::Off && self.intake.maildir.is_none() {
+            found
+                .add("intake.maildir", "is not set: delivery notices of canaries come only through `fencepost intake`");
         }
         if !self.agents().is_empty() && self.probe.reference.is_empty() {
             found.add(
@@ -304,6 +308,15 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
         && !is_plain_address(sender)
     {
         found.add("probe.spf_test_sender", "is no plain address; write one such as probe@spf-test.gateway.example");
+    }
+    match &probe.canary_sender {
+        Some(sender) if !is_plain_address(sender) => {
+            found.add("probe.canary_sender", "is no plain address; write one such as canary@intake.gateway.example");
+        }
+        None if probe.canary != CanaryMode::Off => {
+            found.add("probe.canary", "needs probe.canary_sender, an address of yours to which delivery notices go");
+        }
+        _ => {}
     }
     for (index, target) in probe.allow_targets.iter().enumerate() {
         if target.parse::<IpNet>().is_err() && target.parse::<IpAddr>().is_err() {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use super::canary::{self, CanaryError, Received};
 use super::connections::{self, With};
+use super::ports::{Intake, NoNotice};
 use super::pulse::Pulse;
 use super::replay::{self, Replay};
 use super::words::{Unreadable, json, parse, tag, word};
@@ -153,6 +155,7 @@ pub struct Desk {
     wake: Arc<Notify>,
     pulse: Pulse,
     dice: Dice,
+    intake: Option<Arc<dyn Intake>>,
 }
 
 impl Desk {
@@ -160,7 +163,15 @@ impl Desk {
     /// that wakes its engine.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) -> Self {
-        Self { store, clock, config, wake: Arc::new(Notify::new()), pulse: Pulse::default(), dice: Dice::new() }
+        Self {
+            store,
+            clock,
+            config,
+            wake: Arc::new(Notify::new()),
+            pulse: Pulse::default(),
+            dice: Dice::new(),
+            intake: None,
+        }
     }
 
     pub(super) fn waking(mut self, wake: Arc<Notify>, pulse: Pulse) -> Self {
@@ -175,6 +186,36 @@ impl Desk {
     pub fn engine_stands_still(&self) -> Option<Duration> {
         let poll = Duration::from_millis(self.config.engine.poll_ms.clamp(10, 60_000));
         self.pulse.quiet().filter(|quiet| *quiet > poll * 3 + SLACK)
+    }
+
+    pub(super) fn reading(mut self, intake: Option<Arc<dyn Intake>>) -> Self {
+        self.intake = intake;
+        self
+    }
+
+    /// Takes in a message that came for fencepost: a delivery notice of a canary. Any other changes
+    /// nothing, and the answer says why.
+    ///
+    /// # Errors
+    /// [`DeskError::Conflict`] where nothing reads mail here, [`DeskError::Busy`], [`DeskError::Store`].
+    pub async fn receive(&self, message: &[u8]) -> DeskResult<Result<Received, NoNotice>> {
+        let Some(intake) = &self.intake else {
+            return Err(DeskError::Conflict("this process reads no mail".to_owned()));
+        };
+        let notice = match intake.read(message, self.clock.now()) {
+            Ok(notice) => notice,
+            Err(why) => return Ok(Err(why)),
+        };
+        let received = canary::receive(&self.store, &self.clock, Setup::of(&self.config), &notice).await;
+        match received {
+            Ok(received) => {
+                self.wake.notify_one();
+                Ok(Ok(received))
+            }
+            Err(CanaryError::Store(error)) => Err(error.into()),
+            Err(CanaryError::Unreadable(error)) => Err(error.into()),
+            Err(CanaryError::Busy) => Err(DeskError::Busy),
+        }
     }
 
     pub(super) fn with_dice(mut self, dice: Dice) -> Self {

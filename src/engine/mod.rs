@@ -1,7 +1,7 @@
 //! The imperative shell around the lifecycle: claims what is due, observes through its ports,
 //! decides with pure functions, commits once, and carries out effects.
 //!
-//! The ports are owned here; `probe`, `gateway` and `notify` implement them and never import each
+//! The ports are owned here; `probe`, `gateway`, `notify` and `intake` implement them and never import each
 //! other.
 
 mod accounts;
@@ -9,6 +9,7 @@ mod advice;
 pub mod agents;
 mod audit;
 mod backoff;
+mod canary;
 mod connections;
 mod desk;
 mod hold;
@@ -44,6 +45,7 @@ pub use accounts::{Accounts, AccountsError, RunReport};
 pub use advice::advice;
 pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageState, VantageStatus};
 pub use audit::Audit;
+pub use canary::Received;
 pub use desk::{
     Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection, Word,
 };
@@ -56,7 +58,7 @@ use crate::config::Config;
 use crate::dice::Dice;
 use crate::lifecycle::permit::Setup;
 use crate::store::Store;
-use ports::{Gateway, Notifier, Observer};
+use ports::{Gateway, Intake, Notifier, Observer};
 
 /// Everything an engine works with.
 pub struct EngineParts {
@@ -84,6 +86,7 @@ pub struct Engine {
     wake: Arc<Notify>,
     holds: Holds,
     pulse: pulse::Pulse,
+    intake: Option<Arc<dyn Intake>>,
 }
 
 impl Engine {
@@ -95,7 +98,15 @@ impl Engine {
             wake: Arc::new(Notify::new()),
             holds: Holds::default(),
             pulse: pulse::Pulse::default(),
+            intake: None,
         }
+    }
+
+    /// Takes delivery notices of canaries in.
+    #[must_use]
+    pub fn with_intake(mut self, intake: Arc<dyn Intake>) -> Self {
+        self.intake = Some(intake);
+        self
     }
 
     /// The use cases for people, waking this engine when they commit something.
@@ -103,7 +114,8 @@ impl Engine {
     pub fn desk(&self) -> Desk {
         let parts = &self.parts;
         let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
-        desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone())
+        let desk = desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone());
+        desk.reading(self.intake.clone())
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.
@@ -116,6 +128,11 @@ impl Engine {
     pub async fn run(&self, shutdown: CancellationToken) {
         let owner = format!("{}-{}", std::process::id(), hex::encode(self.parts.dice.bytes::<4>()));
         reconfigured::hurry(&self.parts).await;
-        run::run(self, &owner, &shutdown).await;
+        let watch = async {
+            if let Some(intake) = &self.intake {
+                canary::watch(self, intake, &shutdown).await;
+            }
+        };
+        tokio::join!(run::run(self, &owner, &shutdown), watch);
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
+use fencepost_checks::canary::Notice;
 use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -40,6 +41,9 @@ pub trait Observer: Send + Sync {
     /// Policies around the domain, and the own servers as receivers of a sender that they might refuse.
     async fn lint(&self, task: &ServerTask) -> LintObservation;
 
+    /// Sends a canary to the gateway's first MX host that takes it, from an outsider.
+    async fn canary(&self, letter: &CanaryLetter) -> SmtpDialogue;
+
     /// While releasing: the present exchanges of the domain that are not the gateway's, or the own
     /// servers, asked from an outsider.
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
@@ -63,6 +67,56 @@ pub struct ServerTask {
     pub test_mailbox: String,
     pub hosted: bool,
 }
+
+/// A test message through the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryLetter {
+    pub token: String,
+    /// Envelope sender: notices go there.
+    pub sender: String,
+    /// Whole address.
+    pub mailbox: String,
+    pub at: Timestamp,
+}
+
+/// Mail that comes for fencepost itself: reads delivery notices, and finds those that wait.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Why it is no delivery notice about a canary.
+    fn read(&self, message: &[u8], at: Timestamp) -> Result<Notice, NoNotice>;
+
+    /// Messages that wait to be read, the oldest first, a bounded number of bounded size. Empty where
+    /// no folder is watched.
+    ///
+    /// # Errors
+    /// [`IntakeError`] when the folder cannot be read.
+    async fn waiting(&self) -> Result<Vec<Waiting>, IntakeError>;
+
+    /// A message was looked at and is not given again.
+    ///
+    /// # Errors
+    /// [`IntakeError`] when it could not be put aside; then it is given again.
+    async fn done(&self, waiting: &Waiting) -> Result<(), IntakeError>;
+}
+
+/// A message that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub id: String,
+    pub message: Vec<u8>,
+}
+
+/// Why a message says nothing about a canary. For people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoNotice(pub String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct IntakeError(pub String);
 
 /// A gateway that can be told what to do with a domain's mail.
 #[async_trait]

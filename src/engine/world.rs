@@ -18,7 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::ports::{
-    FirewallRound, Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire, ServerTask,
+    CanaryLetter, FirewallRound, Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire,
+    ServerTask,
 };
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -238,6 +239,10 @@ impl Observer for World {
             exchange_tlsa: Vec::new(),
             sender_test: None,
         }
+    }
+
+    async fn canary(&self, _letter: &CanaryLetter) -> SmtpDialogue {
+        self.dialogue(outsider(), "mx1.gateway.example", 25, 250)
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

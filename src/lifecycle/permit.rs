@@ -43,6 +43,7 @@ impl Setup {
             (hosts, &gateway.mx_suffixes, egress, gateway.smtp_port),
             (&gateway.ehlo_name, &gateway.foreign_domain),
             (&probe.outsiders, &probe.remote_outsiders, &probe.resolvers, &probe.roots, probe.dns_port),
+            probe.canary,
         );
         let hash = Sha256::digest(serde_json::to_vec(&relevant).unwrap_or_default());
         // Zero is what evidence has that was kept before there were fingerprints.

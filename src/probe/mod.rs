@@ -8,6 +8,7 @@
 //! | `smtp` | one dialogue with one address, behind a guard |
 //! | `matrix` | which vantage talks to which server, how far, in which order |
 //! | `reference` | whether the outsiders reach anything at all |
+//! | `canary` | the one message that is ever sent |
 //! | `policy` | MTA-STS, SPF, DMARC, TLS-RPT, DNSSEC, DANE |
 //! | `vantage` | the source addresses of this host, and those of agents |
 //! | `remote`, `errand` | visits that an agent makes for us, and those that we make as an agent |
@@ -18,6 +19,7 @@
 //! | `tls` | trusted roots, and certificates described |
 //! | `escape` | text from outside made harmless |
 
+mod canary;
 mod dns;
 pub mod echo;
 mod errand;
@@ -50,7 +52,7 @@ use self::turn::Turns;
 use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
-use crate::engine::ports::{FirewallRound, Observer, ServerTask, Vantages};
+use crate::engine::ports::{CanaryLetter, FirewallRound, Observer, ServerTask, Vantages};
 
 pub use self::target::{CidrError, TargetGuard};
 
@@ -150,6 +152,10 @@ impl Observer for Prober {
 
     async fn lint(&self, task: &ServerTask) -> LintObservation {
         self.policies(task).await
+    }
+
+    async fn canary(&self, letter: &CanaryLetter) -> SmtpDialogue {
+        self.send_canary(letter).await
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

@@ -2,6 +2,7 @@
 //! return the fact. Nothing here commits or decides, and no database transaction is open meanwhile.
 
 mod allowlist;
+mod canary;
 mod deadline;
 mod gateway;
 mod lint;
@@ -11,7 +12,7 @@ mod probe;
 mod route;
 mod seen;
 
-pub(super) use seen::Kept;
+pub(super) use seen::{Kept, observation as kept};
 
 use fencepost_checks::Judgement;
 use fencepost_checks::mx::Expected;

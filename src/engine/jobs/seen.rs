@@ -30,7 +30,12 @@ impl Kept {
 }
 
 /// An observation whose digest is that of `says`.
-pub(super) fn observation<S: Serialize, B: Serialize>(kind: &str, says: &S, body: &B, at: Timestamp) -> Observation {
+pub(in crate::engine) fn observation<S: Serialize, B: Serialize>(
+    kind: &str,
+    says: &S,
+    body: &B,
+    at: Timestamp,
+) -> Observation {
     Observation {
         kind: kind.to_owned(),
         digest: digest(says),

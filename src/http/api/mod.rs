@@ -7,6 +7,7 @@ mod domains;
 mod events;
 mod evidence;
 mod health;
+mod intake;
 mod invoicing;
 mod ledger;
 mod orders;
@@ -59,6 +60,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/invoicing/{date}", get(invoicing::show))
         .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
         .route("/v1/invoicing/{date}/close", post(invoicing::close))
+        .route("/v1/intake", post(intake::receive))
         .route("/v1/parked", get(parked::list))
         .route("/v1/parked/{id}/retry", post(parked::retry))
         .route("/v1/domains/{domain}/replay", get(replay::show))

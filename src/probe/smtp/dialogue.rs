@@ -1,5 +1,6 @@
 //! The stages of one dialogue, in the order of RFC 5321 and RFC 3207. Each is timed and recorded, one
-//! command is under way at a time, and nothing follows RCPT but RSET and QUIT: a probe leaves no mail.
+//! command is under way at a time, and nothing follows RCPT but RSET and QUIT:
+//! a probe leaves no mail. Only a canary does, and only where its delivery can be reported.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use super::connect::{Source, connect};
 use super::guard::{Guard, handshake};
 use super::intake::Fault;
+use super::letter::Letter;
 use super::side::Side;
 use crate::clock::SharedClock;
 use crate::probe::tls::Trust;
@@ -42,6 +44,8 @@ pub(crate) enum Depth {
     Banner,
     /// Everything, with these recipients.
     Recipients(Vec<(Stage, Mailbox)>),
+    /// A message with a notice of its delivery, where that is offered.
+    Message(Box<Letter>),
 }
 
 /// An address that may stand in RCPT: made by [`Mailbox::parse`] only.
@@ -141,8 +145,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn run(&mut self, trust: Option<&Trust>) -> Result<(), Broken> {
         let greeted = self.banner().await? == 220;
-        let Depth::Recipients(recipients) = &self.plan.depth else { return self.quit_bare().await };
-        if !greeted {
+        if !greeted || self.plan.depth == Depth::Banner {
             return self.quit_bare().await;
         }
         let Some(mut transport) = self.hello(Stage::Ehlo).await? else { return self.quit_bare().await };
@@ -155,6 +158,17 @@ impl Visit<'_> {
                 None => return self.quit_bare().await,
             }
         }
+        match &self.plan.depth {
+            Depth::Banner => {}
+            Depth::Recipients(recipients) => self.ask_for(&mut transport, recipients).await?,
+            Depth::Message(letter) => self.hand_over(&mut transport, letter).await?,
+        }
+        self.begin(QUIT_TIMEOUT.min(self.plan.times.stage));
+        let _ = transport.get_mut().command(QuitCommand).await;
+        self.replied(Stage::Quit).map(drop)
+    }
+
+    async fn ask_for(&mut self, transport: &mut Transport, recipients: &[(Stage, Mailbox)]) -> Result<(), Broken> {
         self.begin(self.plan.times.stage);
         let sender = self.plan.sender.as_ref().map(|mailbox| mailbox.0.clone());
         let _ = transport.get_mut().command(MailCommand::new(sender, Vec::new())).await;
@@ -168,9 +182,30 @@ impl Visit<'_> {
             let _ = transport.get_mut().command(RsetCommand).await;
             self.replied(Stage::Rset)?;
         }
-        self.begin(QUIT_TIMEOUT.min(self.plan.times.stage));
-        let _ = transport.get_mut().command(QuitCommand).await;
-        self.replied(Stage::Quit).map(drop)
+        Ok(())
+    }
+
+    /// Sends nothing where no notice would come back.
+    async fn hand_over(&mut self, transport: &mut Transport, letter: &Letter) -> Result<(), Broken> {
+        let offers = self.seen.capabilities.iter().any(|c| c == "DSN" || c.starts_with("DSN "));
+        let Some(sender) = self.plan.sender.as_ref().filter(|_| offers) else { return Ok(()) };
+        for (stage, command) in
+            [(Stage::MailFrom, letter.mail(sender)), (Stage::RcptTest, letter.rcpt()), (Stage::Data, "DATA".to_owned())]
+        {
+            self.begin(self.plan.times.stage);
+            let _ = transport.get_mut().command(command).await;
+            let code = self.replied(stage)?;
+            if stage == Stage::Data && code != 354 || stage != Stage::Data && !is_positive(code) {
+                return Ok(());
+            }
+        }
+        self.begin(self.plan.times.stage);
+        self.side.guard().load(letter);
+        if self.side.flush().await.is_ok() {
+            let length = self.side.fill_buf().await.map(<[u8]>::len).unwrap_or_default();
+            self.side.consume(length);
+        }
+        self.replied(Stage::Message).map(drop)
     }
 
     /// Silent until the last line of the banner.
@@ -317,6 +352,12 @@ fn outcome(fault: Option<Fault>) -> StageOutcome {
             smtp: true,
         },
         None => StageOutcome::Protocol { detail: "the reply could not be read".to_owned(), smtp: true },
+    }
+}
+
+impl std::fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 

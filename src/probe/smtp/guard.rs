@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::intake::{Fault, Intake};
+use super::letter::Letter;
 use super::reply::well_formed;
 use super::transcript::Transcript;
 
@@ -117,6 +118,15 @@ impl Guard {
         }
         self.command.extend_from_slice(bytes);
         Ok(bytes.len())
+    }
+
+    /// Takes the message that follows a 354, dot-stuffed and with its final line; sent by
+    /// [`Self::poll_send`].
+    pub(super) fn load(&mut self, message: &Letter) {
+        let bytes = message.on_the_wire();
+        self.transcript.remark(&format!("a test message of {} bytes", bytes.len()));
+        self.command = bytes;
+        self.written = Some(0);
     }
 
     /// Sends what was gathered, if it is exactly one command line without control bytes.

@@ -1,4 +1,4 @@
-//! One SMTP dialogue with one pinned address, stage by stage, never as far as DATA. `async-smtp` writes
+//! One SMTP dialogue with one pinned address, stage by stage, never as far as DATA but for a canary. `async-smtp` writes
 //! the commands and parses the replies; it stands behind a guard that bounds and cleans everything that
 //! it reads. Records what happened; `fencepost_checks` judges it.
 
@@ -6,6 +6,7 @@ mod connect;
 mod dialogue;
 mod guard;
 mod intake;
+mod letter;
 #[cfg(test)]
 #[path = "../../../fuzz/properties/smtp_guard.rs"]
 mod properties;
@@ -17,3 +18,4 @@ mod transcript;
 
 pub(super) use self::connect::Source;
 pub(super) use self::dialogue::{Depth, Mailbox, Plan, Times, talk};
+pub(super) use self::letter::Letter;

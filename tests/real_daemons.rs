@@ -27,6 +27,7 @@ use fencepost::engine::{Agents, Engine, EngineParts};
 use fencepost::gateway;
 use fencepost::http::token::Token;
 use fencepost::http::{HttpParts, router};
+use fencepost::intake::MailIntake;
 use fencepost::lifecycle::connection::RouteMode;
 use fencepost::notify::SmtpNotifier;
 use fencepost::order::MailServer;
@@ -34,7 +35,9 @@ use fencepost::probe::Prober;
 use fencepost::store::sqlite::SqliteStore;
 use fencepost::store::{NewToken, Role, Store};
 use jiff::{SignedDuration, Timestamp};
-use lab::network::{self, EGRESS, GATEWAY, Network, OUTSIDER, RESOLVER, ROOT, SMARTHOST, answer_to, send};
+use lab::network::{
+    self, EGRESS, GATEWAY, INTAKE_DOMAIN, Network, OUTSIDER, RESOLVER, ROOT, SMARTHOST, answer_to, send,
+};
 use lab::sink::{Sink, Taken};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +73,7 @@ async fn a_customer_goes_from_order_to_connected() {
     // Registered: the gates pass, the route is written, and the partner is told.
     let customer = placed["customer_id"].as_str().unwrap();
     run.post(&format!("/v1/customers/{customer}/register"), &json!({})).await;
+    let canary = run.canary(folder.path()).await;
     run.until("the permit", HOUR * 12, MINUTE, |seen| {
         seen.status["answer"] == "change_now" && seen.has("mx_change_may_be_relayed")
     })
@@ -79,6 +83,10 @@ async fn a_customer_goes_from_order_to_connected() {
     let codes: Vec<_> = status["findings"].as_array().unwrap().iter().map(|f| &f["code"]).collect();
     assert!(codes.contains(&&json!("TLS_PKIX")), "a certificate that nobody signed is told: {codes:?}");
     assert!(status["findings"].as_array().unwrap().iter().all(|f| f["severity"] != "blocking"), "{status:#}");
+    let delivered = status["findings"].as_array().unwrap().iter().find(|f| f["code"] == "CANARY_OK");
+    let delivered = delivered.unwrap_or_else(|| panic!("{status:#}"))["detail"].as_str().unwrap();
+    assert!(delivered.contains(MAILBOX) && delivered.contains("reports mail.customer.example"), "{delivered}");
+    run.no_notice_counts_twice(&canary).await;
     answers(GATEWAY[0], MAILBOX, "250").await;
     answers(GATEWAY[1], "postmaster@not-served-here.example", "554 5.7.1").await;
 
@@ -122,7 +130,7 @@ async fn postfix_answers_every_route_at_rcpt() {
     const STANDBY: &str = "127.0.66.9";
     let folder = tempfile::tempdir().unwrap();
     let maps = network::maps(folder.path());
-    let postfix = network::gateway(&folder.path().join("gateway"), &maps, &[SERVER], "127.0.66.2");
+    let postfix = network::gateway(&folder.path().join("gateway"), &maps, &[SERVER], "127.0.66.2", "");
     let sink = Sink::start(folder.path(), format!("{STANDBY}:25").parse().unwrap());
     let adapter =
         gateway::PostfixGateway::new(&maps.join("relay_domains"), &maps.join("transport"), &postfix.reload_command())
@@ -211,6 +219,7 @@ impl Run {
             clock: clock.clone(),
             config: config.clone(),
         });
+        let engine = engine.with_intake(Arc::new(MailIntake::new(&config.intake)));
         // Letting go of the engine's own hold wakes it.
         let waking = engine.clone();
         agenda.on_release(move || drop(waking.hold()));
@@ -270,6 +279,51 @@ impl Run {
 
     async fn seen(&self) -> Seen {
         Seen { status: self.status().await, events: self.events().await, letters: self.network.sink.taken() }
+    }
+
+    /// Until the canary was sent, and then in real time until its delivery notice was taken in; the notice
+    /// as it came. Meanwhile there is no permit.
+    async fn canary(&mut self, folder: &Path) -> Vec<u8> {
+        let sent = |seen: &Seen| {
+            let findings = seen.status["findings"].as_array().cloned().unwrap_or_default();
+            findings.iter().any(|f| f["code"] == "CANARY_WAITING" && f["detail"].to_string().contains("was taken by"))
+        };
+        self.until("the canary", HOUR * 12, MINUTE, sent).await;
+        let status = self.status().await;
+        assert_eq!((&status["phase"], &status["permit"]), (&json!("provisioning"), &Value::Null), "{status:#}");
+        let read = network::intake_maildir(folder).join("cur");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = std::fs::read_dir(&read).ok().and_then(|mut files| files.next());
+            if let Some(file) = found {
+                return std::fs::read(file.unwrap().path()).unwrap();
+            }
+            let logs = || format!("{}\n{}", self.network.customer.log(), self.network.gateway.log());
+            assert!(Instant::now() < deadline, "no delivery notice:\n{}", logs());
+            tokio::task::spawn_blocking(lab::pause).await.unwrap();
+        }
+    }
+
+    /// The same notice again, a forged one, and any other message change nothing.
+    async fn no_notice_counts_twice(&self, notice: &[u8]) {
+        let before = self.events().await.len();
+        let text = String::from_utf8_lossy(notice).into_owned();
+        let token = text.split("canary.").nth(1).unwrap().split('@').next().unwrap();
+        let forged = text.replace(&token[32..], &"0".repeat(32)).replace("Action: delivered", "Action: failed");
+        let contrary = text.replace("Action: delivered", "Action: failed");
+        let told = "it was told already";
+        let rows = [
+            (text.clone(), told),
+            (contrary, told),
+            (forged, "none of ours"),
+            ("Subject: hello\r\n\r\nhello".to_owned(), "no multipart/report"),
+        ];
+        for (message, reason) in rows {
+            let answer = self.ask("POST", "/v1/intake", Body::from(message)).await;
+            assert_eq!(answer["taken"], false, "{answer}");
+            assert!(answer["reason"].as_str().unwrap().contains(reason), "{answer}");
+        }
+        assert_eq!(self.events().await.len(), before);
     }
 
     /// Lets virtual time pass, at least so much.
@@ -389,6 +443,10 @@ probe:
   dns_timeout_ms: 1000
   pause_ms: 0
   allow_targets: [127.0.0.0/8]
+  canary: required
+  canary_sender: canary@{INTAKE_DOMAIN}
+intake:
+  maildir: {intake}
 notify:
   smarthost: smtp://{SMARTHOST}
 ",
@@ -397,6 +455,7 @@ notify:
         egress2 = EGRESS[1],
         maps = network::maps(folder).display(),
         reload = network.gateway.reload_command(),
+        intake = network::intake_maildir(folder).display(),
     );
     config::from_text(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes:#?}\n{yaml}"))
 }

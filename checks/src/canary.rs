@@ -268,3 +268,72 @@ impl About<'_> {
         (if refused { Verdict::Fail } else { Verdict::Inconclusive }, finding)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::smtp::{SmtpReply, StageOutcome, StageRecord};
+    use crate::observation::{Vantage, VantageRole};
+
+    fn canary(age: SignedDuration, reply: Option<u16>, now: Timestamp) -> Canary {
+        let at = now - age;
+        let dialogue = reply.map(|code| SmtpDialogue {
+            vantage: Vantage { id: "outsider".to_owned(), role: VantageRole::Outsider, address: None },
+            host: "mx1.gateway.example".to_owned(),
+            peer: None,
+            port: 25,
+            standby: false,
+            started_at: at,
+            connect: ConnectOutcome::Connected { elapsed_ms: 1 },
+            stages: vec![StageRecord {
+                stage: Stage::Message,
+                elapsed_ms: 1,
+                outcome: StageOutcome::Reply { reply: SmtpReply { code, enhanced: None, lines: Vec::new() } },
+            }],
+            capabilities: Vec::new(),
+            tls: None,
+            proof: None,
+            transcript: Vec::new(),
+        });
+        Canary { token: "t".to_owned(), about: "a".to_owned(), planned_at: at, dialogue }
+    }
+
+    fn told(action: Action) -> Notice {
+        Notice {
+            token: "t".to_owned(),
+            action,
+            status: String::new(),
+            reporting_mta: String::new(),
+            diagnostic: String::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn one_message_at_a_time_and_a_new_one_when_the_old_one_has_had_its_time() {
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let minutes = SignedDuration::from_mins;
+        let rows = [
+            (minutes(1), None, None, Step::Send),
+            (minutes(1), Some(450), None, Step::Send),
+            (minutes(1), Some(250), None, Step::Wait),
+            (TOKEN_VALID - minutes(1), Some(250), Some(Action::Delayed), Step::Wait),
+            (TOKEN_VALID, Some(250), Some(Action::Delayed), Step::Plan),
+            (TOKEN_VALID, None, None, Step::Plan),
+            (minutes(59), Some(250), Some(Action::Failed), Step::Wait),
+            (AGAIN, Some(250), Some(Action::Failed), Step::Plan),
+            (TOKEN_VALID, Some(250), Some(Action::Delivered), Step::Wait),
+            (PROOF_VALID, Some(250), Some(Action::Relayed), Step::Plan),
+        ];
+        for (age, reply, action, expected) in rows {
+            let canary = canary(age, reply, now);
+            let notice = action.map(told);
+            assert_eq!(next(Some(&canary), notice.as_ref(), "a", now), expected, "{age:#} {reply:?} {action:?}");
+            assert_eq!(next(Some(&canary), notice.as_ref(), "another mailbox", now), Step::Plan);
+        }
+        assert_eq!(next(None, None, "a", now), Step::Plan);
+        // A notice of another message neither proves nor stops anything.
+        let foreign = Notice { token: "u".to_owned(), ..told(Action::Delivered) };
+        assert_eq!(next(Some(&canary(minutes(1), None, now)), Some(&foreign), "a", now), Step::Send);
+    }
+}

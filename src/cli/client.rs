@@ -21,6 +21,8 @@ const MAX_ANSWER: usize = 16 << 20;
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(400);
 const SHOWN: usize = 500;
+const JSON: &str = "application/json";
+const MESSAGE: &str = "message/rfc822";
 
 /// How the service is reached, and how answers are printed.
 #[derive(Debug, Clone, Args)]
@@ -114,7 +116,16 @@ impl Client {
     /// [`ApiError`].
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl serde::Serialize) -> Result<T, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Unreadable(error.to_string()))?;
-        let (_, value) = self.send(Method::POST, path, &[], Some(body)).await?;
+        let (_, value) = self.send(Method::POST, path, &[], Some((JSON, body))).await?;
+        read(value)
+    }
+
+    /// A mail message as it is.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn post_message<T: DeserializeOwned>(&self, path: &[&str], message: Vec<u8>) -> Result<T, ApiError> {
+        let (_, value) = self.send(Method::POST, path, &[], Some((MESSAGE, message))).await?;
         read(value)
     }
 
@@ -123,18 +134,16 @@ impl Client {
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
-        body: Option<Vec<u8>>,
+        body: Option<(&str, Vec<u8>)>,
     ) -> Result<(StatusCode, Value), ApiError> {
         let url = address(&self.base, path, query)?;
         let key = hex::encode(rand::random::<[u8; 16]>());
         let mut attempt = 1;
         let response = loop {
             let mut request = self.http.request(method.clone(), url.clone()).bearer_auth(&self.token);
-            if let Some(body) = &body {
-                request = request
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .header("idempotency-key", &key)
-                    .body(body.clone());
+            if let Some((kind, body)) = &body {
+                request =
+                    request.header(header::CONTENT_TYPE, *kind).header("idempotency-key", &key).body(body.clone());
             }
             match request.send().await {
                 Ok(response) => break response,

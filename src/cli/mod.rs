@@ -12,6 +12,7 @@ mod demo;
 mod events;
 mod explain;
 mod healthcheck;
+mod intake;
 mod invoicing;
 mod ledger;
 mod lifecycle;
@@ -103,6 +104,8 @@ pub enum Command {
     Ledger(ledger::Args),
     /// Preview and close invoicing runs
     Invoicing(invoicing::Args),
+    /// Hand a delivery notice that came by mail to the service
+    Intake(intake::Args),
     /// Make, list and revoke access tokens
     Token(token::Args),
     /// Bring the schema of the store up to date
@@ -144,6 +147,8 @@ pub enum Exit {
     Usage,
     /// 3: it could not be found out.
     Inconclusive,
+    /// 75, for mail servers: the message could not be handed over now (sysexits `EX_TEMPFAIL`).
+    TryLater,
 }
 
 impl From<Exit> for ExitCode {
@@ -153,6 +158,7 @@ impl From<Exit> for ExitCode {
             Exit::Fail => 1,
             Exit::Usage => 2,
             Exit::Inconclusive => 3,
+            Exit::TryLater => 75,
         })
     }
 }
@@ -213,6 +219,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => act::resume(&args).await,
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
+        Command::Intake(args) => intake::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
         Command::Migrate(args) => migrate::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,

@@ -26,8 +26,8 @@ pub(super) const NOTICE: &str = "canary:notice";
 
 /// How often a subject that changes under our hands is loaded again.
 const ATTEMPTS: usize = 8;
-/// Between two looks into the folder.
-const EVERY: Duration = Duration::from_secs(5);
+/// Looks for work between two looks into the folder.
+const POLLS: u32 = 10;
 
 /// What became of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,8 @@ pub(super) async fn receive(
 /// database stays; any other is put aside, whatever it said.
 pub(super) async fn watch(engine: &Engine, intake: &Arc<dyn Intake>, shutdown: &CancellationToken) {
     let parts = &engine.parts;
+    let poll = Duration::from_millis(parts.config.engine.poll_ms) * POLLS;
+    let every = poll.clamp(Duration::from_secs(1), Duration::from_secs(60));
     while !shutdown.is_cancelled() {
         let waiting = intake.waiting().await.unwrap_or_else(|error| {
             tracing::warn!("{error}");
@@ -127,7 +129,7 @@ pub(super) async fn watch(engine: &Engine, intake: &Arc<dyn Intake>, shutdown: &
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(every) => {}
         }
     }
 }

@@ -22,6 +22,8 @@ pub const GATEWAY: [&str; 2] = ["127.0.62.1", "127.0.62.2"];
 pub const EGRESS: [&str; 2] = ["127.0.62.10", "127.0.62.11"];
 const OWN_SERVER: &str = "127.0.63.1";
 pub const OUTSIDER: &str = "127.0.64.1";
+/// Where delivery notices come back to.
+pub const INTAKE_DOMAIN: &str = "intake.gateway.example";
 pub const SMARTHOST: &str = "127.0.65.1:2525";
 
 /// Everything that runs.
@@ -63,7 +65,7 @@ impl Network {
         let ns = [("ns1", NS1), ("ns2", NS2)]
             .map(|(name, address)| Knot::start(&folder.join(name), ip(address), &[("customer.example.", &zone)]));
         let resolver = Unbound::start(&folder.join("unbound"), ip(RESOLVER), ip(ROOT));
-        let gateway = gateway(&folder.join("gateway"), &maps(folder), &GATEWAY, EGRESS[0]);
+        let gateway = gateway(&folder.join("gateway"), &maps(folder), &GATEWAY, EGRESS[0], &intake(folder));
         gateway.resolve_by(ip(RESOLVER));
         let customer = customer(folder);
         let sink = Sink::start(folder, SMARTHOST.parse().unwrap());
@@ -101,7 +103,7 @@ pub fn maps(folder: &Path) -> PathBuf {
 }
 
 /// A gateway with the main.cf that the adapter's documentation asks for.
-pub fn gateway(folder: &Path, maps: &Path, addresses: &[&str], egress: &str) -> Postfix {
+pub fn gateway(folder: &Path, maps: &Path, addresses: &[&str], egress: &str, settings: &str) -> Postfix {
     for map in ["relay_domains", "transport"] {
         fs::OpenOptions::new().create(true).append(true).open(maps.join(map)).unwrap();
     }
@@ -113,9 +115,27 @@ pub fn gateway(folder: &Path, maps: &Path, addresses: &[&str], egress: &str) -> 
             "myhostname = mx1.gateway.example\nrelay_domains = texthash:{maps}/relay_domains\n\
              transport_maps = texthash:{maps}/transport\n\
              smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n\
-             smtp_bind_address = {egress}\nsmtp_bind_address_enforce = yes\n",
+             smtp_bind_address = {egress}\nsmtp_bind_address_enforce = yes\n{settings}",
             maps = maps.display()
         ),
+    )
+}
+
+/// The Maildir of the address to which delivery notices of canaries go, and settings that fill it.
+pub fn intake_maildir(folder: &Path) -> PathBuf {
+    folder.join("intake/canary")
+}
+
+fn intake(folder: &Path) -> String {
+    let (uid, gid) = account("nobody");
+    let base = folder.join("intake");
+    fs::create_dir_all(&base).unwrap();
+    std::os::unix::fs::chown(&base, Some(uid), Some(gid)).unwrap();
+    format!(
+        "virtual_mailbox_domains = {INTAKE_DOMAIN}\nvirtual_mailbox_base = {base}\n\
+         virtual_mailbox_maps = inline:{{ {{ canary@{INTAKE_DOMAIN} = canary/ }} }}\n\
+         virtual_uid_maps = static:{uid}\nvirtual_gid_maps = static:{gid}\nvirtual_minimum_uid = 1\n",
+        base = base.display(),
     )
 }
 
@@ -137,10 +157,11 @@ fn customer(folder: &Path) -> Postfix {
         &format!(
             "myhostname = mail.customer.example\nvirtual_mailbox_domains = customer.example\nvirtual_mailbox_base = {mail}\n\
              virtual_mailbox_maps = texthash:{boxes}\nvirtual_uid_maps = static:{uid}\nvirtual_gid_maps = static:{gid}\n\
-             virtual_minimum_uid = 1\nsmtpd_tls_security_level = may\nsmtpd_tls_chain_files = {pem}\n",
+             virtual_minimum_uid = 1\ntransport_maps = inline:{{ {{ {INTAKE_DOMAIN} = smtp:[{gateway}] }} }}\nsmtpd_tls_security_level = may\nsmtpd_tls_chain_files = {pem}\n",
             mail = mail.display(),
             boxes = boxes.display(),
             pem = pem.display(),
+            gateway = GATEWAY[0],
         ),
     )
 }

@@ -193,7 +193,7 @@ impl Visit<'_> {
             [(Stage::MailFrom, letter.mail(sender)), (Stage::RcptTest, letter.rcpt()), (Stage::Data, "DATA".to_owned())]
         {
             self.begin(self.plan.times.stage);
-            let _ = transport.get_mut().command(command).await;
+            let _ = transport.get_mut().command(format!("{command}\r\n")).await;
             let code = self.replied(stage)?;
             if stage == Stage::Data && code != 354 || stage != Stage::Data && !is_positive(code) {
                 return Ok(());

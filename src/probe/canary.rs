@@ -6,6 +6,7 @@ use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage};
 use super::Prober;
 use super::matrix::Resolved;
 use super::smtp::{Depth, Letter, Mailbox, Plan, talk};
+use super::vantage::From;
 use crate::engine::ports::CanaryLetter;
 
 /// Addresses that are tried. The first that answers decides.
@@ -30,13 +31,17 @@ impl Prober {
                 }
             };
             for peer in peers {
-                let Some(place) = self.places.first_outsider(peer.ip()) else { continue };
+                // An agent sends no messages: only this host does.
+                let mut here = self.places.outsiders.iter().filter_map(|place| match place.from {
+                    From::Here(source) if source.fits(peer.ip()) => Some((place, source)),
+                    From::Here(_) | From::Agent(_) | From::Nowhere => None,
+                });
+                let Some((place, source)) = here.next() else { continue };
                 if let Some(detail) = self.places.not_outside(place, peer) {
                     let fault = ConnectOutcome::VantageFault { detail };
                     last = Some(self.not_visited(&server, Some(peer), Some(place.vantage.clone()), fault));
                     continue;
                 }
-                let Some(source) = place.source else { continue };
                 let depth = Depth::Message(Box::new(message.clone()));
                 let plan = self.plan(place.vantage.clone(), source, &server, peer, depth);
                 let plan = Plan { sender: Some(sender.clone()), ..plan };

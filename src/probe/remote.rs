@@ -44,7 +44,8 @@ impl Prober {
         sender: Option<&Mailbox>,
     ) -> DialogueTask {
         let recipients = match depth {
-            Depth::Banner => Vec::new(),
+            // Agents send no messages.
+            Depth::Banner | Depth::Message(_) => Vec::new(),
             Depth::Recipients(recipients) => recipients
                 .iter()
                 .map(|(stage, mailbox)| Recipient { stage: *stage, mailbox: mailbox.to_string() })

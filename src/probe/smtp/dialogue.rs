@@ -355,12 +355,6 @@ fn outcome(fault: Option<Fault>) -> StageOutcome {
     }
 }
 
-impl std::fmt::Display for Mailbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 impl Mailbox {
     /// A local part of plain atoms (RFC 5321 §4.1.2 dot-string) and a domain.
     pub(crate) fn parse(text: &str) -> Option<Self> {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use async_trait::async_trait;
-use fencepost::engine::ports::{FirewallRound, Observer, ServerTask};
+use fencepost::engine::ports::{CanaryLetter, FirewallRound, Observer, ServerTask};
 use fencepost::lifecycle::connection::RouteMode;
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::lint::{DnssecObservation, PolicyFetch};
@@ -231,6 +231,11 @@ impl Observer for World {
             exchange_tlsa: Vec::new(),
             sender_test: None,
         }
+    }
+
+    /// The simulated installation sends none.
+    async fn canary(&self, _letter: &CanaryLetter) -> SmtpDialogue {
+        dialogue(&self.state(), outsider(), GATEWAY_MX, 25, Goes::NotTried)
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

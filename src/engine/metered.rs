@@ -8,7 +8,7 @@ use fencepost_checks::DomainName;
 use fencepost_checks::observation::{ConnectOutcome, DnsAnswer, DnsRound, LintObservation, SmtpDialogue};
 use tokio::time::Instant;
 
-use super::ports::{FirewallRound, Observer, ServerTask};
+use super::ports::{CanaryLetter, FirewallRound, Observer, ServerTask};
 use crate::metrics::{self, Probe};
 
 pub(super) struct Metered(pub Arc<dyn Observer>);
@@ -43,6 +43,13 @@ impl Observer for Metered {
 
     async fn lint(&self, task: &ServerTask) -> LintObservation {
         timed(Probe::Lint, self.0.lint(task)).await
+    }
+
+    /// A message, no look: it counts as one of the gateway.
+    async fn canary(&self, letter: &CanaryLetter) -> SmtpDialogue {
+        let seen = timed(Probe::Gateway, self.0.canary(letter)).await;
+        dialogues(Probe::Gateway, std::slice::from_ref(&seen));
+        seen
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

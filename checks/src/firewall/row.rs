@@ -144,7 +144,7 @@ impl<'a> Row<'a> {
             .filter_map(|d| Some((outside(d)?, d)))
     }
 
-    fn by_egress(&self) -> impl Iterator<Item = &'a SmtpDialogue> {
+    pub(super) fn by_egress(&self) -> impl Iterator<Item = &'a SmtpDialogue> {
         self.dialogues.iter().copied().filter(|d| d.vantage.role == VantageRole::Egress)
     }
 

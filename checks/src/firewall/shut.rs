@@ -12,6 +12,9 @@ use crate::smtp::dialogue::{from, reply};
 use crate::smtp::meaning::{self, Meaning};
 use crate::{Actor, Code, Finding, Severity, Verdict};
 
+/// Reasons of vantages that are told.
+const MAX_FAULTS: usize = 3;
+
 impl Row<'_> {
     /// The server has addresses only of a family in which the gateway has none: no mail can go there.
     pub(super) fn no_common_family(&self, context: &FirewallContext) -> Option<Judged> {
@@ -242,10 +245,24 @@ impl Row<'_> {
             Verdict::Inconclusive,
             vec![
                 self.finding(Code::VantageFault, Severity::Warning)
-                    .detail(&format!("{} could not be tested from {which}, for a reason on our side.", self.server))
+                    .detail(&format!("{} could not be tested from {which}, for a reason on our side{}.", self.server, self.faults()))
                     .remedy(Actor::Vendor, "Nothing for the customer to do: the operator of fencepost makes these source addresses usable for probes."),
             ],
         )
+    }
+
+    /// What was wrong with the vantages themselves, for the operator.
+    fn faults(&self) -> String {
+        let mut reasons: Vec<&str> = Vec::new();
+        for dialogue in self.by_egress() {
+            if let ConnectOutcome::VantageFault { detail } = &dialogue.connect
+                && !reasons.contains(&detail.as_str())
+            {
+                reasons.push(detail);
+            }
+        }
+        reasons.truncate(MAX_FAULTS);
+        if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
     }
 }
 

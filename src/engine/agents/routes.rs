@@ -30,7 +30,7 @@ impl AgentGateway {
     }
 
     async fn states(&self, domain: &DomainName) -> Result<Vec<AgentRoute>, GatewayError> {
-        let mut states = self.agents.store.agent_routes(domain).await.map_err(failed)?;
+        let mut states = self.agents.store.agent_routes(domain).await.map_err(|error| failed(&error))?;
         // One that is configured no more has no say.
         states.retain(|state| self.names.contains(&state.agent));
         Ok(states)
@@ -42,7 +42,7 @@ impl Gateway for AgentGateway {
     async fn apply(&self, desire: &RouteDesire) -> Result<(), GatewayError> {
         let RouteDesire { domain, mode, servers, generation } = desire.clone();
         let row = RouteRow { domain: domain.clone(), mode, servers, generation };
-        self.agents.store.want_agent_route(&self.names, &row).await.map_err(failed)?;
+        self.agents.store.want_agent_route(&self.names, &row).await.map_err(|error| failed(&error))?;
         self.agents.news.notify_waiters();
         let until = Instant::now() + PATIENCE;
         loop {
@@ -84,6 +84,6 @@ fn reasons(open: &[&AgentRoute]) -> String {
     open.iter().map(reason).collect::<Vec<_>>().join("; ")
 }
 
-fn failed(error: StoreError) -> GatewayError {
+fn failed(error: &StoreError) -> GatewayError {
     GatewayError::Failed(format!("the store failed: {error}"))
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod accounting;
+mod agents;
 mod bounds;
 mod domains;
 mod hostile;

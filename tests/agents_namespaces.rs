@@ -62,6 +62,10 @@ fn onboarding_passes(lab: &Lab) {
         let status = lab.until(domain, "the permit is issued", |status| status["mx_change_permitted"] == true);
         assert_eq!(status["phase"], "ready", "{status:#}");
     }
+    let transport = fs::read_to_string(lab.folder.join("maps/transport")).unwrap();
+    for (domain, server) in CUSTOMERS {
+        assert!(transport.contains(&format!("{domain} relay:[{server}]:25")), "set by the agent: {transport}");
+    }
     let vantages = lab.vantages();
     for (agent, address) in AGENTS {
         let vantage = find(&vantages["items"], &format!("egress-{address}"));
@@ -210,8 +214,9 @@ impl Lab {
         let proxy = proxy(&engine, folder, &authority);
         let config = folder.join("engine.yaml");
         fs::write(&config, configuration(folder)).unwrap();
+        fs::create_dir(folder.join("maps")).unwrap();
         let agent_config = folder.join("agent.yaml");
-        fs::write(&agent_config, "probe:\n  allow_targets: [192.0.2.0/24]\n  pause_ms: 0\n").unwrap();
+        fs::write(&agent_config, agent_configuration(folder)).unwrap();
         let desk = token(&config, "desk", "desk");
         let log = folder.join("engine.log");
         let daemon = Daemon::start("serve", engine.command(PROGRAM).args(["serve", "--config"]).arg(&config), &log);
@@ -344,12 +349,22 @@ fn configuration(folder: &Path) -> String {
     format!(
         "store:\n  path: {db}\nengine:\n  auto_register: true\n  poll_ms: 50\n  agent_away_seconds: 3\nhttp:\n  \
          listen: 127.0.0.1:8080\ngateway:\n  mx_hosts:\n    - name: mx1.gateway.example\n      preference: 10\n  \
-         egress:\n{egress}probe:\n  resolvers: [\"{NAME_SERVER}:53\"]\n  roots: [\"{NAME_SERVER}:53\"]\n  \
+         adapter:\n    kind: agents\n    agents: [gw1]\n  egress:\n{egress}probe:\n  resolvers: [\"{NAME_SERVER}:53\"]\n  roots: [\"{NAME_SERVER}:53\"]\n  \
          dns_timeout_ms: 1000\n  remote_outsiders:\n    - agent: gw1\n      address: {OUTSIDER}\n  \
          reference: [\"{ENGINE}:{REFERENCE_PORT}\"]\n  reference_listen: {ENGINE}:{REFERENCE_PORT}\n  \
          connect_timeout_ms: 1000\n  banner_timeout_ms: 2000\n  stage_timeout_ms: 3000\n  total_timeout_ms: 10000\n  \
          pause_ms: 0\n  allow_targets: [127.0.0.0/8, 192.0.2.0/24]\n",
         db = folder.join("fencepost.db").display(),
+    )
+}
+
+/// Of both agents, though only the first is asked to carry routes.
+fn agent_configuration(folder: &Path) -> String {
+    let maps = folder.join("maps");
+    format!(
+        "gateway:\n  adapter:\n    kind: postfix\n    relay_domains: {maps}/domains\n    transport: {maps}/transport\n    \
+         reload: [\"true\"]\nprobe:\n  allow_targets: [192.0.2.0/24]\n  pause_ms: 0\n",
+        maps = maps.display()
     )
 }
 

@@ -13,7 +13,7 @@ use crate::engine::ports::{DialogueTask, Recipient, TaskTimes};
 use crate::order::MailServer;
 
 /// For an agent to fetch a task and to hand its answer in.
-const ON_THE_WAY: Duration = Duration::from_secs(30);
+const ON_THE_WAY: Duration = Duration::from_secs(15);
 
 impl Prober {
     /// Has the agent hold this conversation; what it cannot do is a fault of the vantage.

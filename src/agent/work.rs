@@ -96,10 +96,10 @@ impl Agent {
         if error.is_conflict() {
             // The number of this process counts no more: it asks for another one, later.
             self.standing.lock().unwrap_or_else(PoisonError::into_inner).session = None;
-            self.say(&format!("{error}; give each agent a token of its own"));
+            self.say(&format!("{}; give each agent a token of its own", plain(error)));
             return REPLACED;
         }
-        self.say(&format!("{error}; tries again"));
+        self.say(&format!("{}; tries again", plain(error)));
         failures
     }
 
@@ -143,6 +143,11 @@ impl Agent {
             }
         }
     }
+}
+
+/// Without the full stop that some answers end with.
+fn plain(error: &LinkError) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
 }
 
 /// `false` for a task that is under way already.

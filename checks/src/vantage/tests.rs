@@ -83,11 +83,14 @@ fn the_greeting_is_read_back() {
     assert_eq!(echoed(&seen(VantageRole::Egress, "192.0.2.10", None)), None, "another server");
 }
 
+/// When, whether good, and when good became bad.
+type Look = (i64, bool, Option<i64>);
+
 /// A vantage in small: when each target was looked at, and what came of it.
 #[derive(Debug, Default)]
 struct Record {
     /// Newest look a target: when, good, and when good became bad.
-    looks: BTreeMap<u8, (i64, bool, Option<i64>)>,
+    looks: BTreeMap<u8, Look>,
     quarantined: Option<i64>,
     released: i64,
 }
@@ -104,8 +107,8 @@ impl Record {
     }
 
     fn health(&self, now: i64) -> Health {
-        let since = now - i64::try_from(WINDOW.as_secs() / 60).unwrap();
-        let count = |f: &dyn Fn(&(i64, bool, Option<i64>)) -> bool| self.looks.values().filter(|l| f(l)).count() as u64;
+        let since = now - WINDOW.as_secs() / 60;
+        let count = |f: &dyn Fn(&Look) -> bool| self.looks.values().filter(|l| f(l)).count() as u64;
         let after = |good: bool| self.quarantined.map_or(0, |q| count(&|l| l.0 > q && l.1 == good));
         Health {
             good: count(&|l| l.0 >= since && l.1),

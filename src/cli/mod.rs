@@ -4,6 +4,7 @@
 
 mod act;
 mod agent;
+mod backup;
 mod check;
 mod client;
 mod completions;
@@ -25,6 +26,7 @@ mod print;
 mod replay;
 mod serve;
 mod status;
+mod store;
 mod token;
 mod vantages;
 
@@ -108,6 +110,10 @@ pub enum Command {
     Intake(intake::Args),
     /// Make, list and revoke access tokens
     Token(token::Args),
+    /// Copy the database of a live node into a new file, verified
+    Backup(backup::Args),
+    /// Move the store to another database
+    Store(store::Args),
     /// Bring the schema of the store up to date
     Migrate(migrate::Args),
     /// Look once at a domain and its mail servers: a table of findings with remedies
@@ -221,6 +227,8 @@ async fn run(cli: Cli) -> Exit {
         Command::Invoicing(args) => invoicing::run(&args).await,
         Command::Intake(args) => intake::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
+        Command::Backup(args) => backup::run(&args, &cli.global).await,
+        Command::Store(args) => store::run(&args).await,
         Command::Migrate(args) => migrate::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,
         Command::Explain(args) => explain::run(&args),

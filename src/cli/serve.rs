@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -14,18 +15,46 @@ use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
 use crate::engine::{AgentGateway, Agents, Engine, EngineParts};
 use crate::http::server::{self, Limits};
-use crate::http::{HttpParts, metrics_router, router};
+use crate::http::{HttpParts, health_router, metrics_router, router};
 use crate::probe::{Prober, echo};
-use crate::store::{self, Store};
+use crate::store::{self, Share, Store};
 use crate::{gateway, intake, notify};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// What this node does; several nodes share one PostgreSQL. `engine`: the runs and the notices; `sweep`:
+    /// the looks at connected domains; `http`: API and pages (without it, only /healthz and /readyz)
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Engine, Role::Http, Role::Sweep])]
+    role: Vec<Role>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    Engine,
+    Http,
+    Sweep,
+}
+
+impl Args {
+    fn has(&self, role: Role) -> bool {
+        self.role.contains(&role)
+    }
+
+    /// Which subjects this node works on, if any.
+    fn share(&self) -> Option<Share> {
+        match (self.has(Role::Engine), self.has(Role::Sweep)) {
+            (true, true) => Some(Share::All),
+            (true, false) => Some(Share::Runs),
+            (false, true) => Some(Share::Connected),
+            (false, false) => None,
+        }
+    }
+}
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves until SIGTERM or SIGINT; then what is claimed is finished, and status 0.
-pub async fn run(_args: &Args, global: &Global) -> Exit {
+pub async fn run(args: &Args, global: &Global) -> Exit {
     let config = match config::load(&global.config) {
         Ok(config) => Arc::new(config),
         Err(error) => return complain(&error),
@@ -37,13 +66,13 @@ pub async fn run(_args: &Args, global: &Global) -> Exit {
     if !missing.is_empty() {
         return Exit::Usage;
     }
-    match serve(config).await {
+    match serve(args, config).await {
         Ok(()) => Exit::Pass,
         Err(error) => complain(error.as_ref()),
     }
 }
 
-async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
+async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let store: Arc<dyn Store> = store::open(&config.store).await?;
     // Ended before the engine gives the work up, so that what was seen is not lost.
@@ -79,19 +108,19 @@ async fn serve(config: Arc<Config>) -> Result<(), AnyError> {
         config: config.clone(),
     });
     let engine = engine.with_intake(Arc::new(intake::MailIntake::new(&config.intake)));
-    let pages = router(HttpParts {
-        store: store.clone(),
-        desk: engine.desk(),
-        agents,
-        clock: clock.clone(),
-        config: config.clone(),
-    });
+    let parts =
+        HttpParts { store: store.clone(), desk: engine.desk(), agents, clock: clock.clone(), config: config.clone() };
+    let pages = if args.has(Role::Http) { router(parts) } else { health_router(parts) };
     greet(&config, store.as_ref()).await?;
 
     let stop = CancellationToken::new();
     let work = tokio::spawn({
-        let (engine, stop) = (engine.clone(), stop.clone());
-        async move { engine.run(stop).await }
+        let (engine, stop, share) = (engine.clone(), stop.clone(), args.share());
+        async move {
+            if let Some(share) = share {
+                engine.run_share(share, stop).await;
+            }
+        }
     });
     if let Some(listener) = reference {
         tokio::spawn(echo::serve(listener, config.gateway.ehlo_name.to_string(), stop.clone()));

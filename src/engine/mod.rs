@@ -57,7 +57,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::dice::Dice;
 use crate::lifecycle::permit::Setup;
-use crate::store::Store;
+use crate::store::{Share, Store};
 use ports::{Gateway, Intake, Notifier, Observer};
 
 /// Everything an engine works with.
@@ -126,6 +126,11 @@ impl Engine {
 
     /// Works until `shutdown` is cancelled, then finishes what it has claimed and returns.
     pub async fn run(&self, shutdown: CancellationToken) {
+        self.run_share(Share::All, shutdown).await;
+    }
+
+    /// As [`Engine::run`], for a part of the work alone.
+    pub async fn run_share(&self, share: Share, shutdown: CancellationToken) {
         let owner = format!("{}-{}", std::process::id(), hex::encode(self.parts.dice.bytes::<4>()));
         reconfigured::hurry(&self.parts).await;
         let watch = async {
@@ -133,6 +138,6 @@ impl Engine {
                 canary::watch(self, intake, &shutdown).await;
             }
         };
-        tokio::join!(run::run(self, &owner, &shutdown), watch);
+        tokio::join!(run::run(self, &owner, share, &shutdown), watch);
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, items, work};
 use crate::metrics::{self, Work};
-use crate::store::{ClaimRequest, StoreError, StoreResult};
+use crate::store::{ClaimRequest, Share, StoreError, StoreResult};
 
 /// Claims in one go.
 const BATCH: usize = 64;
@@ -18,14 +18,14 @@ const BATCH: usize = 64;
 /// The longest wait for a store that fails again and again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(engine: &Engine, owner: &str, shutdown: &CancellationToken) {
+pub(super) async fn run(engine: &Engine, owner: &str, share: Share, shutdown: &CancellationToken) {
     let mut tasks = JoinSet::new();
     let mut failures: u32 = 0;
     while !shutdown.is_cancelled() {
         while let Some(done) = tasks.try_join_next() {
             report(done);
         }
-        let claimed = claim(engine, owner, &mut tasks).await;
+        let claimed = claim(engine, owner, share, &mut tasks).await;
         failures = if claimed.is_ok() { 0 } else { failures.saturating_add(1) };
         match claimed {
             Ok(claimed) => {
@@ -49,7 +49,7 @@ pub(super) async fn run(engine: &Engine, owner: &str, shutdown: &CancellationTok
 }
 
 /// Starts what is due and fits; the number of claims taken.
-async fn claim(engine: &Engine, owner: &str, tasks: &mut JoinSet<()>) -> StoreResult<usize> {
+async fn claim(engine: &Engine, owner: &str, share: Share, tasks: &mut JoinSet<()>) -> StoreResult<usize> {
     let parts = &engine.parts;
     let free = parts.config.engine.concurrency.max(1).saturating_sub(tasks.len()).min(BATCH);
     if free == 0 {
@@ -60,9 +60,13 @@ async fn claim(engine: &Engine, owner: &str, tasks: &mut JoinSet<()>) -> StoreRe
         owner: owner.to_owned(),
         lease: SignedDuration::from_secs(i64::from(parts.config.engine.lease_seconds)),
         limit: u32::try_from(limit).unwrap_or(1),
+        share,
     };
     // Effects first: a fact that waits for its subject must not be overtaken by that subject's probes.
-    let effects = parts.store.claim_outbox(request(free)).await?;
+    let effects = match share {
+        Share::Connected => Vec::new(),
+        Share::All | Share::Runs => parts.store.claim_outbox(request(free)).await?,
+    };
     let mut started = effects.len();
     for item in effects {
         metrics::of_process().claimed(Work::Effect, item.taken_over);
@@ -88,6 +92,7 @@ async fn idle(engine: &Engine, tasks: &mut JoinSet<()>, shutdown: &CancellationT
             biased;
             () = shutdown.cancelled() => {}
             () = engine.wake.notified() => {}
+            () = engine.parts.store.hinted() => {}
             done = tasks.join_next() => if let Some(done) = done { report(done) },
             () = tokio::time::sleep(poll(engine)) => {}
         }
@@ -121,6 +126,7 @@ async fn pause(engine: &Engine, wait: Duration, shutdown: &CancellationToken) {
         biased;
         () = shutdown.cancelled() => {}
         () = engine.wake.notified() => {}
+        () = engine.parts.store.hinted() => {}
         () = tokio::time::sleep(wait) => {}
     }
 }

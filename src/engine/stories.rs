@@ -15,7 +15,7 @@ use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permi
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
 use crate::store::conformance::fixture::order;
-use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Store};
+use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Share, Store};
 
 /// Rounds of one drive; more means that nothing goes on.
 const ROUNDS: usize = 20_000;
@@ -45,7 +45,7 @@ impl Play {
 
     fn request(&self) -> ClaimRequest {
         let lease = SignedDuration::from_secs(300);
-        ClaimRequest { now: self.stage.clock.now(), owner: "test".to_owned(), lease, limit: 1 }
+        ClaimRequest { now: self.stage.clock.now(), owner: "test".to_owned(), lease, limit: 1, share: Share::All }
     }
 
     async fn connection(&self) -> Connection {

@@ -59,15 +59,16 @@ pub struct HttpState {
     readiness: Readiness,
 }
 
+/// For a node without pages and API: only whether it lives and can work.
+pub fn health_router(parts: HttpParts) -> Router {
+    api::health_routes().layer(middleware::from_fn(guard::headers)).with_state(state(parts))
+}
+
 /// Everything under one router, ready to be served.
 pub fn router(parts: HttpParts) -> Router {
-    let HttpParts { store, desk, agents, clock, config } = parts;
-    let turns = guard::Turns::new(config.http.max_concurrent.max(1));
-    let body_limit = DefaultBodyLimit::max(config.http.max_body_bytes);
-    let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
-    let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
-    let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
-    let state = HttpState { store, desk, agents, accounts, clock, config, streams, readiness };
+    let state = state(parts);
+    let turns = guard::Turns::new(state.config.http.max_concurrent.max(1));
+    let body_limit = DefaultBodyLimit::max(state.config.http.max_body_bytes);
     let bounded = Router::new()
         .merge(api::routes())
         .merge(panel::routes())
@@ -90,6 +91,14 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(middleware::from_fn(guard::headers))
         .layer(middleware::from_fn(metrics::count))
         .with_state(state)
+}
+
+fn state(parts: HttpParts) -> HttpState {
+    let HttpParts { store, desk, agents, clock, config } = parts;
+    let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
+    let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
+    let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
+    HttpState { store, desk, agents, accounts, clock, config, streams, readiness }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod conformance;
 mod opening;
 pub mod postgres;
 pub mod sqlite;
+mod transfer;
 mod trial;
 mod types;
 mod value;
@@ -18,6 +19,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use opening::{Schema, migrate, open, schema};
+pub use transfer::{BackedUp, Copied, backup, copy};
 pub use types::*;
 pub use vantage::*;
 

@@ -98,6 +98,30 @@ pub struct ClaimRequest {
     pub owner: String,
     pub lease: SignedDuration,
     pub limit: u32,
+    pub share: Share,
+}
+
+/// Which subjects a node works on. Every node may take everything; a large installation may keep the
+/// looks at connected domains away from the runs that people wait for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Share {
+    #[default]
+    All,
+    /// All but connected domains.
+    Runs,
+    /// Connected domains alone: they are looked at again for ever.
+    Connected,
+}
+
+impl Share {
+    /// Whether connected domains are taken, where that is a question.
+    pub(super) fn connected(self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::Runs => Some(false),
+            Self::Connected => Some(true),
+        }
+    }
 }
 
 /// A due timer that is ours until the lease ends.

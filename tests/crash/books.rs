@@ -10,7 +10,7 @@ use fencepost::engine::{Accounts, Caller, Desk, Idempotency};
 use fencepost::failpoint::{Point, Step};
 use fencepost::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
-use fencepost::store::{ClaimRequest, NewToken, Page, Role, Scope, Store};
+use fencepost::store::{ClaimRequest, NewToken, Page, Role, Scope, Share, Store};
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -143,7 +143,13 @@ async fn token(store: &dyn Store, now: Timestamp) {
 /// Effects are done, one kind of work is parked, the rest is put off.
 async fn settle(store: &dyn Store, now: Timestamp) {
     let far = now + SignedDuration::from_hours(10_000);
-    let request = ClaimRequest { now, owner: "test".to_owned(), lease: SignedDuration::from_mins(5), limit: 100 };
+    let request = ClaimRequest {
+        now,
+        owner: "test".to_owned(),
+        lease: SignedDuration::from_mins(5),
+        limit: 100,
+        share: Share::All,
+    };
     loop {
         let (items, claims) =
             (store.claim_outbox(request.clone()).await.unwrap(), store.claim(request.clone()).await.unwrap());

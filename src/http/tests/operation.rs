@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{TestApp, without_ids};
 use crate::http::metrics_router;
-use crate::store::{ClaimRequest, Role, Scope};
+use crate::store::{ClaimRequest, Role, Scope, Share};
 
 async fn parked(app: &TestApp) {
     let lease = SignedDuration::from_secs(60);
-    let request = ClaimRequest { now: app.now(), owner: "t".to_owned(), lease, limit: 1 };
+    let request = ClaimRequest { now: app.now(), owner: "t".to_owned(), lease, limit: 1, share: Share::All };
     let claim = app.store.claim(request).await.unwrap().remove(0);
     app.store.park(&claim, app.now(), "timer kind `new` is not known to this program").await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! Claims: leases, fences, and what becomes of abandoned work.
 
 use super::fixture::{LEASE, at, new_order, placed, request, subject, timer, transition};
-use crate::store::{CommitOutcome, Page, Store};
+use crate::store::{ClaimRequest, CommitOutcome, Page, Share, Store};
 
 pub(crate) async fn one_claim_a_subject_in_due_order(store: &dyn Store) {
     for (n, due) in [(1, [3, 5]), (2, [1, 9]), (3, [20, 20])] {
@@ -13,7 +13,7 @@ pub(crate) async fn one_claim_a_subject_in_due_order(store: &dyn Store) {
     let order: Vec<_> = claims.iter().map(|c| (c.subject_id.as_str(), c.kind.as_str())).collect();
     assert_eq!(order, [("c2", "mx"), ("c1", "mx")], "the earliest of each, c3 is not due");
     assert_eq!(store.claim(request(10)).await.unwrap(), [], "both subjects are worked on");
-    let one = crate::store::ClaimRequest { limit: 1, ..request(30) };
+    let one = ClaimRequest { limit: 1, ..request(30) };
     assert_eq!(store.claim(one).await.unwrap().len(), 1);
 }
 
@@ -57,4 +57,16 @@ pub(crate) async fn a_parked_claim_is_shown_and_does_not_come_back(store: &dyn S
     store.commit(rearmed).await.unwrap();
     assert_eq!(store.parked(&page).await.unwrap().rows.len(), 0);
     assert_eq!(store.claim(request(3)).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn connected_domains_may_be_a_share_of_their_own(store: &dyn Store) {
+    placed(store, 2).await;
+    let mut connected = transition(&subject(store, "c2").await, None, 0);
+    connected.phase = "connected".to_owned();
+    connected.timers = vec![timer("mx", 0)];
+    store.commit(connected).await.unwrap();
+    for (share, id) in [(Share::Connected, "c2"), (Share::Runs, "c1")] {
+        let claims = store.claim(ClaimRequest { share, ..request(1) }).await.unwrap();
+        assert_eq!(claims.iter().map(|claim| claim.subject_id.as_str()).collect::<Vec<_>>(), [id]);
+    }
 }

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::lifecycle::connection::RouteMode;
 use crate::order::Order;
 use crate::store::{
-    Claim, ClaimRequest, NewEvent, NewOrder, NewOutbox, NewSubject, RouteChange, Store, Subject, SubjectKind, TimerSet,
-    Transition,
+    Claim, ClaimRequest, NewEvent, NewOrder, NewOutbox, NewSubject, RouteChange, Share, Store, Subject, SubjectKind,
+    TimerSet, Transition,
 };
 
 pub(crate) const LEASE: SignedDuration = SignedDuration::from_secs(300);
@@ -84,7 +84,7 @@ pub(crate) fn effect(key: &str, seconds: i64) -> NewOutbox {
 }
 
 pub(crate) fn request(seconds: i64) -> ClaimRequest {
-    ClaimRequest { now: at(seconds), owner: "test".to_owned(), lease: LEASE, limit: 100 }
+    ClaimRequest { now: at(seconds), owner: "test".to_owned(), lease: LEASE, limit: 100, share: Share::All }
 }
 
 /// A transition that changes nothing but the version.

@@ -5,6 +5,7 @@ pub(crate) mod claims;
 pub(crate) mod commits;
 pub(crate) mod effects;
 pub(crate) mod fixture;
+pub(crate) mod history;
 pub(crate) mod ledger;
 pub(crate) mod operation;
 pub(crate) mod orders;
@@ -37,6 +38,7 @@ macro_rules! every_rule {
             claims::one_claim_a_subject_in_due_order,
             claims::a_claim_whose_owner_died_comes_back_when_its_lease_ends,
             claims::an_abandoned_claim_comes_back_when_asked,
+            claims::connected_domains_may_be_a_share_of_their_own,
             claims::a_parked_claim_is_shown_and_does_not_come_back,
             commits::an_outcome_is_stored_whole,
             commits::a_lost_fence_stores_nothing,

@@ -37,6 +37,7 @@ pub(super) async fn claim(pool: &Pool, request: &ClaimRequest, clock: LeaseClock
            SELECT t.subject_id, t.kind, t.due_at, s.lease_until IS NOT NULL AS late FROM timer t JOIN subject s ON s.id = t.subject_id \
            WHERE t.due_at <= (SELECT due FROM clock) \
              AND (s.lease_until IS NULL OR s.lease_until <= (SELECT now FROM clock)) \
+             AND ($6 IS NULL OR (s.phase = 'connected') = $6) \
              AND t.kind = (SELECT e.kind FROM timer e WHERE e.subject_id = t.subject_id AND e.due_at IS NOT NULL \
                            ORDER BY e.due_at, e.kind LIMIT 1) \
            ORDER BY t.due_at, t.subject_id, t.kind LIMIT $3 FOR UPDATE OF s, t SKIP LOCKED), \
@@ -56,6 +57,7 @@ pub(super) async fn claim(pool: &Pool, request: &ClaimRequest, clock: LeaseClock
     .bind(i64::from(request.limit))
     .bind(&request.owner)
     .bind(i64::try_from(request.lease.as_micros()).unwrap_or(i64::MAX / 4))
+    .bind(request.share.connected())
     .fetch_all(&mut *pool.get().await?)
     .await?;
     let claim = |(subject_id, kind, due_at, attempt, fence, taken_over): Row| {

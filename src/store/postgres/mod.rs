@@ -21,6 +21,9 @@ mod parked;
 mod pool;
 mod reading;
 #[cfg(test)]
+#[path = "../../../tests/lab/postgres.rs"]
+pub(in crate::store) mod server;
+#[cfg(test)]
 mod tests;
 mod tokens;
 mod trials;
@@ -45,7 +48,7 @@ use crate::failpoint::{Step, around};
 use crate::ledger::EntryDraft;
 use group::Groups;
 use hints::Hints;
-use pool::Pool;
+pub(in crate::store) use pool::Pool;
 
 /// Whose clock says what is due and when a lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

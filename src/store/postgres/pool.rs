@@ -25,7 +25,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 const MAX_PASSWORD_BYTES: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::store) struct Pool {
     pool: PgPool,
     /// What is said of a use case that takes longer.
     longest: Duration,
@@ -42,7 +42,7 @@ struct Away {
 
 impl Pool {
     /// Nothing is connected yet.
-    pub(super) fn new(config: &StoreConfig) -> StoreResult<Self> {
+    pub(in crate::store) fn new(config: &StoreConfig) -> StoreResult<Self> {
         let options = options(config)?;
         let patience = Duration::from_millis(config.lock_timeout_ms.into());
         let pool = PgPoolOptions::new()
@@ -63,14 +63,14 @@ impl Pool {
         Ok(Self { pool, longest, away: Mutex::new(None) })
     }
 
-    pub(super) async fn get(&self) -> StoreResult<PoolConnection<Postgres>> {
+    pub(in crate::store) async fn get(&self) -> StoreResult<PoolConnection<Postgres>> {
         self.passable()?;
         let got = self.pool.acquire().await;
         self.remember(got.as_ref().err());
         Ok(got?)
     }
 
-    pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
+    pub(in crate::store) async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
         self.passable()?;
         let got = self.pool.begin().await;
         self.remember(got.as_ref().err());

@@ -34,9 +34,10 @@ fn due(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<Claim
         "SELECT t.subject_id, t.kind, t.due_at, t.attempt, s.fence, s.lease_until IS NOT NULL \
          FROM timer t JOIN subject s ON s.id = t.subject_id \
          WHERE t.due_at <= ?1 AND (s.lease_until IS NULL OR s.lease_until <= ?1) \
+           AND (?2 IS NULL OR (s.phase = 'connected') = ?2) \
          ORDER BY t.due_at, t.subject_id, t.kind",
     )?;
-    let mut rows = statement.query([us(request.now)])?;
+    let mut rows = statement.query((us(request.now), request.share.connected()))?;
     let (mut claims, mut seen) = (Vec::new(), HashSet::new());
     while claims.len() < request.limit as usize {
         let Some(row) = rows.next()? else { break };

@@ -19,13 +19,17 @@ const MIGRATIONS: &[&str] = &[
 pub(in crate::store) const SCHEMA: u32 = 5;
 
 pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
+    up_to(connection, SCHEMA)
+}
+
+pub(super) fn up_to(connection: &mut Connection, wanted: u32) -> StoreResult<()> {
     // Two processes may open a new file at the same time: the second one waits and finds it done.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     if found > SCHEMA {
         return Err(StoreError::NewerSchema { found, known: SCHEMA });
     }
-    for (number, sql) in (1..).zip(MIGRATIONS) {
+    for (number, sql) in (1..=wanted).zip(MIGRATIONS) {
         if number > found {
             transaction.execute_batch(sql)?;
             transaction.pragma_update(None, "user_version", number)?;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::SqliteStore;
 use crate::config::StoreConfig;
 use crate::ledger::chain;
-use crate::store::conformance::fixture::{at, event, placed, subject, transition};
+use crate::store::conformance::fixture::{at, event, new_order, placed, subject, transition};
 use crate::store::conformance::ledger::draft;
 use crate::store::conformance::{every_rule, every_vantage_rule};
 use crate::store::{Scope, Store};
@@ -100,4 +100,34 @@ async fn a_request_that_nobody_waits_for_is_stored_or_not_but_never_in_part() {
     let events = store.events("c1", 0, 1000).await.unwrap();
     assert_eq!(after.last_seq, events.len() as u64);
     assert_eq!(after.last_seq, 1 + 2 * (after.version - 1));
+}
+
+#[tokio::test]
+async fn every_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
+    for version in 1..super::SCHEMA {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("old.db");
+        {
+            let mut db = Connection::open(&path).unwrap();
+            super::migrate::up_to(&mut db, version).unwrap();
+            db.execute_batch(
+                r#"INSERT INTO customer VALUES ('k1', 'p', 'o1', '{"kind":"trial","business_id":"FI-1"}', 0, 'desk');
+                 INSERT INTO event VALUES ('c1', 1, 0, 'a', '{}', 'test');
+                 INSERT INTO outbox (subject_id, dedupe_key, kind, payload, created_at, status)
+                     VALUES ('c1', 'x', 'notice', '{}', 0, 'parked');
+                 INSERT INTO invoicing_run (run_date, closed_at, closed_by, head_seq, head_hash, lines)
+                     VALUES ('2027-01-15', 0, 'a', 0, zeroblob(32), x'00');"#,
+            )
+            .unwrap();
+        }
+        let config = StoreConfig::sqlite(&path);
+        assert_eq!(crate::store::schema(&config).await.unwrap().found, version, "looking changes nothing");
+        assert_eq!(crate::store::migrate(&config).await.unwrap().found, version);
+        let store = SqliteStore::open(&config).unwrap();
+        store.ready().await.unwrap();
+        assert_eq!(store.events("c1", 0, 10).await.unwrap().len(), 1);
+        assert_eq!(store.parked(&crate::store::Page { after: None, limit: 5 }).await.unwrap().rows.len(), 1);
+        assert!(store.closed_runs().await.unwrap()[0].is_unsealed());
+        store.place_order(new_order(5, "p", "d5.example")).await.unwrap();
+    }
 }

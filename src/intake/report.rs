@@ -32,7 +32,7 @@ pub(super) fn read(raw: &[u8], at: Timestamp) -> Result<Notice, String> {
     let (about, recipients) = fields.split_first().ok_or("an empty delivery-status")?;
     let of_envelope = value(about, "Original-Envelope-Id").map(str::to_owned);
     let of_headers = parts().find_map(returned);
-    let token = match (of_envelope.and_then(token), of_headers) {
+    let token = match (of_envelope.as_deref().and_then(token), of_headers) {
         (Some(one), Some(other)) if one != other => return Err("it names two messages".to_owned()),
         (Some(token), _) | (None, Some(token)) => token,
         (None, None) => return Err("it is about no message of ours".to_owned()),
@@ -128,11 +128,11 @@ fn returned(part: &MessagePart<'_>) -> Option<String> {
 fn header(message: &Message<'_>) -> Option<String> {
     let text = message.header_raw(HEADER).map(str::to_owned);
     let id = || message.message_id()?.strip_prefix("canary.")?.split('@').next().map(str::to_owned);
-    text.or_else(id).and_then(token)
+    text.or_else(id).as_deref().and_then(token)
 }
 
 /// A text that has the form of a token.
-fn token(text: String) -> Option<String> {
+fn token(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     fits.then(|| text.to_owned())

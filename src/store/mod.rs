@@ -80,7 +80,7 @@ pub trait Store: VantageStore + Send + Sync {
     /// Resolves when another node of the same store has put work there. A hint, never relied upon: what is
     /// due is found by looking.
     async fn hinted(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     // --- Reading for people --------------------------------------------------------------------

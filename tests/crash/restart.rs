@@ -35,9 +35,9 @@ async fn story(server: &Server) {
         }
         sleep(Duration::from_millis(dice.random_range(0..400))).await;
         if dice.random_bool(0.5) {
-            server.crash()
+            server.crash();
         } else {
-            server.stop()
+            server.stop();
         }
         sleep(Duration::from_millis(dice.random_range(0..700))).await;
         server.start_again();

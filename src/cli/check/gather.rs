@@ -141,14 +141,14 @@ mod tests {
         let elsewhere = finding(Code::SmtpUnreachable, Severity::Warning, "mail.example.org:25", &[]);
         let pass = finding(Code::FwPass, Severity::Info, server, &[]);
         let code = |f: &Finding, all: &[Finding]| cause(f, all, &domain).map(|c| c.code);
-        assert_eq!(code(&unreachable, &[firewall.clone()]), Some(Code::FwInverted));
-        assert_eq!(code(&firewall, &[unreachable.clone()]), None);
+        assert_eq!(code(&unreachable, std::slice::from_ref(&firewall)), Some(Code::FwInverted));
+        assert_eq!(code(&firewall, std::slice::from_ref(&unreachable)), None);
         assert_eq!(code(&elsewhere, &[firewall]), None);
         assert_eq!(code(&unreachable, &[pass]), None);
         let gone = finding(Code::MxNoDomain, Severity::Warning, "example.com", &[]);
         let inside = finding(Code::SmtpUnresolvable, Severity::Blocking, server, &[]);
         let outside = finding(Code::SmtpUnresolvable, Severity::Blocking, "mail.notexample.com:25", &[]);
-        assert_eq!(code(&inside, &[gone.clone()]), Some(Code::MxNoDomain));
+        assert_eq!(code(&inside, std::slice::from_ref(&gone)), Some(Code::MxNoDomain));
         assert_eq!(code(&outside, &[gone]), None);
     }
 }

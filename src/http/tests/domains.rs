@@ -56,10 +56,12 @@ async fn a_permit_is_shown_and_ends_by_itself() {
     assert_eq!((&status["mx_change_permitted"], &status["permit"]), (&json!(false), &Value::Null));
 }
 
+type Change = fn(&mut Config, EgressAddress);
+
 #[tokio::test]
 async fn no_go_ahead_survives_a_restart_under_another_configuration() {
     let egress = |text: &str| EgressAddress::here(text.parse().unwrap());
-    let changes: [(&str, fn(&mut Config, EgressAddress)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("an MX host gone", |config, _| config.gateway.mx_hosts.truncate(1)),
         ("an egress address more", |config, new| config.gateway.egress.push(new)),
         ("another port", |config, _| config.gateway.smtp_port = 2525),

@@ -43,7 +43,10 @@ pub(super) fn overtaken(error: &StoreError) -> bool {
         StoreError::Unavailable(source) | StoreError::Database { source, .. } => source,
         _ => return false,
     };
-    let code = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error).and_then(|e| e.code());
+    let code = source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error)
+        .and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("40001" | "40P01" | "23505"))
 }
 

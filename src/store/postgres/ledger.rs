@@ -101,7 +101,7 @@ pub(super) async fn entries(
         None => sqlx::query(entries!("")),
     };
     let query = query.bind(int(after_seq)).bind(i64::from(limit));
-    let query = customer_id.into_iter().fold(query, |query, id| query.bind(id));
+    let query = customer_id.into_iter().fold(query, sqlx::query::Query::bind);
     query.fetch_all(&mut *pool.get().await?).await?.iter().map(entry).collect()
 }
 

@@ -68,7 +68,7 @@ async fn every_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
     for version in 1..migrate::SCHEMA {
         let config = empty();
         let pool = Pool::new(&config).unwrap();
-        migrate::up_to(&mut *pool.get().await.unwrap(), version).await.unwrap();
+        migrate::up_to(&mut pool.get().await.unwrap(), version).await.unwrap();
         sql(
             &config,
             "INSERT INTO customer VALUES ('k1', 'p', 'o1', '{}', 0, 'desk');

@@ -69,7 +69,7 @@ pub(super) async fn write(db: &mut PgConnection, table: &Table, rows: Vec<Row>) 
         let odd = || unreadable(format!("{}.{name} holds a value of another type", table.name));
         query = match kind {
             Kind::Text => query.bind(values.into_iter().map(text).collect::<Option<Vec<_>>>().ok_or_else(odd)?),
-            Kind::Int => query.bind(values.into_iter().map(int).collect::<Option<Vec<_>>>().ok_or_else(odd)?),
+            Kind::Int => query.bind(values.iter().map(int).collect::<Option<Vec<_>>>().ok_or_else(odd)?),
             Kind::Bytes => query.bind(values.into_iter().map(bytes).collect::<Option<Vec<_>>>().ok_or_else(odd)?),
         };
     }
@@ -133,10 +133,10 @@ fn text(value: Value) -> Option<Option<String>> {
     }
 }
 
-fn int(value: Value) -> Option<Option<i64>> {
+fn int(value: &Value) -> Option<Option<i64>> {
     match value {
         Value::Null => Some(None),
-        Value::Int(number) => Some(Some(number)),
+        Value::Int(number) => Some(Some(*number)),
         Value::Text(_) | Value::Bytes(_) => None,
     }
 }

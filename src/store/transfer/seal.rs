@@ -27,17 +27,17 @@ impl Seal {
         };
         match table.name.as_str() {
             RUNS => {
-                let (seq, hash) = (number(int(value("head_seq")).unwrap_or(-1))?, hash(&bytes(value("head_hash")))?);
+                let (seq, hash) = (number(int(&value("head_seq")).unwrap_or(-1))?, hash(&bytes(value("head_hash")))?);
                 // A run over an empty ledger rests on nothing.
                 self.anchors.extend((seq > 0).then_some(Anchor { seq, hash }));
             }
             ENTRIES => {
                 let raw = RawEntry {
-                    seq: number(int(value("seq")).unwrap_or(-1))?,
+                    seq: number(int(&value("seq")).unwrap_or(-1))?,
                     customer_id: bytes(value("customer_id")),
                     kind: bytes(value("kind")),
                     valid_from: bytes(value("valid_from")),
-                    recorded_at: int(value("recorded_at")),
+                    recorded_at: int(&value("recorded_at")),
                     body: bytes(value("body")),
                     prev_hash: bytes(value("prev_hash")),
                     hash: bytes(value("hash")),
@@ -62,9 +62,9 @@ fn broken(why: String) -> StoreError {
     StoreError::Database { what: "the ledger is not as it was sealed", source: why.into() }
 }
 
-fn int(value: Value) -> Option<i64> {
+fn int(value: &Value) -> Option<i64> {
     match value {
-        Value::Int(number) => Some(number),
+        Value::Int(number) => Some(*number),
         Value::Null | Value::Text(_) | Value::Bytes(_) => None,
     }
 }

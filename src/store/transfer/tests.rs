@@ -74,7 +74,7 @@ async fn both_stores_have_the_same_tables() {
     drop(SqliteStore::open(&file).unwrap());
     let here = sorted(out_of_sqlite::tables(&Connection::open(&file.path).unwrap()).unwrap());
     let pool = Pool::new(&postgres().await).unwrap();
-    let there = into_postgres::tables(&mut *pool.get().await.unwrap()).await.unwrap();
+    let there = into_postgres::tables(&mut pool.get().await.unwrap()).await.unwrap();
     assert_eq!(there, here);
     assert!(here.len() > 12 && here.iter().all(|table| !table.key.is_empty()));
 }

@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Probing is made of many short-lived texts.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     fencepost::cli::main()
 }

@@ -15,10 +15,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Probing is made of many short-lived texts.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What any step may fail with; `main` prints it.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -13,7 +13,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
-use crate::engine::{AgentGateway, Agents, Engine, EngineParts};
+use crate::engine::{AgentGateway, Agents, Engine, EngineParts, InstallationManners};
 use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, health_router, metrics_router, router};
 use crate::probe::{Prober, echo};
@@ -78,8 +78,9 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     // Ended before the engine gives the work up, so that what was seen is not lost.
     let patience = std::time::Duration::from_millis(u64::from(config.engine.lease_seconds) * 600);
     let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
+    let manners = Arc::new(InstallationManners::new(store.clone(), clock.clone(), &config.probe));
     let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?;
-    let prober = prober.with_patience(patience).with_vantages(Arc::new(agents.clone()));
+    let prober = prober.with_patience(patience).with_politeness(manners).with_vantages(Arc::new(agents.clone()));
     let observer: Arc<dyn Observer> = Arc::new(prober);
     let gateway: Arc<dyn Gateway> = match config.route_agents() {
         [] => gateway::build(&config.gateway)?,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use fencepost_checks::DomainName;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the canary.
@@ -49,6 +50,14 @@ pub struct ProbeConfig {
     pub total_timeout_ms: u64,
     /// Milliseconds between two connections to the same address from different vantages.
     pub pause_ms: u64,
+    /// Looks of one vantage at one address in 24 hours, in the whole installation.
+    pub looks_a_day: u32,
+    /// Names of platforms whose mail servers many customers share; hosts below them have a budget of their own.
+    pub platforms: Vec<DomainName>,
+    /// Looks of one vantage at one address of such a platform in 24 hours.
+    pub platform_looks_a_day: u32,
+    /// DNS questions to one name server in a minute, of all nodes together.
+    pub questions_a_minute: u32,
     /// Networks (CIDR) that may be probed although they are private or special.
     pub allow_targets: Vec<String>,
     /// Port of MTA-STS policy servers: 443, except in a laboratory.
@@ -94,6 +103,13 @@ impl Default for ProbeConfig {
             stage_timeout_ms: 60_000,
             total_timeout_ms: 180_000,
             pause_ms: 5_000,
+            looks_a_day: 20,
+            platforms: ["mail.protection.outlook.com", "mx.microsoft", "google.com", "googlemail.com"]
+                .iter()
+                .filter_map(|name| DomainName::parse(name).ok())
+                .collect(),
+            platform_looks_a_day: 5_000,
+            questions_a_minute: 600,
             allow_targets: Vec::new(),
             https_port: 443,
             extra_roots: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
-use fencepost_checks::observation::{ConnectOutcome, DnsAnswer, DnsRound, LintObservation, SmtpDialogue};
+use fencepost_checks::observation::{ConnectOutcome, DnsAnswer, DnsRound, LintObservation, MxRecord, SmtpDialogue};
 use tokio::time::Instant;
 
 use super::ports::{CanaryLetter, FirewallRound, Observer, ServerTask};
@@ -20,6 +20,16 @@ impl Observer for Metered {
         for server in &round.servers {
             metrics::of_process().saw(Probe::Mx, dns(&server.answer));
         }
+        round
+    }
+
+    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+        timed(Probe::Mx, self.0.mx_glance(domain)).await
+    }
+
+    async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {
+        let round = timed(Probe::Firewall, self.0.firewall_from_egress(task)).await;
+        dialogues(Probe::Firewall, &round.dialogues);
         round
     }
 

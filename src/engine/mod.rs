@@ -18,6 +18,7 @@ mod jobs;
 mod letter;
 mod metered;
 mod payload;
+mod politeness;
 pub mod ports;
 mod pulse;
 mod recipients;
@@ -51,6 +52,7 @@ pub use desk::{
 };
 pub use hold::{Hold, Holds};
 pub use payload::{FactItem, NoticeItem};
+pub use politeness::InstallationManners;
 pub use replay::{Change, Replay, Step};
 
 use crate::clock::SharedClock;

@@ -4,11 +4,12 @@ mod vantage;
 pub mod wire;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use fencepost_checks::canary::Notice;
-use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
+use fencepost_checks::observation::{DnsRound, LintObservation, MxRecord, SmtpDialogue};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,18 @@ pub use vantage::{DialogueTask, Recipient, Talker, TaskTimes, Vantages};
 pub trait Observer: Send + Sync {
     /// MX of the domain at every address of every authoritative server, and at the resolvers.
     async fn mx_round(&self, domain: &DomainName) -> DnsRound;
+
+    /// One MX question, as senders ask it: the records, `None` where there was no plain answer. The cheap
+    /// question before a whole round.
+    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+        let _ = (domain,);
+        None
+    }
+
+    /// [`firewall`](Self::firewall) without the outsiders, where they were asked lately.
+    async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {
+        self.firewall(task).await
+    }
 
     /// Firewall matrix: egress – outsider – egress against every own server, and before and after it
     /// every outsider against one of the gateway's MX hosts.
@@ -47,6 +60,37 @@ pub trait Observer: Send + Sync {
     /// While releasing: the present exchanges of the domain that are not the gateway's, or the own
     /// servers, asked from an outsider.
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
+}
+
+/// Manners towards hosts that are not ours, kept for the whole installation: one connection to an address at
+/// a time, pauses, looks in a day, questions to a name server. Probes ask before they send anything.
+#[async_trait]
+pub trait Politeness: Send + Sync + std::fmt::Debug {
+    /// Asks for the turn at an address. `holder` tells this visit from every other one.
+    async fn ask(&self, visit: &Visit) -> Admission;
+    /// Gives the turn back.
+    async fn leave(&self, address: IpAddr, holder: &str);
+    /// Draws questions to a name server: how many may be asked, and for how long that holds.
+    async fn questions(&self, server: IpAddr, wanted: u32) -> (u32, Duration);
+}
+
+/// A visit that is planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    pub address: IpAddr,
+    /// The name by which the address was found.
+    pub host: String,
+    pub vantage: String,
+    pub holder: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    Yours,
+    /// Ask again after this.
+    Wait(Duration),
+    /// Not now; the text says why and until when.
+    Refused(String),
 }
 
 /// What a look at the firewall saw.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, items, work};
 use crate::metrics::{self, Work};
-use crate::store::{ClaimRequest, Share, StoreError, StoreResult};
+use crate::store::{ClaimRequest, Share, Spread, StoreError, StoreResult};
 
 /// Claims in one go.
 const BATCH: usize = 64;
@@ -21,6 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(super) async fn run(engine: &Engine, owner: &str, share: Share, shutdown: &CancellationToken) {
     let mut tasks = JoinSet::new();
     let mut failures: u32 = 0;
+    spread_overdue(engine).await;
     while !shutdown.is_cancelled() {
         while let Some(done) = tasks.try_join_next() {
             report(done);
@@ -45,6 +46,22 @@ pub(super) async fn run(engine: &Engine, owner: &str, share: Share, shutdown: &C
     // What is claimed is finished; every piece of it is bounded by the lease.
     while let Some(done) = tasks.join_next().await {
         report(done);
+    }
+}
+
+/// After a stop, what was due meanwhile and can wait is spread out. Nodes that went on working have left
+/// nothing behind, so each may do it when it starts.
+async fn spread_overdue(engine: &Engine) {
+    let spread = Spread {
+        now: engine.parts.clock.now(),
+        late: SignedDuration::from_mins(15),
+        pace: SignedDuration::from_millis(50),
+        most: SignedDuration::from_hours(1),
+    };
+    match engine.parts.store.spread_overdue(spread).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "overdue looks at connected domains are spread out"),
+        Err(error) => tracing::warn!("overdue work stays as it is: {}", work::chain(&error)),
     }
 }
 

@@ -354,3 +354,55 @@ async fn a_greylisting_server_is_asked_the_same_again_after_5_15_30_and_60_minut
     assert_eq!(minutes, [0, 5, 20, 50, 110], "5, 15, 30 and 60 minutes after the try before");
     assert!(tries.iter().all(|(_, other)| *other == tuple), "{tries:?}");
 }
+
+#[tokio::test]
+async fn a_quiet_domain_is_asked_one_question_and_a_whole_round_only_where_it_differs() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    play.for_hours(48).await;
+    let world = play.stage.world.clone();
+    let count = || (world.rounds.load(Ordering::SeqCst), world.glances.load(Ordering::SeqCst));
+    let (events, before) = (play.store.events(&play.id().await, 0, 1000).await.unwrap().len(), count());
+    play.for_hours(20 * 24).await;
+    let (rounds, glances) = (count().0 - before.0, count().1 - before.1);
+    assert!(rounds <= 3, "{rounds} whole rounds in 20 days");
+    assert!((18..60).contains(&glances), "{glances} cheap questions in 20 days, one a day in the end");
+    let quiet = play.store.events(&play.id().await, 0, 1000).await.unwrap();
+    let looks = quiet.iter().skip(events).filter(|e| matches!(e.kind.as_str(), "mx_changed" | "gate_changed")).count();
+    assert_eq!(looks, 0, "what has not changed is no event");
+
+    // Moved away by somebody: the cheap question differs, so whole rounds look into it.
+    world.left.lock().unwrap().insert(play.domain.clone(), play.stage.clock.now());
+    let moved = play.stage.clock.now();
+    play.until(Phase::Drifted).await;
+    let late = play.stage.clock.now().duration_since(moved);
+    assert!(late < SignedDuration::from_hours(28), "{late:?}");
+    assert!(count().0 >= before.0 + rounds + 3, "three bad rounds make a drift");
+}
+
+#[tokio::test]
+async fn outsiders_come_weekly_and_a_short_certificate_is_looked_at_daily() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    play.for_hours(30 * 24).await;
+    let world = play.stage.world.clone();
+    let since = play.stage.clock.now();
+    play.for_hours(28 * 24).await;
+    let within =
+        |list: &std::sync::Mutex<Vec<Timestamp>>| list.lock().unwrap().iter().filter(|at| **at >= since).count();
+    let (outsiders, alone) = (within(&world.with_outsiders), within(&world.from_egress));
+    assert!((3..=5).contains(&outsiders), "{outsiders} looks with outsiders in four weeks");
+    assert!((4..=9).contains(&alone), "{alone} looks without them: each 72 hours in all");
+    let findings = play.store.observations(&play.id().await).await.unwrap();
+    let findings = findings.into_iter().find(|kept| kept.kind == "findings:allowlist").unwrap().body;
+    assert!(findings.contains("FW_OPEN_WORLD"), "what the outsiders met is still told: {findings}");
+
+    let tries = |from: Timestamp| world.tries.lock().unwrap().iter().filter(|(at, _)| *at > from).count();
+    let calm = tries(since);
+    assert!((7..=12).contains(&calm), "{calm} dialogues in four weeks");
+    *world.certificate_ends.lock().unwrap() = Some(play.stage.clock.now() + SignedDuration::from_hours(13 * 24));
+    play.for_hours(80).await;
+    let noticed = play.stage.clock.now();
+    play.for_hours(96).await;
+    assert!(tries(noticed) >= 3, "{} dialogues in four days", tries(noticed));
+}

@@ -12,7 +12,7 @@ use fencepost_checks::observation::lint::DnssecObservation;
 use fencepost_checks::observation::smtp::StageOutcome;
 use fencepost_checks::observation::{
     ConnectOutcome, DnsAnswer, DnsRound, LintObservation, MtaStsObservation, MxRecord, ServerAnswer, SmtpDialogue,
-    SmtpReply, Stage, StageRecord, TextLookup, Vantage, VantageRole,
+    SmtpReply, Stage, StageRecord, TextLookup, TlsFacts, Vantage, VantageRole,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -45,6 +45,13 @@ pub(super) struct World {
     pub greylisting: Mutex<Option<SignedDuration>>,
     /// Every dialogue with an own server: when, and the tuple that a greylist goes by.
     pub tries: Mutex<Vec<(Timestamp, String)>>,
+    /// Whole rounds of MX questions, cheap ones, and looks at the firewall with outsiders and without.
+    pub rounds: AtomicUsize,
+    pub glances: AtomicUsize,
+    pub with_outsiders: Mutex<Vec<Timestamp>>,
+    pub from_egress: Mutex<Vec<Timestamp>>,
+    /// The certificate of the own servers ends then.
+    pub certificate_ends: Mutex<Option<Timestamp>>,
     /// The place to which mail goes after a release refuses every recipient.
     pub next_refuses: AtomicBool,
     /// So many deliveries fail before one succeeds.
@@ -79,6 +86,11 @@ impl World {
             servers_refuse: AtomicBool::new(false),
             greylisting: Mutex::default(),
             tries: Mutex::default(),
+            rounds: AtomicUsize::new(0),
+            glances: AtomicUsize::new(0),
+            with_outsiders: Mutex::default(),
+            from_egress: Mutex::default(),
+            certificate_ends: Mutex::default(),
             next_refuses: AtomicBool::new(false),
             deliveries_to_fail: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
@@ -97,6 +109,13 @@ impl World {
             self.struck.notify_one();
         }
         self.clock.now()
+    }
+
+    /// The MX of the domain, wherever it was moved.
+    fn exchange(&self, domain: &DomainName) -> &'static str {
+        let left = self.left.lock().unwrap().contains_key(domain);
+        let ours = !left && self.moved.lock().unwrap().contains(domain);
+        if ours { "mx1.gateway.example" } else { "mail.example.com" }
     }
 
     fn dialogue(&self, vantage: (VantageRole, IpAddr), host: &str, port: u16, rcpt: u16) -> SmtpDialogue {
@@ -143,6 +162,22 @@ impl World {
     }
 }
 
+fn certificate(not_after: Timestamp) -> TlsFacts {
+    let text = |text: &str| text.to_owned();
+    TlsFacts {
+        version: text("TLSv1.3"),
+        cipher: text("TLS13_AES_128_GCM_SHA256"),
+        subject: text("CN=mail.example.com"),
+        names: vec![text("mail.example.com")],
+        issuer: text("CN=root"),
+        not_before: Timestamp::UNIX_EPOCH,
+        not_after,
+        name_matches: true,
+        chain_error: None,
+        chain: Vec::new(),
+    }
+}
+
 fn egress() -> Vec<(VantageRole, IpAddr)> {
     EGRESS.iter().map(|address| (VantageRole::Egress, IpAddr::from(*address))).collect()
 }
@@ -153,12 +188,17 @@ fn outsider() -> (VantageRole, IpAddr) {
 
 #[async_trait]
 impl Observer for World {
+    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+        self.glances.fetch_add(1, Ordering::SeqCst);
+        let exchange = self.exchange(domain).to_owned();
+        Some(vec![MxRecord { preference: 10, exchange }])
+    }
+
     async fn mx_round(&self, domain: &DomainName) -> DnsRound {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
         let now = self.now();
         tokio::task::yield_now().await;
-        let left = self.left.lock().unwrap().contains_key(domain);
-        let ours = !left && self.moved.lock().unwrap().contains(domain);
-        let exchange = if ours { "mx1.gateway.example" } else { "mail.example.com" };
+        let exchange = self.exchange(domain);
         let answer = |last: u8| ServerAnswer {
             name: format!("ns{last}.dns.example"),
             address: SocketAddr::from(([192, 0, 2, last], 53)),
@@ -186,7 +226,13 @@ impl Observer for World {
         }
     }
 
+    async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {
+        self.from_egress.lock().unwrap().push(self.clock.now());
+        FirewallRound { dialogues: self.with_servers(task, &egress(), &self.servers_refuse), reference: Vec::new() }
+    }
+
     async fn firewall(&self, task: &ServerTask) -> FirewallRound {
+        self.with_outsiders.lock().unwrap().push(self.clock.now());
         tokio::task::yield_now().await;
         let mut vantages = egress();
         vantages.push(outsider());
@@ -196,6 +242,7 @@ impl Observer for World {
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
         let mut dialogues = self.with_servers(task, &egress()[..1], &self.servers_refuse);
         for dialogue in &mut dialogues {
+            dialogue.tls = self.certificate_ends.lock().unwrap().map(certificate);
             let tuple = format!("{} {} <> {}", dialogue.vantage.id, dialogue.host, task.test_mailbox);
             let mut tries = self.tries.lock().unwrap();
             tries.push((dialogue.started_at, tuple.clone()));

@@ -45,7 +45,14 @@ impl Prober {
                 let depth = Depth::Message(Box::new(message.clone()));
                 let plan = self.plan(place.vantage.clone(), source, &server, peer, depth);
                 let plan = Plan { sender: Some(sender.clone()), ..plan };
-                let _turn = self.turns.take(peer.ip(), &plan.vantage.id).await;
+                let _turn = match self.turns.take(peer.ip(), &plan.host, &plan.vantage.id).await {
+                    Ok(turn) => turn,
+                    Err(detail) => {
+                        let fault = ConnectOutcome::VantageFault { detail };
+                        last = Some(self.not_visited(&server, Some(peer), Some(plan.vantage), fault));
+                        continue;
+                    }
+                };
                 let seen = talk(&plan, &self.trust, &self.clock).await;
                 tried += 1;
                 // Anything said about the message is an answer; a second copy would be another canary.

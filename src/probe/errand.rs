@@ -34,11 +34,13 @@ impl Talker for Prober {
         }
         let patience = self.patience.min(plan.times.total * 3);
         let visit = async {
-            let _turn = self.turns.take(plan.peer.ip(), &plan.vantage.id).await;
-            self.converse(&plan, &reference).await
+            // The engine holds the turn of the whole installation meanwhile; this one is for this process.
+            let _turn = self.turns.take(plan.peer.ip(), &plan.host, &plan.vantage.id).await?;
+            Ok::<_, String>(self.converse(&plan, &reference).await)
         };
         match tokio::time::timeout(patience, visit).await {
-            Ok(dialogue) => dialogue,
+            Ok(Ok(dialogue)) => dialogue,
+            Ok(Err(detail)) => refused(ConnectOutcome::VantageFault { detail }),
             Err(_) => {
                 let detail = format!("{} was busy for {} s", task.peer.ip(), patience.as_secs());
                 refused(ConnectOutcome::VantageFault { detail })

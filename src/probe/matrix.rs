@@ -54,12 +54,14 @@ impl Visit {
 impl Prober {
     /// Egress – outsider – egress, so that a server that goes down in between is not taken for a
     /// firewall: half of the gateway's addresses, the outsiders, the other half; a single gateway
-    /// address goes first and last.
-    pub(super) async fn firewall_matrix(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+    /// address goes first and last. Without outsiders each address of the gateway knocks once.
+    pub(super) async fn firewall_matrix(&self, task: &ServerTask, with_outsiders: bool) -> Vec<SmtpDialogue> {
         let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
-        let outsiders: &[Place] = if self.places.has_outsiders { &self.places.outsiders } else { &[] };
+        let asked = with_outsiders && self.places.has_outsiders;
+        let outsiders: &[Place] = if asked { &self.places.outsiders } else { &[] };
         let egress = &self.places.egress;
         let (before, after) = match egress.len() {
+            _ if !with_outsiders => (&egress[..], &egress[..0]),
             1 => (&egress[..], &egress[..]),
             n => egress.split_at(n.div_ceil(2)),
         };
@@ -276,8 +278,8 @@ impl Prober {
             }
             let vantage = place.vantage;
             // Held for an agent's visit, too: that is what keeps the order, and one visitor at a time.
-            let turn = self.turns.take(peer.ip(), &vantage.id);
-            let Ok(_turn) = timeout_at(patience.until, turn).await else {
+            let turn = self.turns.take(peer.ip(), &server.host, &vantage.id);
+            let Ok(turn) = timeout_at(patience.until, turn).await else {
                 let detail = format!(
                     "{} was busy with other checks of ours for {} s, so this look was not made",
                     peer.ip(),
@@ -290,6 +292,14 @@ impl Prober {
                     ConnectOutcome::VantageFault { detail },
                 ));
                 continue;
+            };
+            let _turn = match turn {
+                Ok(turn) => turn,
+                Err(detail) => {
+                    let fault = ConnectOutcome::VantageFault { detail };
+                    seen.push(self.not_visited(&server, Some(peer), Some(vantage), fault));
+                    continue;
+                }
             };
             let visit = async {
                 match &place.from {
@@ -446,7 +456,7 @@ mod tests {
         let config = ProbeConfig { allow_targets: vec!["127.0.0.0/8".to_owned()], ..ProbeConfig::default() };
         let prober = Prober::new(&config, &GatewayConfig::default(), Arc::new(SystemClock)).unwrap();
         let prober = prober.with_patience(Duration::from_millis(20));
-        let _held = prober.turns.take([127, 0, 63, 1].into(), "somebody").await;
+        let _held = prober.turns.take([127, 0, 63, 1].into(), "mail", "somebody").await.unwrap();
         let task = ServerTask {
             domain: DomainName::parse("customer.example").unwrap(),
             servers: vec![MailServer { host: "127.0.63.1".to_owned(), port: 25, standby: false }],

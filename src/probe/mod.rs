@@ -42,7 +42,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use fencepost_checks::mx::Expected;
-use fencepost_checks::observation::{DnsRound, LintObservation, SmtpDialogue};
+use fencepost_checks::observation::{DnsRound, LintObservation, MxRecord, SmtpDialogue};
 
 use self::dns::Dns;
 use self::proof::Proofs;
@@ -52,7 +52,7 @@ use self::turn::Turns;
 use self::vantage::Places;
 use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
-use crate::engine::ports::{CanaryLetter, FirewallRound, Observer, ServerTask, Vantages};
+use crate::engine::ports::{CanaryLetter, FirewallRound, Observer, Politeness, ServerTask, Vantages};
 
 pub use self::target::{CidrError, TargetGuard};
 
@@ -120,6 +120,14 @@ impl Prober {
         self
     }
 
+    /// Keeps manners with the whole installation instead of with this process alone.
+    #[must_use]
+    pub fn with_politeness(mut self, installation: Arc<dyn Politeness>) -> Self {
+        self.dns = self.dns.with(installation.clone());
+        self.turns = self.turns.with(installation);
+        self
+    }
+
     /// Bounds one observation of servers as a whole, waiting for turns included. What was not seen by
     /// then is reported as a fault of this side. Shorter than the lease of the work it is done for.
     #[must_use]
@@ -135,9 +143,17 @@ impl Observer for Prober {
         self.dns.round(domain).await
     }
 
+    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+        self.dns.glance(domain).await
+    }
+
+    async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {
+        FirewallRound { dialogues: self.firewall_matrix(task, false).await, reference: Vec::new() }
+    }
+
     async fn firewall(&self, task: &ServerTask) -> FirewallRound {
         let before = self.reference_looks().await;
-        let dialogues = self.firewall_matrix(task).await;
+        let dialogues = self.firewall_matrix(task, true).await;
         let after = self.reference_looks().await;
         FirewallRound { dialogues, reference: before.into_iter().chain(after).collect() }
     }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod opening;
+mod politeness;
 pub mod postgres;
 pub mod sqlite;
 mod transfer;
@@ -19,6 +20,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use opening::{Schema, migrate, open, schema};
+pub use politeness::{Allowance, Drawn, Manners, PolitenessStore, Spread, TurnAnswer, TurnRequest};
 pub use transfer::{BackedUp, Copied, backup, copy};
 pub use types::*;
 pub use vantage::*;
@@ -27,7 +29,7 @@ use crate::ledger::EntryDraft;
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + Send + Sync {
+pub trait Store: VantageStore + PolitenessStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

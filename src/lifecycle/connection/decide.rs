@@ -110,6 +110,7 @@ fn take(d: &mut Draft, fact: &Fact) {
                 window::count(d, round, clean_before, fact.broken_by.as_deref());
             }
         }
+        Fact::MxUnchanged { at } => observe::glance(d, *at),
         Fact::RouteApplied { mode, at } => observe::route(d, *mode, *at),
         Fact::NextDestination { accepts, at } => observe::next_destination(d, *accepts, *at),
         Fact::MxAccepted { names, reason, by } => {

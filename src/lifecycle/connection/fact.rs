@@ -21,6 +21,10 @@ pub enum Fact {
     Gate(GateFact),
     /// A round of MX questions ended.
     Mx(MxFact),
+    /// One question showed the MX that the last whole round showed.
+    MxUnchanged {
+        at: Timestamp,
+    },
     /// The gateway confirmed a route.
     RouteApplied {
         mode: RouteMode,
@@ -100,7 +104,7 @@ pub struct GateFact {
     pub blocking: Vec<Code>,
     /// When the observation was made (its oldest part).
     pub observed_at: Timestamp,
-    /// Ask again no earlier than this long after the observation.
+    /// Ask again no earlier than this long after the observation; after a pass, no later.
     pub retry_after: Option<SignedDuration>,
     /// Id of the stored evidence.
     pub evidence: String,

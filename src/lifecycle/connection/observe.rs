@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::event::Event;
 use super::fact::{GateFact, MxFact};
 use super::instant::{DAY, HOUR, after};
-use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, RouteMode, SwapStage};
+use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, Phase, RouteMode, SwapStage};
 
 /// What a round of MX questions says about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +95,7 @@ fn look(before: Option<GateSeen>, fact: &GateFact, now: Timestamp) -> (GateSeen,
         last_at: at,
         last_pass_at: if passed { Some(at) } else { pass_before },
         setup: fact.setup,
+        not_after: fact.retry_after.filter(|_| passed).map(|wait| after(at, wait.clamp(HOUR, DAY))),
         not_before: fact.retry_after.filter(|_| !passed).map(|wait| after(at, lengthened(before.as_ref(), wait))),
         misses: if passed { 0 } else { before.as_ref().map_or(0, |seen| seen.misses).saturating_add(1) },
         evidence: fact.evidence.clone(),
@@ -216,6 +217,14 @@ fn seen_after(before: Option<&MxSeen>, fact: &MxFact, round: Round, at: Timestam
         silent_since: if tells { None } else { before.and_then(|seen| seen.silent_since).or(Some(at)) },
         retiring: fact.retiring.clone(),
         gone_since: if gone { before.and_then(|seen| seen.gone_since).or(Some(at)) } else { None },
+    }
+}
+
+/// Takes in the cheap question: it only says when the MX was last seen as it is known to be.
+pub(super) fn glance(d: &mut Draft, at: Timestamp) {
+    let at = at.min(d.now);
+    if let Some(seen) = d.c.observed.mx.as_mut().filter(|_| d.c.phase == Phase::Connected) {
+        seen.last_at = seen.last_at.max(at);
     }
 }
 

@@ -266,6 +266,9 @@ pub struct GateSeen {
     pub last_pass_at: Option<Timestamp>,
     /// Ask again no earlier than this (greylisting, rate limit).
     pub not_before: Option<Timestamp>,
+    /// Ask again no later than this: something is about to change (a certificate that expires).
+    #[serde(default)]
+    pub not_after: Option<Timestamp>,
     /// Rounds in a row without a pass, for back-off.
     pub misses: u32,
     /// Id of the stored evidence.

@@ -15,8 +15,9 @@ const RENEW: SignedDuration = SignedDuration::from_hours(2);
 const WINDOW_FIREWALL: SignedDuration = SignedDuration::from_hours(4);
 /// Hazards are looked for early, because they may take days to mend.
 const LINT_AHEAD: SignedDuration = SignedDuration::from_hours(6);
-/// After so many misses in a row, minutes; then hourly.
-const BACK_OFF: [i64; 5] = [1, 2, 5, 15, 30];
+/// After so many misses in a row, minutes; then every two hours, so that a day has room for a re-check that a
+/// person asks for (a server is looked at twenty times a day at most).
+const BACK_OFF: [i64; 6] = [1, 2, 5, 15, 30, 60];
 const MX_CHANGING: SignedDuration = SignedDuration::from_mins(5);
 const MX_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
@@ -66,8 +67,10 @@ fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
         (Phase::Ready, _) | (Phase::Confirming, Gate::Probe | Gate::Gateway) => RENEW,
         (Phase::Confirming, Gate::Allowlist) => WINDOW_FIREWALL,
         (Phase::Connected | Phase::Drifted, Gate::Allowlist | Gate::Probe) => {
-            let calm =
-                seen.map_or(DAY, |seen| growing(seen.last_at, c.phase_since, DAY, SignedDuration::from_hours(72)));
+            // Any change begins anew, one that was taken back too.
+            let calm = seen.map_or(DAY, |seen| {
+                growing(seen.last_at, c.phase_since.max(seen.first_at), DAY, SignedDuration::from_hours(72))
+            });
             spread(&c.domain, calm)
         }
         _ => return None,
@@ -111,12 +114,13 @@ fn again(seen: Option<&GateSeen>, calm: SignedDuration, urgent: bool, now: Times
     let Some(seen) = seen else { return now };
     let wait = if seen.verdict == Verdict::Pass { calm } else { back_off(seen.misses, urgent) };
     let due = after(seen.last_at.min(now), wait);
+    let due = seen.not_after.map_or(due, |not_after| due.min(not_after));
     seen.not_before.map_or(due, |not_before| due.max(not_before))
 }
 
 fn back_off(misses: u32, urgent: bool) -> SignedDuration {
     let index = usize::try_from(misses.saturating_sub(1)).unwrap_or(usize::MAX);
-    let wait = BACK_OFF.get(index).map_or(HOUR, |minutes| SignedDuration::from_mins(*minutes));
+    let wait = BACK_OFF.get(index).map_or(HOUR * 2, |minutes| SignedDuration::from_mins(*minutes));
     if urgent { wait.min(MX_CHANGING) } else { wait }
 }
 

@@ -12,7 +12,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 use super::Dns;
-use super::ask::{Patience, ask};
+use super::ask::Patience;
 use super::classify;
 use super::name::{render, wire};
 
@@ -205,7 +205,7 @@ impl Dns {
         let mut last = "it has no address that may be asked".to_owned();
         for &server in cut.asked.iter().take(MAX_TRIES) {
             let once = Patience { attempts: 1, ..self.patience };
-            match ask(server, target, RecordType::NS, false, once).await {
+            match self.ask_direct(server, target, RecordType::NS, once).await {
                 Ok(message) => match read_step(&message, &cut.zone, target) {
                     Step::Useless(detail) => last = format!("{server}: {detail}"),
                     Step::Here(apex) if message.metadata.response_code == ResponseCode::NXDomain => {
@@ -226,7 +226,7 @@ impl Dns {
         let others = self.parent_servers(cut).await.into_iter().filter(|server| *server != by);
         let steps: Vec<Option<Step>> = futures_util::stream::iter(others)
             .map(|server| async move {
-                let message = ask(server, target, RecordType::NS, false, once).await.ok()?;
+                let message = self.ask_direct(server, target, RecordType::NS, once).await.ok()?;
                 Some(read_step(&message, &cut.zone, target)).filter(|step| matches!(step, Step::Down(..)))
             })
             .buffered(self.concurrency)
@@ -262,7 +262,7 @@ impl Dns {
         let once = Patience { attempts: 1, ..self.patience };
         let answers: Vec<Option<NsSet>> = futures_util::stream::iter(asked.into_iter().take(MAX_ADDRESSES))
             .map(|server| async move {
-                let message = ask(server, apex, RecordType::NS, false, once).await.ok()?;
+                let message = self.ask_direct(server, apex, RecordType::NS, once).await.ok()?;
                 let set = ns_set(&message, &message.answers, apex, apex);
                 (message.metadata.authoritative && !set.servers.is_empty()).then_some(set)
             })

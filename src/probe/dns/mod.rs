@@ -1,6 +1,7 @@
 //! MX as it is published (every address of every authoritative server, asked directly) and as it is
 //! seen (the configured resolvers). Collects only; `fencepost_checks::mx` judges.
 
+mod allowance;
 mod ask;
 mod classify;
 mod delegation;
@@ -16,16 +17,19 @@ mod signed;
 mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::dns::ExchangeAddresses;
-use fencepost_checks::observation::{DnsAnswer, DnsRound, ResolverAnswer, ServerAnswer};
+use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ResolverAnswer, ServerAnswer};
 use futures_util::StreamExt;
+use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RecordType};
 use tokio::time::{Instant, timeout};
 
-use self::ask::{Patience, ask};
+use self::allowance::Allowances;
+use self::ask::{Patience, Silence, ask};
 use self::classify::Role;
 use self::delegation::{Delegation, Server};
 use self::iterate::Iteration;
@@ -34,6 +38,7 @@ use super::millis_since;
 use super::target::TargetGuard;
 use crate::clock::SharedClock;
 use crate::config::ProbeConfig;
+use crate::engine::ports::Politeness;
 
 /// The root servers (IANA root hints), for a host without any resolver.
 const ROOTS: [Ipv4Addr; 13] = [
@@ -66,6 +71,8 @@ pub(crate) struct Dns {
     concurrency: usize,
     guard: TargetGuard,
     clock: SharedClock,
+    /// Without it, every question may be asked.
+    allowances: Option<Arc<Allowances>>,
 }
 
 impl Dns {
@@ -96,7 +103,41 @@ impl Dns {
             concurrency: config.dns_concurrency.clamp(1, 256),
             guard,
             clock,
+            allowances: None,
         }
+    }
+
+    /// Draws questions to name servers from what the whole installation may ask.
+    pub(crate) fn with(self, installation: Arc<dyn Politeness>) -> Self {
+        Self { allowances: Some(Arc::new(Allowances::new(installation))), ..self }
+    }
+
+    /// The MX as the first resolver that answers gives it; `None` where that is no plain set.
+    pub(crate) async fn glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+        let name = name::wire(domain)?;
+        let reply = self.resolvers.look_up(&name, RecordType::MX).await.ok()?;
+        match classify::mx(&Ok(reply), &name, Role::Resolver) {
+            DnsAnswer::Mx { records, .. } => Some(records),
+            _ => None,
+        }
+    }
+
+    /// Asks a name server of a zone, as far as the allowance goes.
+    async fn ask_direct(
+        &self,
+        server: SocketAddr,
+        name: &Name,
+        rtype: RecordType,
+        patience: Patience,
+    ) -> Result<Message, Silence> {
+        if let Some(allowances) = &self.allowances
+            && !allowances.take(server.ip()).await
+        {
+            let detail =
+                format!("{} has been asked as often as good manners allow (probe.questions_a_minute)", server.ip());
+            return Err(Silence::Vantage(detail));
+        }
+        ask(server, name, rtype, false, patience).await
     }
 
     /// One whole round. Takes at most the time of some thirty questions, one after the other.
@@ -166,7 +207,7 @@ impl Dns {
         let answer = match &server.refused {
             Some(reason) => DnsAnswer::Unreachable { detail: reason.clone() },
             None => {
-                let reply = ask(server.address, name, RecordType::MX, false, self.patience).await;
+                let reply = self.ask_direct(server.address, name, RecordType::MX, self.patience).await;
                 classify::mx(&reply, name, Role::Authoritative)
             }
         };

@@ -9,7 +9,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 
 use super::Dns;
-use super::ask::{Patience, Silence, ask};
+use super::ask::{Patience, Silence};
 use super::classify;
 use super::delegation::{Cut, NsSet, ns_set};
 use super::name::render;
@@ -32,7 +32,7 @@ impl Dns {
         let once = Patience { attempts: 1, ..self.patience };
         let asked: Vec<(ParentAnswer, Option<NsSet>)> = futures_util::stream::iter(self.parent_servers(above).await)
             .map(|address| async move {
-                let reply = ask(address, apex, RecordType::NS, false, once).await;
+                let reply = self.ask_direct(address, apex, RecordType::NS, once).await;
                 let (says, set) = read(&reply, above, apex);
                 (ParentAnswer { address, says }, set)
             })

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod ledger;
 pub(crate) mod operation;
 pub(crate) mod orders;
+pub(crate) mod politeness;
 pub(crate) mod reading;
 pub(crate) mod vantages;
 
@@ -58,6 +59,11 @@ macro_rules! every_rule {
             operation::work_of_a_dead_owner_says_so,
             operation::figures_tell_what_is_due,
             operation::a_heartbeat_is_written_again_and_again,
+            politeness::a_target_has_one_visitor_at_a_time,
+            politeness::asked_by_many_at_once_one_gets_the_turn,
+            politeness::looks_of_a_vantage_are_counted_for_a_day,
+            politeness::overdue_looks_at_connected_domains_are_spread_out,
+            politeness::an_allowance_is_shared_and_begins_anew,
             reading::listings_are_scoped_and_paged,
             reading::a_customer_goes_by_its_order_too,
             reading::a_stranger_sees_nothing,

@@ -14,10 +14,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0001_first.sql"),
     include_str!("../migrations/postgres/0002_agents.sql"),
     include_str!("../migrations/postgres/0003_seals_and_retries.sql"),
+    include_str!("../migrations/postgres/0004_politeness.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 3;
+pub(in crate::store) const SCHEMA: u32 = 4;
 
 /// The number of the last migration; 0 for an empty database.
 pub(in crate::store) async fn version(db: &mut PgConnection) -> StoreResult<u32> {

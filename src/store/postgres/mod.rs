@@ -18,6 +18,7 @@ pub(in crate::store) mod migrate;
 mod orders;
 mod outbox;
 mod parked;
+mod politeness;
 mod pool;
 mod reading;
 #[cfg(test)]

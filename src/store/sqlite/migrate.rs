@@ -13,10 +13,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0003_append_only.sql"),
     include_str!("../migrations/sqlite/0004_agents.sql"),
     include_str!("../migrations/sqlite/0005_seals_and_retries.sql"),
+    include_str!("../migrations/sqlite/0006_politeness.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 5;
+pub(in crate::store) const SCHEMA: u32 = 6;
 
 pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
     up_to(connection, SCHEMA)

@@ -14,6 +14,7 @@ mod migrate;
 mod orders;
 mod outbox;
 mod parked;
+mod politeness;
 mod readers;
 mod reading;
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub(crate) async fn overdue_looks_at_connected_domains_are_spread_out(store: &dy
         ["c4", "c1"],
         "whoever waits for a permit is not put off; the rest one after the other"
     );
-    assert_eq!(due(5099).await, [String::new(); 0]);
+    assert!(due(5099).await.is_empty());
     assert_eq!(due(5100).await, ["c2"]);
     assert_eq!(due(5200).await, ["c3"]);
     // However much it is, all of it comes within the longest time.

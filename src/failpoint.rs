@@ -53,6 +53,8 @@ steps! {
     CloseRun,
     /// One row is written, to see that it can be.
     Heartbeat,
+    /// A turn at a host that is not ours, an allowance, or overdue work that is spread out.
+    Manners,
     AgentSession,
     /// A task is asked, handed out, answered or closed.
     AgentTask,

@@ -10,7 +10,9 @@ use fencepost::engine::{Accounts, Caller, Desk, Idempotency};
 use fencepost::failpoint::{Point, Step};
 use fencepost::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
-use fencepost::store::{ClaimRequest, NewToken, Page, Role, Scope, Share, Store};
+use fencepost::store::{
+    Allowance, ClaimRequest, Manners, NewToken, Page, Role, Scope, Share, Store, TurnAnswer, TurnRequest,
+};
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -20,7 +22,7 @@ use super::database::Database;
 use super::role::{self, Blow};
 
 /// All that a store does. What the service does as well is enumerated here time by time.
-pub const STEPS: [Step; 16] = [
+pub const STEPS: [Step; 17] = [
     Step::PlaceOrder,
     Step::CreateToken,
     Step::RevokeToken,
@@ -35,6 +37,7 @@ pub const STEPS: [Step; 16] = [
     Step::KeepEvidence,
     Step::CloseRun,
     Step::Heartbeat,
+    Step::Manners,
     Step::Migrate,
     Step::Flush,
 ];
@@ -118,10 +121,29 @@ async fn write(folder: &Path, now: Timestamp) {
     Accounts::new(store.clone(), clock, config).close(RUN, "accounting").await.unwrap();
     agents::write(store.as_ref(), now).await;
     store.heartbeat(now).await.unwrap();
+    manners(store.as_ref(), now).await;
     settle(store.as_ref(), now).await;
     let parked = store.parked(&Page { after: None, limit: 10 }).await.unwrap().rows;
     store.retry_parked(&parked[0].id, now, "desk").await.unwrap().unwrap();
     settle(store.as_ref(), now).await;
+}
+
+/// A turn that its holder took to the grave ends with its lease, so every process gets it.
+async fn manners(store: &dyn Store, now: Timestamp) {
+    let seconds = SignedDuration::from_secs;
+    let manners = Manners { same: seconds(30), other: seconds(5), looks: 20, look: SignedDuration::ZERO };
+    let request = TurnRequest {
+        target: "smtp 192.0.2.25".to_owned(),
+        vantage: "egress".to_owned(),
+        holder: now.to_string(),
+        now,
+        lease: seconds(200),
+        manners,
+    };
+    assert_eq!(store.take_turn(request).await.unwrap(), TurnAnswer::Yours);
+    store.end_turn("smtp 192.0.2.25", &now.to_string(), now).await.unwrap();
+    let allowance = Allowance { count: 10, per: seconds(60) };
+    assert_eq!(store.draw("dns 192.0.2.53", 4, allowance, now).await.unwrap().granted, 4);
 }
 
 async fn token(store: &dyn Store, now: Timestamp) {

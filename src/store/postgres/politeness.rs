@@ -1,5 +1,6 @@
 //! Turns and allowances on PostgreSQL. Whoever decides about a target holds its advisory lock, so that two
-//! nodes never give the same turn away. No fail points: a turn that is lost on the way ends with its lease.
+//! nodes never give the same turn away. A turn that is lost on
+//! the way ends with its lease.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use sqlx::PgConnection;
 use super::PostgresStore;
 use super::keys;
 use super::pool::Pool;
+use crate::failpoint::Step;
 use crate::store::politeness::{Kept, Visits, decide, grant};
 use crate::store::value::{instant, small, us};
 use crate::store::{Allowance, Drawn, PolitenessStore, Spread, StoreResult, TurnAnswer, TurnRequest};
@@ -15,19 +17,19 @@ use crate::store::{Allowance, Drawn, PolitenessStore, Spread, StoreResult, TurnA
 #[async_trait]
 impl PolitenessStore for PostgresStore {
     async fn take_turn(&self, request: TurnRequest) -> StoreResult<TurnAnswer> {
-        self.pool.bounded(take(&self.pool, &request)).await
+        self.write(Step::Manners, take(&self.pool, &request)).await
     }
 
     async fn end_turn(&self, target: &str, holder: &str, at: Timestamp) -> StoreResult<()> {
-        self.pool.bounded(end(&self.pool, target, holder, at)).await
+        self.write(Step::Manners, end(&self.pool, target, holder, at)).await
     }
 
     async fn spread_overdue(&self, spread: Spread) -> StoreResult<u64> {
-        self.pool.bounded(spread_overdue(&self.pool, &spread)).await
+        self.write(Step::Manners, spread_overdue(&self.pool, &spread)).await
     }
 
     async fn draw(&self, target: &str, wanted: u32, allowance: Allowance, now: Timestamp) -> StoreResult<Drawn> {
-        self.pool.bounded(draw(&self.pool, target, wanted, allowance, now)).await
+        self.write(Step::Manners, draw(&self.pool, target, wanted, allowance, now)).await
     }
 }
 

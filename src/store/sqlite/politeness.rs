@@ -1,5 +1,5 @@
 //! Turns and allowances on SQLite. There is one writer, so nothing comes between reading and writing.
-//! No fail points: a turn that is lost on the way ends with its lease.
+//! A turn that is lost on the way ends with its lease.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -7,27 +7,28 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use super::columns::{first, instant, run, small, us};
+use crate::failpoint::Step;
 use crate::store::politeness::{Kept, Visits, decide, grant};
 use crate::store::{Allowance, Drawn, PolitenessStore, Spread, StoreResult, TurnAnswer, TurnRequest};
 
 #[async_trait]
 impl PolitenessStore for SqliteStore {
     async fn take_turn(&self, request: TurnRequest) -> StoreResult<TurnAnswer> {
-        self.writer.write(None, move |db| take(db, &request)).await
+        self.write(Step::Manners, move |db| take(db, &request)).await
     }
 
     async fn end_turn(&self, target: &str, holder: &str, at: Timestamp) -> StoreResult<()> {
         let (target, holder) = (target.to_owned(), holder.to_owned());
-        self.writer.write(None, move |db| end(db, &target, &holder, at)).await
+        self.write(Step::Manners, move |db| end(db, &target, &holder, at)).await
     }
 
     async fn spread_overdue(&self, spread: Spread) -> StoreResult<u64> {
-        self.writer.write(None, move |db| spread_overdue(db, &spread)).await
+        self.write(Step::Manners, move |db| spread_overdue(db, &spread)).await
     }
 
     async fn draw(&self, target: &str, wanted: u32, allowance: Allowance, now: Timestamp) -> StoreResult<Drawn> {
         let target = target.to_owned();
-        self.writer.write(None, move |db| draw(db, &target, wanted, allowance, now)).await
+        self.write(Step::Manners, move |db| draw(db, &target, wanted, allowance, now)).await
     }
 }
 

@@ -788,20 +788,20 @@ fn a_customer_who_stays_after_all_is_confirmed_anew() {
 }
 
 #[test]
-fn back_off_respects_greylisting_and_grows_to_an_hour() {
+fn back_off_respects_greylisting_and_grows_to_two_hours() {
     let mut run = Run::ordered(true);
     run.fact(&by_person(0));
     let mut waits = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..8 {
         run.gate(Gate::Probe, Verdict::Inconclusive);
         let due = run.due_at(TimerKind::Probe).unwrap();
         waits.push(due.duration_since(run.now).as_secs() / 60);
         run.now = due;
     }
-    assert_eq!(waits, [1, 2, 5, 15, 30, 60, 60]);
+    assert_eq!(waits, [1, 2, 5, 15, 30, 60, 120, 120]);
     let Fact::Gate(fact) = gate(Gate::Probe, Verdict::Inconclusive, run.now) else { unreachable!() };
-    run.fact(&Fact::Gate(GateFact { retry_after: Some(hours(2)), ..fact }));
-    assert_eq!(run.due_at(TimerKind::Probe), Some(run.now + hours(2)));
+    run.fact(&Fact::Gate(GateFact { retry_after: Some(hours(3)), ..fact }));
+    assert_eq!(run.due_at(TimerKind::Probe), Some(run.now + hours(3)));
 }
 
 #[test]

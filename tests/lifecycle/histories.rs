@@ -173,3 +173,46 @@ proptest! {
         prop_assert_eq!(watched.run.c.phase, Phase::Connected, "{:#?}", watched.run.c);
     }
 }
+
+/// Histories that once broke an invariant.
+#[test]
+fn what_was_mended_stays_mended() {
+    use Act::{AllPass, Gate as Look, Mx as Round, NewServer, Person, Route, Wait};
+    use Verdict::{Fail, Pass};
+
+    let deferral_ends_after_the_servers_were_replaced =
+        vec![Person(0), AllPass, Person(10), Person(7), Wait(248_399), Wait(10_802)];
+    let change_withdrawn_under_a_permit = vec![
+        Person(0),
+        Round(Mx::Ours, 0),
+        AllPass,
+        Person(7),
+        NewServer(Gate::Probe, Pass),
+        Wait(1),
+        NewServer(Gate::Allowlist, Pass),
+        Round(Mx::Old, 0),
+        Route(None, 0),
+        Look(Gate::Gateway, Pass, 0, false),
+        Person(8),
+    ];
+    let refused_by_a_look_ahead_of_the_clock = vec![
+        AllPass,
+        Person(0),
+        Round(Mx::Ours, 0),
+        Person(7),
+        Route(None, 0),
+        NewServer(Gate::Allowlist, Pass),
+        NewServer(Gate::Probe, Pass),
+        Look(Gate::Allowlist, Fail, -1, false),
+    ];
+    for acts in [
+        deferral_ends_after_the_servers_were_replaced,
+        change_withdrawn_under_a_permit,
+        refused_by_a_look_ahead_of_the_clock,
+    ] {
+        let mut watched = Watched { run: Run::ordered(false), oracle: Oracle::default() };
+        for act in &acts {
+            watched.act(act).unwrap();
+        }
+    }
+}

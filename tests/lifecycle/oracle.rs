@@ -52,6 +52,8 @@ pub struct Oracle {
     pub t_star: Option<Timestamp>,
     /// Since when no round could tell who is named.
     pub silent_since: Option<Timestamp>,
+    /// When the own servers became others.
+    pub servers_at: Option<Timestamp>,
     /// Looks at own servers that shall replace others: firewall and server.
     pub next: [Option<Look>; 2],
     /// When the end of one who never moves was announced.
@@ -77,6 +79,10 @@ impl Oracle {
             Fact::Gate(fact) | Fact::NewServer(fact) => {
                 let at = fact.observed_at.min(now);
                 let index = ALL_GATES.iter().position(|g| *g == fact.gate).unwrap();
+                let at_servers = fact.gate != Gate::Gateway && !fact_of_new;
+                if at_servers && self.servers_at.is_some_and(|since| at <= since) {
+                    return;
+                }
                 let known = match fact_of_new {
                     true if index > 1 => return,
                     true => &mut self.next[index],
@@ -103,10 +109,12 @@ impl Oracle {
                 }
                 self.t_star = fact.t_star.or(self.t_star);
                 if fact.clean {
-                    if let Some(gap) = self.last_clean.map(|last| at.duration_since(last)).filter(|gap| *gap <= HOUR) {
-                        self.covered = self.covered.saturating_add(gap);
+                    // A round from before the stretch began tells nothing of what the stretch covers.
+                    if self.last_clean.is_none_or(|last| at > last) {
+                        let gap = self.last_clean.map(|last| at.duration_since(last)).filter(|gap| *gap <= HOUR);
+                        self.covered = self.covered.saturating_add(gap.unwrap_or_default());
+                        self.last_clean = Some(at);
                     }
-                    self.last_clean = Some(at);
                 } else if fact.old_published {
                     self.covered = SignedDuration::ZERO;
                     self.last_clean = None;
@@ -147,8 +155,8 @@ impl Oracle {
                     }
                     if *to == Phase::Confirming {
                         self.covered = SignedDuration::ZERO;
-                        // The stretch begins now, if the last round that could tell was clean.
-                        self.last_clean = self.last_clean.map(|_| now);
+                        // The stretch begins now, if a clean round was seen lately.
+                        self.last_clean = self.last_clean.filter(|at| now.duration_since(*at) <= HOUR).map(|_| now);
                     }
                     let early = self.covered < hours(24) || self.t_star.is_some_and(|t_star| now < t_star);
                     if *to == Phase::Connected && early {
@@ -166,10 +174,17 @@ impl Oracle {
                     }
                     (self.gates[0], self.gates[1]) = (self.next[0], self.next[1]);
                     self.next = [None; 2];
+                    self.servers_at = Some(now);
                 }
                 // Nothing is known of these servers.
-                Event::ServersReplaced { .. } => self.gates = [None, None, self.gates[2], None],
-                Event::RouteRolledBack { .. } => self.gates = [None, None, None, self.gates[3]],
+                Event::ServersReplaced { .. } => {
+                    self.servers_at = Some(now);
+                    self.gates = [None, None, self.gates[2], None];
+                }
+                Event::RouteRolledBack { .. } => {
+                    self.servers_at = Some(now);
+                    self.gates = [None, None, None, self.gates[3]];
+                }
                 Event::RouteChangeBegun { .. } => self.next = [None; 2],
                 Event::CutOffAnnounced { .. } => self.cut_off = Some(now),
                 Event::ReleaseWithdrawn => self.cut_off = None,

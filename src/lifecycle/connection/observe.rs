@@ -44,7 +44,7 @@ impl Observed {
 /// Takes in a look at a gate. One at own servers that have been replaced since is of no use.
 pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
     let at_servers = matches!(fact.gate, Gate::Allowlist | Gate::Probe | Gate::Lint);
-    if at_servers && d.c.servers_since.is_some_and(|since| fact.observed_at <= since) {
+    if at_servers && d.c.servers_since.is_some_and(|since| fact.observed_at.min(d.now) <= since) {
         return;
     }
     let slot = d.c.observed.gate_mut(fact.gate).take();

@@ -51,7 +51,7 @@ pub(super) fn lift(d: &mut Draft, by: &str) {
         d.emit(Event::Resumed { by: by.to_owned() });
     }
     if deferred {
-        d.want_route(RouteMode::Deliver);
+        d.want_route(of_phase(d.c.phase));
     }
 }
 
@@ -62,6 +62,12 @@ pub(super) fn step(d: &mut Draft) -> bool {
         return false;
     }
     d.emit(Event::DeferralEnded);
-    d.want_route(RouteMode::Deliver);
+    d.want_route(of_phase(d.c.phase));
     true
+}
+
+/// What the gateway does without a suspension: own servers may have been replaced meanwhile, and the new
+/// ones get no mail before they were seen to take it.
+fn of_phase(phase: Phase) -> RouteMode {
+    if phase < Phase::Provisioning { RouteMode::Defer } else { RouteMode::Deliver }
 }

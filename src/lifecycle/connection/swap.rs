@@ -156,6 +156,7 @@ fn arrived(d: &mut Draft) -> bool {
 
 /// The old servers again; what was known of them is too old to count.
 fn roll_back(d: &mut Draft, why: String) {
+    permission::revoke(d, "The old mail server takes the mail again.", Some(Notice::PermissionWithdrawn));
     d.emit(Event::RouteRolledBack { why });
     let seen = &mut d.c.observed;
     (seen.allowlist, seen.probe) = (None, None);

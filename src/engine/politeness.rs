@@ -20,6 +20,8 @@ const LOOK: SignedDuration = SignedDuration::from_mins(5);
 /// Between two visits of one vantage, in pauses between vantages: 30 s to 5 s.
 const SAME: i32 = 6;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// For clocks of nodes that differ a little.
+const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// A store that does not answer is asked again after this.
 const LATER: Duration = Duration::from_secs(2);
 
@@ -75,8 +77,9 @@ impl Politeness for InstallationManners {
             vantage: visit.vantage.clone(),
             holder: visit.holder.clone(),
             now: self.clock.now(),
-            // Longer than any dialogue, so that nobody else comes while one is under way.
-            lease: SignedDuration::from_millis(i64::try_from(self.config.total_timeout_ms).unwrap_or(600_000)) + MINUTE,
+            // Longer than any dialogue, so that nobody else comes while one is under way; and not much longer,
+            // because nobody may come while the turn of a process that died lasts.
+            lease: SignedDuration::from_millis(i64::try_from(self.config.total_timeout_ms).unwrap_or(600_000)) + MARGIN,
             manners: self.manners(&visit.host),
         };
         match self.store.take_turn(request).await {

@@ -55,7 +55,7 @@ impl Limits {
     }
 }
 
-/// Serves until `stop` is cancelled; then open requests have [`GRACE`] to end.
+/// Serves until `stop` is cancelled; then open requests have `GRACE` to end.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let seats = Seats::new(limits.connections, limits.connections_per_address);
     let mut connections = JoinSet::new();

@@ -68,6 +68,10 @@ fn sentence(event: Event, times: &Times) -> (String, String, &'static str) {
         Event::WindowExtended { by } => {
             (format!("The confirmation window is longer by {} min", by.as_mins()), String::new(), "plain")
         }
+        // Not knowing is not the same as no MX.
+        Event::MxChanged { verdict, names } if names.is_empty() && verdict == "lookup_error" => {
+            plain("The MX could not be found out")
+        }
         Event::MxChanged { verdict, names } => {
             let names = if names.is_empty() { "no MX".to_owned() } else { names.join(", ") };
             (format!("The MX is now {names}"), verdict.replace('_', " "), "plain")

@@ -74,8 +74,8 @@ impl PostgresStore {
     /// Connects, and refuses a database whose schema is not this program's.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it does not answer, [`StoreError::OlderSchema`] and
-    /// [`StoreError::NewerSchema`], [`StoreError::Database`] otherwise.
+    /// [`Unavailable`](crate::store::StoreError::Unavailable) when it does not answer, [`OlderSchema`](crate::store::StoreError::OlderSchema) and
+    /// [`NewerSchema`](crate::store::StoreError::NewerSchema), [`Database`](crate::store::StoreError::Database) otherwise.
     pub async fn open(config: &StoreConfig, clock: LeaseClock) -> StoreResult<Self> {
         let pool = Arc::new(Pool::new(config)?);
         migrate::check(&mut *pool.get().await?).await?;

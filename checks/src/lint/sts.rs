@@ -53,7 +53,7 @@ pub fn parse_policy(body: &str) -> Result<Policy, String> {
             "version" if version.is_none() => version = Some(value),
             "mode" if mode.is_none() => mode = Some(value),
             "max_age" if max_age.is_none() => max_age = Some(value),
-            "mx" if mx.len() < MX_LINES => mx.push(value.trim_end_matches('.').to_ascii_lowercase()),
+            "mx" if mx.len() < MX_LINES => mx.push(pattern(value)),
             _ => {}
         }
     }
@@ -73,6 +73,11 @@ pub fn parse_policy(body: &str) -> Result<Policy, String> {
         return Err("there is no `mx:` line".to_owned());
     }
     Ok(Policy { mode, mx, max_age })
+}
+
+/// The name of an `mx:` line without its final dot, and without the blanks that stood before that dot.
+fn pattern(value: &str) -> String {
+    value.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).to_ascii_lowercase()
 }
 
 impl Policy {

@@ -1,5 +1,6 @@
 //! An observer that counts what another one sees and how long it takes. It changes nothing.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ impl Observer for Metered {
         round
     }
 
-    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
-        timed(Probe::Mx, self.0.mx_glance(domain)).await
+    async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
+        timed(Probe::Mx, self.0.mx_glance(domain, server)).await
     }
 
     async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::ports::{Admission, Politeness, Visit};
 use crate::clock::SharedClock;
@@ -52,11 +52,11 @@ impl InstallationManners {
         }
         Manners { same: pause * SAME, other: pause, looks: self.config.looks_a_day, look: LOOK }
     }
+}
 
-    fn wait(&self, until: Timestamp) -> Duration {
-        let left = until.duration_since(self.clock.now());
-        Duration::try_from(left).unwrap_or_default().max(Duration::from_millis(50))
-    }
+/// Never at once again.
+fn wait(pause: SignedDuration) -> Duration {
+    Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(50))
 }
 
 impl std::fmt::Debug for InstallationManners {
@@ -84,7 +84,7 @@ impl Politeness for InstallationManners {
         };
         match self.store.take_turn(request).await {
             Ok(TurnAnswer::Yours) => Admission::Yours,
-            Ok(TurnAnswer::Wait { until }) => Admission::Wait(self.wait(until)),
+            Ok(TurnAnswer::Wait { pause }) => Admission::Wait(wait(pause)),
             Ok(TurnAnswer::Spent { until }) => Admission::Refused(format!(
                 "{} has been looked at as often today as good manners allow (probe.looks_a_day); the next look from {} is \
                  after {}",
@@ -108,7 +108,7 @@ impl Politeness for InstallationManners {
     async fn questions(&self, server: IpAddr, wanted: u32) -> (u32, Duration) {
         let allowance = Allowance { count: self.config.questions_a_minute.max(1), per: MINUTE };
         match self.store.draw(&format!("dns {}", server.to_canonical()), wanted, allowance, self.clock.now()).await {
-            Ok(drawn) => (drawn.granted, self.wait(drawn.until)),
+            Ok(drawn) => (drawn.granted, wait(drawn.lasts)),
             Err(error) => {
                 tracing::warn!(%error, "no questions could be drawn");
                 (0, LATER)

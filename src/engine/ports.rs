@@ -3,7 +3,7 @@
 mod vantage;
 pub mod wire;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,10 +29,10 @@ pub trait Observer: Send + Sync {
     /// MX of the domain at every address of every authoritative server, and at the resolvers.
     async fn mx_round(&self, domain: &DomainName) -> DnsRound;
 
-    /// One MX question, as senders ask it: the records, `None` where there was no plain answer. The cheap
-    /// question before a whole round.
-    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
-        let _ = (domain,);
+    /// One MX question, the cheap one before a whole round: to a server of the zone, or as senders ask it.
+    /// The records; `None` where there was no plain answer.
+    async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
+        let _ = (domain, server);
         None
     }
 

@@ -27,6 +27,10 @@ pub(super) async fn run(engine: &Engine, owner: &str, share: Share, shutdown: &C
             report(done);
         }
         let claimed = claim(engine, owner, share, &mut tasks).await;
+        if failures > 0 && claimed.is_ok() {
+            // The store was away: for as long as that, this was a stop.
+            spread_overdue(engine).await;
+        }
         failures = if claimed.is_ok() { 0 } else { failures.saturating_add(1) };
         match claimed {
             Ok(claimed) => {

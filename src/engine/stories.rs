@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::connections::Loaded;
 use super::ports::{Gateway, GatewayError, RouteDesire};
 use super::tests::Stage;
+use super::world::name_server;
 use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, Word, items, work};
 use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permitted};
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
-use crate::store::conformance::fixture::order;
-use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Share, Store};
+use crate::store::conformance::fixture::{new_order, order};
+use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Share, Store, TimerSet};
 
 /// Rounds of one drive; more means that nothing goes on.
 const ROUNDS: usize = 20_000;
@@ -368,8 +369,8 @@ async fn a_quiet_domain_is_asked_one_question_and_a_whole_round_only_where_it_di
     assert!(rounds <= 3, "{rounds} whole rounds in 20 days");
     assert!((18..60).contains(&glances), "{glances} cheap questions in 20 days, one a day in the end");
     let quiet = play.store.events(&play.id().await, 0, 1000).await.unwrap();
-    let looks = quiet.iter().skip(events).filter(|e| matches!(e.kind.as_str(), "mx_changed" | "gate_changed")).count();
-    assert_eq!(looks, 0, "what has not changed is no event");
+    let after: Vec<&str> = quiet.iter().skip(events).map(|event| event.kind.as_str()).collect();
+    assert_eq!(after, ["told_may_close"], "what has not changed is no event");
 
     // Moved away by somebody: the cheap question differs, so whole rounds look into it.
     world.left.lock().unwrap().insert(play.domain.clone(), play.stage.clock.now());
@@ -378,6 +379,85 @@ async fn a_quiet_domain_is_asked_one_question_and_a_whole_round_only_where_it_di
     let late = play.stage.clock.now().duration_since(moved);
     assert!(late < SignedDuration::from_hours(28), "{late:?}");
     assert!(count().0 >= before.0 + rounds + 3, "three bad rounds make a drift");
+}
+
+#[tokio::test]
+async fn what_became_due_while_nobody_worked_comes_one_after_the_other() {
+    let stage = Stage::new();
+    let (engine, store) = stage.engine();
+    let stopped = stage.clock.now() - SignedDuration::from_hours(72);
+    for n in 1..=40 {
+        let mut order = new_order(n, "p", &format!("d{n}.example"));
+        order.subjects[1].phase = "connected".to_owned();
+        let due_at = stopped + SignedDuration::from_secs(i64::from(n));
+        order.subjects[1].timers = vec![TimerSet { kind: "mx".to_owned(), due_at }];
+        store.place_order(order).await.unwrap();
+    }
+    let begun = stage.clock.now();
+    // Started, and asked to stop at once: nothing is claimed.
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    shutdown.cancel();
+    engine.run(shutdown).await;
+    let mut due = Vec::new();
+    let request = |now| ClaimRequest {
+        now,
+        owner: "test".to_owned(),
+        lease: SignedDuration::from_hours(1),
+        limit: 64,
+        share: Share::All,
+    };
+    for claim in store.claim(request(begun + SignedDuration::from_mins(30))).await.unwrap() {
+        assert!(claim.due_at >= begun, "{claim:?}");
+        due.push(claim.due_at);
+    }
+    assert_eq!(due.len(), 40);
+    assert!(due.windows(2).all(|two| two[1].duration_since(two[0]) >= SignedDuration::from_millis(50)), "{due:?}");
+}
+
+/// Everybody who can be wrong alone is asked in turn.
+#[tokio::test]
+async fn the_cheap_question_goes_to_the_resolvers_and_each_server_in_turn() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    play.for_hours(15 * 24).await;
+    let world = play.stage.world.clone();
+    let asked = world.asked.lock().unwrap().clone();
+    assert!(asked.len() > 9, "{asked:?}");
+    for three in asked.windows(3) {
+        for who in [None, Some(name_server(1)), Some(name_server(2))] {
+            assert!(three.contains(&who), "{who:?} is left out: {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_server_that_goes_back_to_an_old_zone_is_seen_when_its_turn_comes() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    play.for_hours(15 * 24).await;
+    let world = play.stage.world.clone();
+    let glances = || world.glances.load(Ordering::SeqCst);
+    *world.stale.lock().unwrap() = Some(name_server(2));
+    let (before, since) = (glances(), play.stage.clock.now());
+    play.until(Phase::Drifted).await;
+    assert!(glances() - before <= 3, "within one turn of everybody");
+    let late = play.stage.clock.now().duration_since(since);
+    assert!(late < SignedDuration::from_hours(3 * 27), "{late:?}");
+    *world.stale.lock().unwrap() = None;
+    play.until(Phase::Connected).await;
+    play.replays().await;
+}
+
+#[tokio::test]
+async fn a_delegation_to_other_servers_is_seen_by_the_resolvers_turn() {
+    let play = Play::begin().await;
+    play.until(Phase::Connected).await;
+    play.for_hours(15 * 24).await;
+    let world = play.stage.world.clone();
+    world.delegated_away.store(true, Ordering::SeqCst);
+    let before = world.glances.load(Ordering::SeqCst);
+    play.until(Phase::Drifted).await;
+    assert!(world.glances.load(Ordering::SeqCst) - before <= 3);
 }
 
 #[tokio::test]

@@ -48,6 +48,12 @@ pub(super) struct World {
     /// Whole rounds of MX questions, cheap ones, and looks at the firewall with outsiders and without.
     pub rounds: AtomicUsize,
     pub glances: AtomicUsize,
+    /// Whom the cheap questions went to.
+    pub asked: Mutex<Vec<Option<SocketAddr>>>,
+    /// This server of the zone went back to the zone from before the move.
+    pub stale: Mutex<Option<SocketAddr>>,
+    /// The domain was delegated to other servers, which the old ones do not know.
+    pub delegated_away: AtomicBool,
     pub with_outsiders: Mutex<Vec<Timestamp>>,
     pub from_egress: Mutex<Vec<Timestamp>>,
     /// The certificate of the own servers ends then.
@@ -88,6 +94,9 @@ impl World {
             tries: Mutex::default(),
             rounds: AtomicUsize::new(0),
             glances: AtomicUsize::new(0),
+            asked: Mutex::default(),
+            stale: Mutex::default(),
+            delegated_away: AtomicBool::new(false),
             with_outsiders: Mutex::default(),
             from_egress: Mutex::default(),
             certificate_ends: Mutex::default(),
@@ -116,6 +125,17 @@ impl World {
         let left = self.left.lock().unwrap().contains_key(domain);
         let ours = !left && self.moved.lock().unwrap().contains(domain);
         if ours { "mx1.gateway.example" } else { "mail.example.com" }
+    }
+
+    /// As a server of the zone gives it, or as the world sees it.
+    fn exchange_at(&self, domain: &DomainName, server: Option<SocketAddr>) -> &'static str {
+        if server.is_some() && server == *self.stale.lock().unwrap() {
+            "mail.example.com"
+        } else if server.is_none() && self.delegated_away.load(Ordering::SeqCst) {
+            "mx.elsewhere.example"
+        } else {
+            self.exchange(domain)
+        }
     }
 
     fn dialogue(&self, vantage: (VantageRole, IpAddr), host: &str, port: u16, rcpt: u16) -> SmtpDialogue {
@@ -162,6 +182,11 @@ impl World {
     }
 }
 
+/// The servers of every zone are 1 and 2.
+pub(super) fn name_server(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 53))
+}
+
 fn certificate(not_after: Timestamp) -> TlsFacts {
     let text = |text: &str| text.to_owned();
     TlsFacts {
@@ -188,9 +213,10 @@ fn outsider() -> (VantageRole, IpAddr) {
 
 #[async_trait]
 impl Observer for World {
-    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+    async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
         self.glances.fetch_add(1, Ordering::SeqCst);
-        let exchange = self.exchange(domain).to_owned();
+        self.asked.lock().unwrap().push(server);
+        let exchange = self.exchange_at(domain, server).to_owned();
         Some(vec![MxRecord { preference: 10, exchange }])
     }
 
@@ -198,18 +224,20 @@ impl Observer for World {
         self.rounds.fetch_add(1, Ordering::SeqCst);
         let now = self.now();
         tokio::task::yield_now().await;
-        let exchange = self.exchange(domain);
-        let answer = |last: u8| ServerAnswer {
-            name: format!("ns{last}.dns.example"),
-            address: SocketAddr::from(([192, 0, 2, last], 53)),
-            in_parent: true,
-            in_child: true,
-            answer: DnsAnswer::Mx {
-                records: vec![MxRecord { preference: 10, exchange: exchange.to_owned() }],
-                ttl: 300,
-            },
-            elapsed_ms: 1,
-            observed_at: now,
+        // Whole rounds find the servers to which the domain is delegated now.
+        let away = self.delegated_away.load(Ordering::SeqCst);
+        let answer = |last: u8| {
+            let address = name_server(last);
+            let exchange = self.exchange_at(domain, (!away).then_some(address)).to_owned();
+            ServerAnswer {
+                name: format!("ns{last}.dns.example"),
+                address,
+                in_parent: true,
+                in_child: true,
+                answer: DnsAnswer::Mx { records: vec![MxRecord { preference: 10, exchange }], ttl: 300 },
+                elapsed_ms: 1,
+                observed_at: now,
+            }
         };
         DnsRound {
             domain: domain.clone(),

@@ -36,6 +36,7 @@ mod tls;
 mod turn;
 mod vantage;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,8 +144,8 @@ impl Observer for Prober {
         self.dns.round(domain).await
     }
 
-    async fn mx_glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
-        self.dns.glance(domain).await
+    async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
+        self.dns.glance(domain, server).await
     }
 
     async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {

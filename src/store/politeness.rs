@@ -1,6 +1,9 @@
 //! Manners towards hosts that are not ours, kept for the whole installation: who is connected to a target
 //! now, when it may be visited again, and how many questions a name server was asked. Rows of the store and
 //! not memory, because several nodes share them. What good manners are is the caller's to say.
+//!
+//! Times that are handed in are the caller's; a PostgreSQL database goes by its own clock, which all nodes
+//! share. So answers are durations, which mean the same on every node.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -38,8 +41,8 @@ pub struct TurnRequest {
 pub enum TurnAnswer {
     /// The target is the holder's alone until the turn is given back or its lease ends.
     Yours,
-    /// Somebody is there, or was just there: ask again then.
-    Wait { until: Timestamp },
+    /// Somebody is there, or was just there: ask again after this.
+    Wait { pause: SignedDuration },
     /// This vantage has looked often enough for now.
     Spent { until: Timestamp },
 }
@@ -65,8 +68,8 @@ pub struct Spread {
 pub struct Drawn {
     /// At most what was asked for; 0 when it is used up.
     pub granted: u32,
-    /// When the allowance begins anew. What was granted is good until then.
-    pub until: Timestamp,
+    /// How long until the allowance begins anew. What was granted is good until then.
+    pub lasts: SignedDuration,
 }
 
 /// Every method is one transaction.
@@ -126,13 +129,13 @@ pub(super) fn decide(kept: &Kept, request: &TurnRequest) -> (TurnAnswer, Visits)
         && *holder != request.holder
         && *now < until
     {
-        return (TurnAnswer::Wait { until: until.min(later(*now, AGAIN)) }, fresh);
+        return (TurnAnswer::Wait { pause: until.duration_since(*now).min(AGAIN) }, fresh);
     }
     let gap = if kept.left_by.as_deref() == Some(&request.vantage) { manners.same } else { manners.other };
     let free = kept.left_at.map(|left| later(left, gap));
     let rested = kept.visits.map(|visits| later(visits.last_at, manners.same));
     if let Some(until) = free.max(rested).filter(|until| now < until) {
-        return (TurnAnswer::Wait { until }, fresh);
+        return (TurnAnswer::Wait { pause: until.duration_since(*now) }, fresh);
     }
     let Some(visits) = kept.visits.filter(|visits| *now < later(visits.since, DAY)) else {
         return (TurnAnswer::Yours, fresh);
@@ -155,7 +158,8 @@ pub(super) fn grant(
 ) -> (Drawn, (Timestamp, u32)) {
     let (since, drawn) = kept.filter(|(since, _)| now < later(*since, allowance.per)).unwrap_or((now, 0));
     let granted = wanted.min(allowance.count.saturating_sub(drawn));
-    (Drawn { granted, until: later(since, allowance.per) }, (since, drawn + granted))
+    let lasts = later(since, allowance.per).duration_since(now);
+    (Drawn { granted, lasts }, (since, drawn + granted))
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

@@ -1,12 +1,14 @@
 //! A round of MX questions, judged against what is accepted, with the watched history of the RRset
 //! that gives T\*.
 
+use std::net::SocketAddr;
+
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
 use jiff::SignedDuration;
 
-use fencepost_checks::observation::{DnsAnswer, DnsRound, ServerAnswer};
+use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
 
 use super::{Found, Job, seen};
 use crate::lifecycle::connection::{Fact, MxFact, Phase};
@@ -62,7 +64,9 @@ fn sts_terms(job: &Job<'_>) -> Vec<Term> {
 const ROUND: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The cheap question first: a connected domain whose last whole round was clean and one set everywhere, and of
-/// which one question still shows that set, needs no round.
+/// which one question still shows that set, needs no round. It goes to everybody in turn, because each alone can
+/// be wrong: one server that went back to an old zone is hidden from resolvers by the others, and a delegation to
+/// other servers is hidden from the servers that were left.
 async fn glance(job: &Job<'_>) -> Option<Found> {
     let connection = &job.loaded.connection;
     let calm = connection.observed.mx.as_ref().is_some_and(|mx| mx.clean_rounds > 0 && mx.bad_rounds == 0);
@@ -74,14 +78,40 @@ async fn glance(job: &Job<'_>) -> Option<Found> {
     if now.duration_since(before.finished_at) > ROUND {
         return None;
     }
-    let set = |answer: &DnsAnswer| match answer {
-        DnsAnswer::Mx { records, .. } => Some(records.clone()),
-        _ => None,
-    };
-    let known = set(&before.servers.first()?.answer)?;
-    if before.servers.iter().any(|server| set(&server.answer).as_ref() != Some(&known)) {
-        return None;
+    let (known, servers) = agreed(&before)?;
+    let asked = next(&servers, job.kept.body(GLANCE));
+    let seen = job.parts.observer.mx_glance(&connection.domain, asked).await?;
+    let asked = seen::observation(GLANCE, &(), &asked, now);
+    (seen == known).then(|| Found::of(Fact::MxUnchanged { at: now }, vec![asked]))
+}
+
+/// Who was asked the cheap question last: a server of the zone, or nobody in particular.
+const GLANCE: &str = "glance";
+
+/// The set that every server gave, and the servers. One that could not be asked for reasons of our own (no way
+/// by IPv6) says nothing.
+fn agreed(round: &DnsRound) -> Option<(Vec<MxRecord>, Vec<SocketAddr>)> {
+    let mut known = None;
+    let mut servers = Vec::new();
+    for server in &round.servers {
+        match &server.answer {
+            DnsAnswer::Mx { records, .. } if known.is_none_or(|known| known == records) => known = Some(records),
+            DnsAnswer::VantageFault { .. } => continue,
+            _ => return None,
+        }
+        servers.push(server.address);
     }
-    let seen = job.parts.observer.mx_glance(&connection.domain).await?;
-    (seen == known).then(|| Found::of(Fact::MxUnchanged { at: now }, Vec::new()))
+    Some((known?.clone(), servers))
+}
+
+/// Whose turn it is: the resolvers', then each server's.
+fn next(servers: &[SocketAddr], last: Option<Option<SocketAddr>>) -> Option<SocketAddr> {
+    match last {
+        None => None,
+        Some(None) => servers.first().copied(),
+        Some(Some(last)) => {
+            let place = servers.iter().position(|server| *server == last)?;
+            servers.get(place + 1).copied()
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! When to look again. Derived from the state alone, so that a lost timer can be made again and a
 //! replayed history asks the same questions at the same times.
 
+#[cfg(test)]
+mod tests;
+
 use fencepost_checks::{DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
 

@@ -19,8 +19,17 @@ const WAITS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Allowances {
     installation: Arc<dyn Politeness>,
-    /// What is left of what was drawn, and until when it holds.
-    drawn: Mutex<HashMap<IpAddr, (u32, Instant)>>,
+    /// By server. Whoever draws holds its lock, so that those who come meanwhile use what was drawn.
+    drawn: Mutex<HashMap<IpAddr, Arc<tokio::sync::Mutex<Drawn>>>>,
+}
+
+/// What is left of what was drawn, and until when it holds.
+#[derive(Debug, Default)]
+struct Drawn {
+    left: u32,
+    until: Option<Instant>,
+    /// There is nothing more to draw until then.
+    spent: bool,
 }
 
 impl Allowances {
@@ -32,35 +41,42 @@ impl Allowances {
     /// help either.
     pub(super) async fn take(&self, server: IpAddr) -> bool {
         for _ in 0..=WAITS {
-            if self.take_drawn(server) {
-                return true;
+            match self.take_now(server).await {
+                Ok(()) => return true,
+                Err(until) => sleep_until(until).await,
             }
-            let (granted, holds) = self.installation.questions(server, BATCH).await;
-            let until = Instant::now() + holds;
-            if granted == 0 {
-                sleep_until(until).await;
-                continue;
-            }
-            let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-            if drawn.len() >= REMEMBERED {
-                let now = Instant::now();
-                drawn.retain(|_, (_, until)| *until > now);
-            }
-            drawn.insert(server, (granted - 1, until));
-            return true;
         }
         false
     }
 
-    fn take_drawn(&self, server: IpAddr) -> bool {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        match drawn.get_mut(&server) {
-            Some((left, until)) if *left > 0 && *until > Instant::now() => {
-                *left -= 1;
-                true
+    /// # Errors
+    /// When to ask again.
+    async fn take_now(&self, server: IpAddr) -> Result<(), Instant> {
+        let of_server = self.of(server);
+        let mut drawn = of_server.lock().await;
+        let holds = drawn.until.filter(|until| *until > Instant::now());
+        match holds {
+            Some(_) if drawn.left > 0 => {
+                drawn.left -= 1;
+                return Ok(());
             }
-            _ => false,
+            Some(until) if drawn.spent => return Err(until),
+            _ => {}
         }
+        let (granted, lasts) = self.installation.questions(server, BATCH).await;
+        let until = Instant::now() + lasts;
+        *drawn = Drawn { left: granted.saturating_sub(1), until: Some(until), spent: granted < BATCH };
+        if granted > 0 { Ok(()) } else { Err(until) }
+    }
+
+    fn of(&self, server: IpAddr) -> Arc<tokio::sync::Mutex<Drawn>> {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.len() >= REMEMBERED {
+            let now = Instant::now();
+            // One that somebody holds is in use.
+            drawn.retain(|_, kept| kept.try_lock().map_or(true, |kept| kept.until.is_some_and(|until| until > now)));
+        }
+        drawn.entry(server).or_default().clone()
     }
 }
 
@@ -89,6 +105,14 @@ mod tests {
             let granted = 25_u32.saturating_sub(before).min(wanted);
             (granted, if granted == 0 { Duration::from_millis(1) } else { Duration::from_secs(3600) })
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_drawn_side_by_side_is_used_up() {
+        let allowances = Allowances::new(Arc::new(Meagre::default()));
+        let server = "192.0.2.53".parse().unwrap();
+        let asked = futures_util::future::join_all((0..40).map(|_| allowances.take(server))).await;
+        assert_eq!(asked.iter().filter(|allowed| **allowed).count(), 25);
     }
 
     #[tokio::test]

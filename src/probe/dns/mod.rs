@@ -112,11 +112,22 @@ impl Dns {
         Self { allowances: Some(Arc::new(Allowances::new(installation))), ..self }
     }
 
-    /// The MX as the first resolver that answers gives it; `None` where that is no plain set.
-    pub(crate) async fn glance(&self, domain: &DomainName) -> Option<Vec<MxRecord>> {
+    /// The MX as this server of the zone gives it, or without one the first resolver that answers; `None`
+    /// where that is no plain set.
+    pub(crate) async fn glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
         let name = name::wire(domain)?;
-        let reply = self.resolvers.look_up(&name, RecordType::MX).await.ok()?;
-        match classify::mx(&Ok(reply), &name, Role::Resolver) {
+        let answer = match server {
+            Some(server) => {
+                self.guard.check(server.ip()).ok()?;
+                let reply = self.ask_direct(server, &name, RecordType::MX, self.patience).await;
+                classify::mx(&reply, &name, Role::Authoritative)
+            }
+            None => {
+                let reply = self.resolvers.look_up(&name, RecordType::MX).await.ok()?;
+                classify::mx(&Ok(reply), &name, Role::Resolver)
+            }
+        };
+        match answer {
             DnsAnswer::Mx { records, .. } => Some(records),
             _ => None,
         }

@@ -213,6 +213,23 @@ async fn each_server_speaks_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cheap_question_goes_to_the_server_that_is_meant() {
+    let world = World::start(&["ns1.customer.example.", "ns.provider.example."]).await;
+    world.customer[1]
+        .edit("customer.example.", |zone| zone.set_mx("customer.example.", 60, &[(5, "new.example.")]))
+        .unwrap();
+    let dns = world.dns(true);
+    let domain = "customer.example".parse().unwrap();
+    let first = vec![mx(10, "mail.customer.example"), mx(20, "mx.old.example")];
+    assert_eq!(dns.glance(&domain, Some((FIRST, world.port).into())).await, Some(first));
+    assert_eq!(dns.glance(&domain, Some((SECOND, world.port).into())).await, Some(vec![mx(5, "new.example")]));
+    assert!(dns.glance(&domain, None).await.is_some(), "as the resolver sees it");
+    assert_eq!(dns.glance(&domain, Some((RESOLVER, world.port).into())).await, None, "a resolver has no authority");
+    let private = Some("10.0.0.1:53".parse().unwrap());
+    assert_eq!(dns.glance(&domain, private).await, None, "and nobody is asked who must not be");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child_side_servers_that_live_elsewhere_are_found() {
     // The zone names only the provider's server; the parent names both. And a name without address.
     let world = World::start(&["ns.provider.example.", "ns.nowhere.example."]).await;

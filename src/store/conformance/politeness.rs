@@ -25,24 +25,28 @@ async fn ask(store: &dyn Store, vantage: &str, holder: &str, seconds: i64) -> Tu
     store.take_turn(request).await.unwrap()
 }
 
+fn wait(seconds: i64) -> TurnAnswer {
+    TurnAnswer::Wait { pause: SignedDuration::from_secs(seconds) }
+}
+
 async fn leave(store: &dyn Store, holder: &str, seconds: i64) {
     store.end_turn("smtp 192.0.2.25", holder, at(seconds)).await.unwrap();
 }
 
 pub(crate) async fn a_target_has_one_visitor_at_a_time(store: &dyn Store) {
     assert_eq!(ask(store, "a", "node-1", 0).await, TurnAnswer::Yours);
-    assert_eq!(ask(store, "b", "node-2", 10).await, TurnAnswer::Wait { until: at(11) });
+    assert_eq!(ask(store, "b", "node-2", 10).await, wait(1));
     leave(store, "node-2", 12).await;
-    assert_eq!(ask(store, "b", "node-2", 13).await, TurnAnswer::Wait { until: at(14) }, "it was never its turn to end");
+    assert_eq!(ask(store, "b", "node-2", 13).await, wait(1), "it was never its turn to end");
     leave(store, "node-1", 20).await;
-    assert_eq!(ask(store, "b", "node-2", 21).await, TurnAnswer::Wait { until: at(25) }, "a pause between vantages");
-    assert_eq!(ask(store, "a", "node-1", 21).await, TurnAnswer::Wait { until: at(50) }, "a longer one for the same");
+    assert_eq!(ask(store, "b", "node-2", 21).await, wait(4), "a pause between vantages");
+    assert_eq!(ask(store, "a", "node-1", 21).await, wait(29), "a longer one for the same");
     assert_eq!(ask(store, "b", "node-2", 25).await, TurnAnswer::Yours);
     // Its node dies: the lease ends by itself, once.
-    assert_eq!(ask(store, "c", "node-3", 224).await, TurnAnswer::Wait { until: at(225) });
+    assert_eq!(ask(store, "c", "node-3", 224).await, wait(1));
     assert_eq!(ask(store, "c", "node-3", 225).await, TurnAnswer::Yours);
     leave(store, "node-2", 230).await;
-    assert_eq!(ask(store, "d", "node-4", 240).await, TurnAnswer::Wait { until: at(241) }, "the late one ends nothing");
+    assert_eq!(ask(store, "d", "node-4", 240).await, wait(1), "the late one ends nothing");
 }
 
 pub(crate) async fn asked_by_many_at_once_one_gets_the_turn(store: &dyn Store) {
@@ -71,10 +75,10 @@ pub(crate) async fn looks_of_a_vantage_are_counted_for_a_day(store: &dyn Store) 
 pub(crate) async fn an_allowance_is_shared_and_begins_anew(store: &dyn Store) {
     let allowance = Allowance { count: 100, per: SignedDuration::from_mins(1) };
     let drawn = async |wanted, seconds| store.draw("dns 192.0.2.53", wanted, allowance, at(seconds)).await.unwrap();
-    assert_eq!(drawn(60, 0).await, Drawn { granted: 60, until: at(60) });
-    assert_eq!(drawn(60, 30).await, Drawn { granted: 40, until: at(60) }, "what is left");
-    assert_eq!(drawn(60, 59).await, Drawn { granted: 0, until: at(60) });
-    assert_eq!(drawn(60, 60).await, Drawn { granted: 60, until: at(120) });
+    assert_eq!(drawn(60, 0).await, Drawn { granted: 60, lasts: SignedDuration::from_secs(60) });
+    assert_eq!(drawn(60, 30).await, Drawn { granted: 40, lasts: SignedDuration::from_secs(30) }, "what is left");
+    assert_eq!(drawn(60, 59).await, Drawn { granted: 0, lasts: SignedDuration::from_secs(1) });
+    assert_eq!(drawn(60, 60).await, Drawn { granted: 60, lasts: SignedDuration::from_secs(60) });
     let other = store.draw("dns 192.0.2.54", 100, allowance, at(61)).await.unwrap();
     assert_eq!(other.granted, 100, "another server's is its own");
     let many = futures_util::future::join_all((0..20).map(|_| drawn(10, 61))).await;

@@ -3,6 +3,7 @@
 //! another node is just claiming are passed over, never waited for.
 
 use jiff::Timestamp;
+use sqlx::PgConnection;
 
 use super::LeaseClock;
 use super::pool::Pool;
@@ -18,6 +19,18 @@ macro_rules! clock {
     };
 }
 pub(super) use clock;
+
+/// What the clock says that decides, for statements that are judged here.
+pub(super) async fn now(db: &mut PgConnection, clock: LeaseClock, callers: Timestamp) -> StoreResult<Timestamp> {
+    match clock {
+        LeaseClock::Caller => Ok(callers),
+        LeaseClock::Database => instant(
+            sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+                .fetch_one(db)
+                .await?,
+        ),
+    }
+}
 
 /// Ends the lease where the fence is still ours; the rest of the statement follows from it.
 macro_rules! released {

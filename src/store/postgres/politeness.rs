@@ -1,14 +1,14 @@
 //! Turns and allowances on PostgreSQL. Whoever decides about a target holds its advisory lock, so that two
-//! nodes never give the same turn away. A turn that is lost on
-//! the way ends with its lease.
+//! nodes never give the same turn away, and asks the database's clock under it, so that nodes whose clocks
+//! differ keep the same pauses. A turn that is lost on the way ends with its lease.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::PostgresStore;
-use super::keys;
+use super::claims::now;
 use super::pool::Pool;
+use super::{LeaseClock, PostgresStore, keys};
 use crate::failpoint::Step;
 use crate::store::politeness::{Kept, Visits, decide, grant};
 use crate::store::value::{instant, small, us};
@@ -17,27 +17,28 @@ use crate::store::{Allowance, Drawn, PolitenessStore, Spread, StoreResult, TurnA
 #[async_trait]
 impl PolitenessStore for PostgresStore {
     async fn take_turn(&self, request: TurnRequest) -> StoreResult<TurnAnswer> {
-        self.write(Step::Manners, take(&self.pool, &request)).await
+        self.write(Step::Manners, take(&self.pool, request, self.clock)).await
     }
 
     async fn end_turn(&self, target: &str, holder: &str, at: Timestamp) -> StoreResult<()> {
-        self.write(Step::Manners, end(&self.pool, target, holder, at)).await
+        self.write(Step::Manners, end(&self.pool, target, holder, at, self.clock)).await
     }
 
     async fn spread_overdue(&self, spread: Spread) -> StoreResult<u64> {
-        self.write(Step::Manners, spread_overdue(&self.pool, &spread)).await
+        self.write(Step::Manners, spread_overdue(&self.pool, spread, self.clock)).await
     }
 
     async fn draw(&self, target: &str, wanted: u32, allowance: Allowance, now: Timestamp) -> StoreResult<Drawn> {
-        self.write(Step::Manners, draw(&self.pool, target, wanted, allowance, now)).await
+        self.write(Step::Manners, draw(&self.pool, target, (wanted, allowance), now, self.clock)).await
     }
 }
 
-async fn take(pool: &Pool, request: &TurnRequest) -> StoreResult<TurnAnswer> {
+async fn take(pool: &Pool, request: TurnRequest, clock: LeaseClock) -> StoreResult<TurnAnswer> {
     let mut transaction = pool.begin().await?;
     let db = &mut *transaction;
     keys::lock(db, &[format!("turn:{}", request.target)]).await?;
-    let (answer, visits) = decide(&kept(db, request).await?, request);
+    let request = TurnRequest { now: now(db, clock, request.now).await?, ..request };
+    let (answer, visits) = decide(&kept(db, &request).await?, &request);
     if answer == TurnAnswer::Yours {
         sqlx::query(
             "INSERT INTO turn (target, holder, until, left_by) VALUES ($1, $2, $3, $4) \
@@ -93,17 +94,21 @@ async fn kept(db: &mut PgConnection, request: &TurnRequest) -> StoreResult<Kept>
     Ok(Kept { holder, until, left_by, left_at, visits })
 }
 
-async fn end(pool: &Pool, target: &str, holder: &str, at: Timestamp) -> StoreResult<()> {
+async fn end(pool: &Pool, target: &str, holder: &str, at: Timestamp, clock: LeaseClock) -> StoreResult<()> {
+    let mut db = pool.get().await?;
+    let at = now(&mut db, clock, at).await?;
     sqlx::query("UPDATE turn SET holder = NULL, until = NULL, left_at = $3 WHERE target = $1 AND holder = $2")
         .bind(target)
         .bind(holder)
         .bind(us(at))
-        .execute(&mut *pool.get().await?)
+        .execute(&mut *db)
         .await?;
     Ok(())
 }
 
-async fn spread_overdue(pool: &Pool, spread: &Spread) -> StoreResult<u64> {
+async fn spread_overdue(pool: &Pool, spread: Spread, clock: LeaseClock) -> StoreResult<u64> {
+    let mut db = pool.get().await?;
+    let spread = Spread { now: now(&mut db, clock, spread.now).await?, ..spread };
     let (before, pace, most) = spread.numbers();
     let touched = sqlx::query(
         "WITH late AS ( \
@@ -119,12 +124,18 @@ async fn spread_overdue(pool: &Pool, spread: &Spread) -> StoreResult<u64> {
     .bind(us(spread.now))
     .bind(pace)
     .bind(most)
-    .execute(&mut *pool.get().await?)
+    .execute(&mut *db)
     .await?;
     Ok(touched.rows_affected())
 }
 
-async fn draw(pool: &Pool, target: &str, wanted: u32, allowance: Allowance, now: Timestamp) -> StoreResult<Drawn> {
+async fn draw(
+    pool: &Pool,
+    target: &str,
+    (wanted, allowance): (u32, Allowance),
+    asked_at: Timestamp,
+    clock: LeaseClock,
+) -> StoreResult<Drawn> {
     let mut transaction = pool.begin().await?;
     let db = &mut *transaction;
     keys::lock(db, &[format!("allowance:{target}")]).await?;
@@ -136,6 +147,7 @@ async fn draw(pool: &Pool, target: &str, wanted: u32, allowance: Allowance, now:
         Some((since, drawn)) => Some((instant(since)?, small(drawn)?)),
         None => None,
     };
+    let now = now(db, clock, asked_at).await?;
     let (answer, (since, drawn)) = grant(kept, wanted, allowance, now);
     sqlx::query(
         "INSERT INTO allowance (target, since, drawn) VALUES ($1, $2, $3) \

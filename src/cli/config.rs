@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::{Exit, Global, complain};
 use crate::config::{self, Config, Database, Problem, StoreConfig};
+use crate::store;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,6 +53,9 @@ fn summary(config: &Config) -> String {
     }
     for Problem { key, message } in config.notes() {
         text += &format!("note: {key} {message}\n");
+    }
+    for told in store::exposed(&config.store) {
+        text += &format!("note: {told}\n");
     }
     text
 }

@@ -84,10 +84,11 @@ async fn verify(api: &ApiArgs, anchor: Option<&str>) -> Result<Exit, ApiError> {
 fn told(verified: &Value, whole: bool) -> String {
     if whole {
         return format!(
-            "whole: {} entries, {} closed runs, {} documents; head {}:{}",
+            "whole: {} entries, {} closed runs, {} documents, {} looks that permits rest on; head {}:{}",
             member(verified, "seq"),
             member(verified, "runs"),
             member(verified, "documents"),
+            member(verified, "permit_evidence"),
             member(verified, "seq"),
             member(verified, "hash")
         );

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::engine::ports::Waiting;
@@ -50,7 +51,7 @@ pub(super) fn waiting(maildir: &Path, limit: usize) -> Result<Vec<Waiting>, Stri
 pub(super) fn put_aside(maildir: &Path, id: &str) -> Result<(), String> {
     let (from, folder) = (maildir.join("new").join(id), maildir.join("cur"));
     let told = |error: std::io::Error| format!("intake.maildir: {}: {error}", from.display());
-    fs::create_dir_all(&folder).map_err(told)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(told)?;
     match fs::rename(&from, folder.join(format!("{id}:2,S"))) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(told(error)),
         _ => Ok(()),

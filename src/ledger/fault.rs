@@ -15,6 +15,12 @@ pub enum Place {
     Run(String),
     /// A kept document or mail, by the SHA-256 under which it is kept.
     Evidence(String),
+    /// A look that a permit rests on, by subject and SHA-256.
+    Look(String),
+    /// A line of the journal of what is kept, by seq.
+    Line(u64),
+    /// The row that says where the journal ends.
+    JournalEnd,
 }
 
 /// One thing that is wrong.
@@ -34,6 +40,9 @@ impl Place {
             Self::Head => "ledger head".to_owned(),
             Self::Run(date) => format!("invoicing run {date}"),
             Self::Evidence(sha256) => format!("evidence {sha256}"),
+            Self::Look(name) => format!("permit evidence {name}"),
+            Self::Line(seq) => format!("journal line {seq}"),
+            Self::JournalEnd => "journal end".to_owned(),
         }
     }
 
@@ -45,6 +54,9 @@ impl Place {
             Self::Head => "head",
             Self::Run(_) => "run",
             Self::Evidence(_) => "evidence",
+            Self::Look(_) => "permit_evidence",
+            Self::Line(_) => "journal_line",
+            Self::JournalEnd => "journal_end",
         }
     }
 }
@@ -79,6 +91,14 @@ impl Fault {
             Place::Evidence(_) => {
                 "Restore the document from a backup or from the mailbox that it came from; entries that rest on it \
                  name its SHA-256."
+            }
+            Place::Look(_) => {
+                "Restore it from a backup made after the permit was issued; until then the permit's evidence cannot be \
+                 relied upon."
+            }
+            Place::Line(_) | Place::JournalEnd => {
+                "Invoice nothing. Somebody wrote into the database by hand: keep a copy of it as it is, and restore the \
+                 last backup whose verify says `whole`."
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod fault;
 pub mod fold;
 pub mod invoice;
+pub mod journal;
 mod money;
 pub mod period;
 pub mod raw;

@@ -38,6 +38,8 @@ pub struct RawRun {
     /// Empty where an early program closed the run.
     pub prev_hash: Vec<u8>,
     pub hash: Vec<u8>,
+    /// What the journal has of it; empty when it has no line about it.
+    pub line: Vec<u8>,
 }
 
 impl ClosedRun {
@@ -99,6 +101,23 @@ impl ClosedRun {
 
     fn seal(&self) -> Hash {
         Sha256::digest(run_bytes(self)).into()
+    }
+}
+
+impl From<&ClosedRun> for RawRun {
+    /// As a store writes it.
+    fn from(run: &ClosedRun) -> Self {
+        Self {
+            run_date: run.run_date.to_string().into_bytes(),
+            closed_at: Some(run.closed_at.as_microsecond()),
+            closed_by: run.closed_by.clone().into_bytes(),
+            head_seq: i64::try_from(run.head_seq).ok(),
+            head_hash: run.head_hash.to_vec(),
+            lines: run.lines.clone(),
+            prev_hash: run.prev_hash.to_vec(),
+            hash: run.hash.to_vec(),
+            line: Vec::new(),
+        }
     }
 }
 

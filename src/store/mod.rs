@@ -19,13 +19,14 @@ use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
-pub use opening::{Schema, migrate, open, schema};
+pub use opening::{Schema, exposed, migrate, open, schema};
 pub use politeness::{Allowance, Drawn, Manners, PolitenessStore, Spread, TurnAnswer, TurnRequest};
 pub use transfer::{BackedUp, Copied, backup, copy};
 pub use types::*;
 pub use vantage::*;
 
 use crate::ledger::EntryDraft;
+use crate::ledger::journal::{RawEnd, RawLine};
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
@@ -134,6 +135,12 @@ pub trait Store: VantageStore + PolitenessStore + Send + Sync {
     async fn raw_runs(&self) -> StoreResult<Vec<RawRun>>;
     /// Kept evidence in the order of its names, after `after`, at most `limit`.
     async fn kept_evidence(&self, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>>;
+    /// Looks that permits rest on in the order of subject and name, after `after`, at most `limit`.
+    async fn kept_looks(&self, after: (&str, &str), limit: u32) -> StoreResult<Vec<KeptLook>>;
+    /// Lines of the journal in seq order, after `after_seq`, at most `limit`. A damaged line is no error.
+    async fn raw_journal(&self, after_seq: u64, limit: u32) -> StoreResult<Vec<RawLine>>;
+    /// Where the journal ends, as it was written down; `None` before the first line.
+    async fn raw_journal_end(&self) -> StoreResult<Option<RawEnd>>;
 
     // --- Operation -----------------------------------------------------------------------------
 

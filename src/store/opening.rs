@@ -20,6 +20,15 @@ pub async fn open(config: &StoreConfig) -> StoreResult<Arc<dyn Store>> {
     })
 }
 
+/// Files of the store that others than its owner can read or write, each in a sentence with what to do.
+#[must_use]
+pub fn exposed(config: &StoreConfig) -> Vec<String> {
+    match config.database() {
+        Ok(Database::Sqlite(path)) => sqlite::exposed(&path),
+        Ok(Database::Postgres(_)) | Err(_) => Vec::new(),
+    }
+}
+
 /// The number of the last migration that a database has, and that this program has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schema {

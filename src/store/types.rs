@@ -454,6 +454,23 @@ pub struct KeptEvidence {
     /// The name under which it is kept: what its SHA-256 should be, hex.
     pub sha256: String,
     pub content: Vec<u8>,
+    /// Microseconds since 1970.
+    pub kept_at: Option<i64>,
+    /// What the journal has of it; empty when it has no line about it.
+    pub line: Vec<u8>,
+}
+
+/// A look that a permit rests on, as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLook {
+    pub subject_id: String,
+    /// What the SHA-256 of its body should be, hex.
+    pub sha256: String,
+    pub kind: Vec<u8>,
+    pub observed_at: Option<i64>,
+    pub body: Vec<u8>,
+    /// As with [`KeptEvidence`].
+    pub line: Vec<u8>,
 }
 
 /// How much there is to do, for metrics. Every number is found by an index.

@@ -1,10 +1,13 @@
 //! A ledger in a real file, damaged one byte at a time from outside: whatever is touched is named.
 
+mod postgres;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -13,8 +16,9 @@ use crate::config::{Config, StoreConfig};
 use crate::engine::{Accounts, AccountsError, Audit};
 use crate::ledger::fault::Place;
 use crate::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
-use crate::store::Store;
+use crate::store::conformance::fixture::{placed, subject, transition};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{CommitOutcome, EvidenceName, Observation, Store};
 
 #[derive(Debug)]
 struct Day(Timestamp);
@@ -35,17 +39,31 @@ struct Books {
 impl Books {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("t.db");
-        let config = Arc::new(Config { store: StoreConfig::sqlite(path.clone()), ..Config::default() });
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());
+        let config = StoreConfig::sqlite(folder.path().join("t.db"));
+        Self::over(Arc::new(SqliteStore::open(&config).unwrap()), folder).await
+    }
+
+    /// On any store: two customers who are charged, two documents, two looks that permits rest on.
+    async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
+        let config = Arc::new(Config::default());
         let now = Day("2026-05-02T08:00:00Z".parse().unwrap());
         let accounts = Accounts::new(store.clone(), Arc::new(now), config);
-        let books = Self { accounts, store, path, _folder: folder };
+        let books = Self { accounts, store, path: folder.path().join("t.db"), _folder: folder };
         books.charge("c-1").await;
         books.charge("c-2").await;
         for text in ["yes, we stay", "no, thank you"] {
             let sha256 = hex::encode(Sha256::digest(text));
             books.store.keep_evidence(&sha256, text.as_bytes(), at()).await.unwrap();
+        }
+        placed(books.store.as_ref(), 2).await;
+        for id in ["c1", "c2"] {
+            let mut look = transition(&subject(books.store.as_ref(), id).await, None, 1);
+            let body = format!(r#"{{"look":"{id}"}}"#);
+            let sha256 = hex::encode(Sha256::digest(&body));
+            look.archive = vec![EvidenceName { kind: "smtp".to_owned(), sha256 }];
+            let (kind, digest) = ("smtp".to_owned(), "d".to_owned());
+            look.observations = vec![Observation { kind, digest, first_at: at(), last_at: at(), body }];
+            assert!(matches!(books.store.commit(look).await.unwrap(), CommitOutcome::Committed { .. }));
         }
         books
     }
@@ -86,12 +104,15 @@ impl Books {
     /// The file as somebody has it who is not held back by triggers.
     fn hand(&self) -> Connection {
         let db = Connection::open(&self.path).unwrap();
-        db.execute_batch(
-            "DROP TRIGGER IF EXISTS billing_entry_is_never_changed; DROP TRIGGER IF EXISTS billing_entry_is_never_deleted; \
-             DROP TRIGGER IF EXISTS invoicing_run_is_never_changed; DROP TRIGGER IF EXISTS invoicing_run_is_never_deleted; \
-             DROP TRIGGER IF EXISTS evidence_is_never_changed;",
-        )
-        .unwrap();
+        let triggers: Vec<String> = db
+            .prepare("SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        db.execute_batch(&triggers.join(";")).unwrap();
+        db.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
         db
     }
 }
@@ -110,7 +131,7 @@ async fn one_changed_byte_is_named_wherever_it_is() {
     books.closed().await;
     let whole = books.audit().await;
     assert!(whole.is_whole(), "{:?}", whole.faults);
-    assert_eq!((whole.head.seq, whole.runs, whole.documents), (12, 2, 2));
+    assert_eq!((whole.head.seq, whole.runs, whole.documents, whole.looks), (12, 2, 2, 2));
     let db = books.hand();
     let document = hex::encode(Sha256::digest("no, thank you"));
     let entry = |seq| Place::Entry(seq);
@@ -169,6 +190,145 @@ async fn one_changed_byte_is_named_wherever_it_is() {
     assert!(books.audit().await.is_whole(), "everything was put back");
 }
 
+/// Everything that the books consist of, and how a row of it is called when something is wrong with it.
+const TABLES: [(&str, fn(&Place) -> bool); 7] = [
+    ("billing_entry", |place| matches!(place, Place::Entry(_))),
+    ("ledger_head", |place| *place == Place::Head),
+    ("invoicing_run", |place| matches!(place, Place::Run(_))),
+    ("evidence", |place| matches!(place, Place::Evidence(_))),
+    ("observation_archive", |place| matches!(place, Place::Look(_))),
+    ("journal", |place| matches!(place, Place::Line(_) | Place::JournalEnd)),
+    ("journal_end", |place| *place == Place::JournalEnd),
+];
+
+/// Columns of a table, and which of them make its key.
+fn columns(db: &Connection, table: &str) -> Vec<(String, bool)> {
+    let mut statement = db.prepare(&format!("SELECT name, pk FROM pragma_table_info('{table}')")).unwrap();
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? > 0));
+    statement.query_map([], read).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn rows(db: &Connection, table: &str) -> Vec<Vec<Value>> {
+    let width = columns(db, table).len();
+    let mut statement = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
+    let read = |row: &rusqlite::Row<'_>| (0..width).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>();
+    statement.query_map([], read).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// The value with one bit of one byte changed, for every byte of short values and every seventh of long ones.
+fn damaged(value: &Value) -> Vec<(Value, &'static str)> {
+    let flipped = |bytes: &[u8], index: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[index] ^= if index.is_multiple_of(2) { 0x01 } else { 0x80 };
+        Value::Blob(bytes)
+    };
+    let places = |length: usize| (0..length).step_by(if length > 80 { 7 } else { 1 });
+    match value {
+        Value::Integer(number) => (0..8).map(|byte| (Value::Integer(number ^ (0x40 << (8 * byte))), "?1")).collect(),
+        Value::Text(text) => {
+            places(text.len()).map(|index| (flipped(text.as_bytes(), index), "CAST(?1 AS TEXT)")).collect()
+        }
+        Value::Blob(bytes) => places(bytes.len()).map(|index| (flipped(bytes, index), "?1")).collect(),
+        Value::Null | Value::Real(_) => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn every_byte_of_every_column_of_the_books_is_sealed() {
+    let books = Books::new().await;
+    books.closed().await;
+    let db = books.hand();
+    let mut tried = 0;
+    for (table, named) in TABLES {
+        let columns = columns(&db, table);
+        let row = rows(&db, table).pop().unwrap();
+        let other_keys: Vec<usize> = (0..columns.len()).filter(|place| columns[*place].1).collect();
+        for (place, (column, _)) in columns.iter().enumerate().filter(|(_, (column, _))| column != "one") {
+            for (bad, how) in damaged(&row[place]) {
+                // The key of the row, before and after.
+                let put = |value: &Value, how: &str, now: Option<(&Value, &str)>| {
+                    let mut sql = format!("UPDATE {table} SET {column} = {how} WHERE 1");
+                    let mut values = vec![value.clone()];
+                    for key in &other_keys {
+                        let (value, how) =
+                            if *key == place { now.unwrap_or((&row[*key], "?1")) } else { (&row[*key], "?1") };
+                        values.push(value.clone());
+                        sql +=
+                            &format!(" AND {} = {}", columns[*key].0, how.replace("?1", &format!("?{}", values.len())));
+                    }
+                    let changed = db.execute(&sql, rusqlite::params_from_iter(values)).unwrap();
+                    assert_eq!(changed, 1, "{sql}");
+                };
+                put(&bad, how, None);
+                let audit = books.audit().await;
+                let found = audit.faults.iter().any(|fault| named(&fault.place));
+                assert!(found, "{table}.{column} as {bad:?}: {:?}", audit.faults);
+                put(&row[place], "?1", Some((&bad, how)));
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 700, "{tried}");
+    let audit = books.audit().await;
+    assert!(audit.is_whole(), "everything was put back: {:?}", audit.faults);
+}
+
+#[tokio::test]
+async fn every_row_of_the_books_that_is_taken_out_is_named() {
+    let books = Books::new().await;
+    books.closed().await;
+    let db = books.hand();
+    for (table, _) in TABLES {
+        let columns = columns(&db, table);
+        for row in rows(&db, table) {
+            let text = |name: &str| match &row[columns.iter().position(|(column, _)| column == name).unwrap()] {
+                Value::Text(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                other => panic!("{other:?}"),
+            };
+            let seq = || text("seq").parse::<u64>().unwrap();
+            let last: u64 = 12;
+            let place = match table {
+                "billing_entry" if seq() == last => Place::Head,
+                "billing_entry" => Place::Entry(seq()),
+                "ledger_head" => Place::Head,
+                "invoicing_run" => Place::Run(text("run_date")),
+                "evidence" => Place::Evidence(text("sha256")),
+                "observation_archive" => Place::Look(format!("{}/{}", text("subject_id"), text("sha256"))),
+                "journal" if seq() == 6 => Place::JournalEnd,
+                "journal" => Place::Line(seq()),
+                _ => Place::JournalEnd,
+            };
+            let matching: Vec<String> =
+                (1..).zip(&columns).map(|(place, (column, _))| format!("{column} IS ?{place}")).collect();
+            let gone = format!("DELETE FROM {table} WHERE {}", matching.join(" AND "));
+            assert_eq!(db.execute(&gone, rusqlite::params_from_iter(&row)).unwrap(), 1);
+            let audit = books.audit().await;
+            assert!(audit.faults.iter().any(|fault| fault.place == place), "{place:?} of {table}: {:?}", audit.faults);
+            let marks: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+            let back = format!("INSERT INTO {table} VALUES ({})", marks.join(", "));
+            db.execute(&back, rusqlite::params_from_iter(&row)).unwrap();
+        }
+    }
+    assert!(books.audit().await.is_whole());
+}
+
+#[tokio::test]
+async fn what_is_slipped_in_is_named() {
+    let books = Books::new().await;
+    books.closed().await;
+    let forged = hex::encode(Sha256::digest("we pay nothing"));
+    books
+        .hand()
+        .execute("INSERT INTO evidence (sha256, content, kept_at) VALUES (?1, ?2, 0)", (&forged, b"we pay nothing"))
+        .unwrap();
+    let told: Vec<String> = books.audit().await.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [format!("evidence {forged}: the journal has no line about it: it was slipped in, or the line was taken out")]
+    );
+}
+
 #[tokio::test]
 async fn a_cut_end_is_named_by_the_head_alone() {
     let books = Books::new().await;
@@ -206,6 +366,16 @@ async fn a_removed_run_is_named_by_the_one_after_it() {
     books.hand().execute_batch("DELETE FROM invoicing_run WHERE run_date = '2026-03-15'").unwrap();
     let fault = books.audit().await.faults.remove(0);
     assert_eq!((fault.place, fault.field), (Place::Run("2026-04-15".to_owned()), Some("prev_hash")));
+}
+
+/// No later run tells of it.
+#[tokio::test]
+async fn the_last_run_that_is_removed_whole_is_named_by_the_journal() {
+    let books = Books::new().await;
+    books.closed().await;
+    books.hand().execute_batch("DELETE FROM invoicing_run WHERE run_date = '2026-04-15'").unwrap();
+    let told: Vec<String> = books.audit().await.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["invoicing run 2026-04-15: is gone: line 6 of the journal says that it was kept"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -23,6 +23,8 @@ pub(crate) const TABLES: &[&str] = &[
     "heartbeat",
     "inbox",
     "invoicing_run",
+    "journal",
+    "journal_end",
     "ledger_head",
     "observation",
     "observation_archive",

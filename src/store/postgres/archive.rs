@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
+use super::journal;
 use super::pool::Pool;
 use crate::store::value::instant;
 use crate::store::{ArchivedObservation, EvidenceName, StoreResult};
@@ -11,8 +12,13 @@ use crate::store::{ArchivedObservation, EvidenceName, StoreResult};
 /// Bytes of one body; the engine keeps observations far below it.
 const LARGEST: usize = 1 << 20;
 
-/// Archives what the kept observations of a subject still say word for word.
-pub(super) async fn keep(db: &mut PgConnection, subject: &str, evidence: &[EvidenceName]) -> StoreResult<()> {
+/// Archives what the kept observations of a subject still say word for word. Gives the journal's lines.
+pub(super) async fn keep(
+    db: &mut PgConnection,
+    subject: &str,
+    evidence: &[EvidenceName],
+) -> StoreResult<Vec<journal::Entry>> {
+    let mut lines = Vec::new();
     for EvidenceName { kind, sha256 } in evidence {
         let kept: Option<(i64, String)> =
             sqlx::query_as("SELECT last_at, body FROM observation WHERE subject_id = $1 AND kind = $2")
@@ -26,7 +32,7 @@ pub(super) async fn keep(db: &mut PgConnection, subject: &str, evidence: &[Evide
             tracing::warn!(subject, kind, sha256, "a permit names evidence that is not at hand");
             continue;
         };
-        sqlx::query(
+        let kept = sqlx::query(
             "INSERT INTO observation_archive (subject_id, sha256, kind, observed_at, body) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (subject_id, sha256) DO NOTHING",
         )
@@ -37,8 +43,11 @@ pub(super) async fn keep(db: &mut PgConnection, subject: &str, evidence: &[Evide
         .bind(body)
         .execute(&mut *db)
         .await?;
+        if kept.rows_affected() > 0 {
+            lines.push(journal::of_look(subject, sha256, kind, at));
+        }
     }
-    Ok(())
+    Ok(lines)
 }
 
 pub(super) async fn find(pool: &Pool, subject: &str, sha256: &str) -> StoreResult<Option<ArchivedObservation>> {

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 pub(super) use write::{Rearm, desire, events, put_out, rearm};
 
 use super::pool::Pool;
-use super::{archive, keys, ledger};
+use super::{archive, journal, keys, ledger};
 use crate::store::value::{int, number, us};
 use crate::store::{CommitOutcome, InboxKey, StoreError, StoreResult, Transition};
 
@@ -68,8 +68,9 @@ async fn store(db: &mut PgConnection, passed: &[Passed<'_>]) -> StoreResult<()> 
     let of_events = passed.iter().map(|p| (&*p.transition.subject_id, p.before.last_seq, p.transition.at));
     write::events(db, of_events.zip(passed.iter().map(|p| &*p.transition.events))).await?;
     write::observations(db, passed).await?;
+    let mut lines = Vec::new();
     for Passed { transition, .. } in passed {
-        archive::keep(db, &transition.subject_id, &transition.archive).await?;
+        lines.extend(archive::keep(db, &transition.subject_id, &transition.archive).await?);
     }
     let items = passed.iter().map(|p| (&*p.transition.subject_id, p.transition.at, &*p.transition.outbox));
     write::put_out(db, items).await?;
@@ -84,7 +85,7 @@ async fn store(db: &mut PgConnection, passed: &[Passed<'_>]) -> StoreResult<()> 
         }
     }
     ledger::append(db, passed.iter().map(|p| (p.transition.at, p.transition.entries.clone()))).await?;
-    Ok(())
+    journal::add(db, lines).await
 }
 
 /// The subjects under lock, in an order that is the same for everybody.

@@ -6,8 +6,10 @@ use sqlx::PgConnection;
 
 use crate::store::StoreResult;
 
-/// The head of the ledger. Always taken last, so that nobody waits for another one in a ring.
+/// The head of the ledger, and the end of the journal. Always taken last and in this order, so that nobody
+/// waits for another one in a ring.
 const LEDGER: &str = "ledger";
+const JOURNAL: &str = "journal";
 /// Who brings the schema up to date.
 const SCHEMA: &str = "schema";
 
@@ -29,6 +31,10 @@ pub(super) fn of_domain(domain: &str) -> String {
 
 pub(super) async fn lock_ledger(db: &mut PgConnection) -> StoreResult<()> {
     lock(db, &[LEDGER.to_owned()]).await
+}
+
+pub(super) async fn lock_journal(db: &mut PgConnection) -> StoreResult<()> {
+    lock(db, &[JOURNAL.to_owned()]).await
 }
 
 pub(super) async fn lock_schema(db: &mut PgConnection) -> StoreResult<()> {

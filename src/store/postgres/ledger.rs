@@ -7,10 +7,11 @@ use jiff::civil::Date;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::keys;
 use super::pool::Pool;
+use super::{journal, keys};
 use crate::ledger::EntryDraft;
 use crate::ledger::chain::Head;
+use crate::ledger::journal::{Kept, of_evidence};
 use crate::store::value::{from_json, hash, instant, int, json, number, unreadable, us};
 use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
 
@@ -135,12 +136,14 @@ pub(super) async fn keep_evidence(pool: &Pool, sha256: &str, content: &[u8], at:
     if hex::encode(Sha256::digest(content)) != sha256 {
         return Err(StoreError::Conflict("the evidence does not have the SHA-256 it came with".to_owned()));
     }
-    sqlx::query("INSERT INTO evidence (sha256, content, kept_at) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
-        .bind(sha256)
-        .bind(content)
-        .bind(us(at))
-        .execute(&mut *pool.get().await?)
-        .await?;
+    let mut transaction = pool.begin().await?;
+    let sql = "INSERT INTO evidence (sha256, content, kept_at) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING";
+    let kept = sqlx::query(sql).bind(sha256).bind(content).bind(us(at)).execute(&mut *transaction).await?;
+    if kept.rows_affected() > 0 {
+        let line = (Kept::Evidence, sha256.to_owned(), of_evidence(sha256, Some(us(at))));
+        journal::add(&mut transaction, vec![line]).await?;
+    }
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -198,8 +201,9 @@ pub(super) async fn close_run(pool: &Pool, new: &ClosedRun) -> StoreResult<()> {
     .bind(&new.lines)
     .bind(&new.prev_hash[..])
     .bind(&new.hash[..])
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    journal::add(db, vec![journal::of_run(&new.into())]).await?;
     transaction.commit().await?;
     Ok(())
 }

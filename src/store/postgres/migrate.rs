@@ -3,7 +3,7 @@
 
 use sqlx::{Acquire, PgConnection};
 
-use super::keys;
+use super::{journal, keys};
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
 use crate::store::postgres::pool::Pool;
@@ -15,10 +15,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0002_agents.sql"),
     include_str!("../migrations/postgres/0003_seals_and_retries.sql"),
     include_str!("../migrations/postgres/0004_politeness.sql"),
+    include_str!("../migrations/postgres/0005_journal.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 4;
+pub(in crate::store) const SCHEMA: u32 = 5;
+/// From here on there is a journal.
+const JOURNAL: u32 = 5;
 
 /// The number of the last migration; 0 for an empty database.
 pub(in crate::store) async fn version(db: &mut PgConnection) -> StoreResult<u32> {
@@ -78,6 +81,9 @@ pub(super) async fn up_to(db: &mut PgConnection, wanted: u32) -> StoreResult<u32
     for (number, sql) in (1..=wanted).zip(MIGRATIONS) {
         if number > found {
             sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
+            if number == JOURNAL {
+                journal::begin(&mut transaction).await?;
+            }
             let number = i32::try_from(number).map_err(unreadable)?;
             sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
                 .bind(number)

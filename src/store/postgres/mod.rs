@@ -12,6 +12,7 @@ mod failure;
 mod figures;
 mod group;
 mod hints;
+mod journal;
 mod keys;
 mod ledger;
 pub(in crate::store) mod migrate;
@@ -23,7 +24,7 @@ mod pool;
 mod reading;
 #[cfg(test)]
 #[path = "../../../tests/lab/postgres.rs"]
-pub(in crate::store) mod server;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -40,13 +41,14 @@ use jiff::civil::Date;
 
 use super::{
     ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
-    Figures, InboxKey, KeptEvidence, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow,
-    Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreResult, StoredEntry, Subject,
-    TokenRow, Transition,
+    Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome,
+    OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreResult, StoredEntry,
+    Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
 use crate::ledger::EntryDraft;
+use crate::ledger::journal::{RawEnd, RawLine};
 use group::Groups;
 use hints::Hints;
 pub(in crate::store) use pool::Pool;
@@ -246,6 +248,18 @@ impl Store for PostgresStore {
 
     async fn kept_evidence(&self, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>> {
         self.pool.bounded(audit::evidence(&self.pool, after, limit)).await
+    }
+
+    async fn kept_looks(&self, after: (&str, &str), limit: u32) -> StoreResult<Vec<KeptLook>> {
+        self.pool.bounded(audit::looks(&self.pool, after, limit)).await
+    }
+
+    async fn raw_journal(&self, after_seq: u64, limit: u32) -> StoreResult<Vec<RawLine>> {
+        self.pool.bounded(audit::journal(&self.pool, after_seq, limit)).await
+    }
+
+    async fn raw_journal_end(&self) -> StoreResult<Option<RawEnd>> {
+        self.pool.bounded(audit::journal_end(&self.pool)).await
     }
 
     async fn heartbeat(&self, at: Timestamp) -> StoreResult<()> {

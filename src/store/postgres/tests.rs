@@ -17,7 +17,10 @@ use crate::store::conformance::fixture::{
 use crate::store::conformance::history::lived;
 use crate::store::conformance::ledger::draft;
 use crate::store::conformance::{every_rule, every_vantage_rule};
-use crate::store::{ClaimRequest, CommitOutcome, Placed, Schema, Scope, Store, StoreError};
+use crate::store::{
+    Allowance, ClaimRequest, CommitOutcome, Manners, Placed, PolitenessStore, Schema, Scope, Spread, Store, StoreError,
+    TurnAnswer, TurnRequest,
+};
 
 /// An empty database of the shared server, and its store with the caller's clock.
 async fn open() -> ((), Arc<dyn Store>) {
@@ -201,6 +204,55 @@ async fn the_database_s_clock_decides_leases() {
     let until = store.next_due().await.unwrap().unwrap();
     let lease = until.duration_since(now);
     assert!(lease > SignedDuration::from_secs(299) && lease < SignedDuration::from_secs(310), "{lease}");
+}
+
+/// One node is an hour ahead, another one an hour behind.
+#[tokio::test]
+async fn the_database_s_clock_decides_turns_and_allowances() {
+    let config = fresh().await;
+    let store = PostgresStore::open(&config, LeaseClock::Database).await.unwrap();
+    let now = SystemClock.now();
+    let (ahead, behind) = (now + SignedDuration::from_hours(1), now - SignedDuration::from_hours(1));
+    let seconds = SignedDuration::from_secs;
+    let ask = async |vantage: &str, holder: &str, now| {
+        let manners = Manners { same: seconds(300), other: seconds(200), looks: 9, look: SignedDuration::ZERO };
+        let (target, vantage, holder) = ("smtp 192.0.2.25".to_owned(), vantage.to_owned(), holder.to_owned());
+        store.take_turn(TurnRequest { target, vantage, holder, now, lease: seconds(900), manners }).await.unwrap()
+    };
+    let pause = |answer| match answer {
+        TurnAnswer::Wait { pause } => pause.as_secs_f64(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ask("a", "behind", behind).await, TurnAnswer::Yours);
+    assert!(pause(ask("b", "ahead", ahead).await) <= 1.0, "the lease is not over for a node that is ahead");
+    store.end_turn("smtp 192.0.2.25", "behind", behind).await.unwrap();
+    for at in [ahead, behind] {
+        let (same, other) = (pause(ask("a", "x", at).await), pause(ask("b", "y", at).await));
+        assert!((250.0..=300.0).contains(&same) && (150.0..=200.0).contains(&other), "{same} s, {other} s");
+    }
+    let minutes = Allowance { count: 100, per: SignedDuration::from_mins(10) };
+    let mut granted = Vec::new();
+    for at in [behind, ahead, now] {
+        let drawn = store.draw("dns 192.0.2.53", 60, minutes, at).await.unwrap();
+        assert!(drawn.lasts > seconds(500) && drawn.lasts <= seconds(600), "{drawn:?}");
+        granted.push(drawn.granted);
+    }
+    assert_eq!(granted, [60, 40, 0], "one allowance, whatever the clocks of the nodes say");
+}
+
+/// What is overdue is so by the clock that decides when it is claimed.
+#[tokio::test]
+async fn the_database_s_clock_decides_what_is_overdue() {
+    let config = fresh().await;
+    let store = PostgresStore::open(&config, LeaseClock::Database).await.unwrap();
+    let now = SystemClock.now();
+    let mut order = new_order(1, "p", "d1.example");
+    order.subjects[1].phase = "connected".to_owned();
+    order.subjects[1].timers = vec![crate::store::TimerSet { kind: "mx".to_owned(), due_at: now }];
+    store.place_order(order).await.unwrap();
+    let minute = SignedDuration::from_mins(1);
+    let ahead = Spread { now: now + minute * 600, late: minute * 15, pace: minute, most: minute * 60 };
+    assert_eq!(store.spread_overdue(ahead).await.unwrap(), 0, "a node that is ahead puts nothing off");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::columns::{first, instant, run};
+use super::journal;
+use crate::ledger::journal::{Kept, look_key, of_look};
 use crate::store::{ArchivedObservation, EvidenceName, StoreResult};
 
 /// Bytes of one body; the engine keeps observations far below it.
@@ -25,12 +27,16 @@ pub(super) fn keep(connection: &Connection, subject: &str, evidence: &[EvidenceN
             tracing::warn!(subject, kind, sha256, "a permit names evidence that is not at hand");
             continue;
         };
-        run(
+        let new = run(
             connection,
             "INSERT INTO observation_archive (subject_id, sha256, kind, observed_at, body) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT (subject_id, sha256) DO NOTHING",
             (subject, sha256, kind, at, body),
         )?;
+        if new > 0 {
+            let digest = of_look(subject, sha256, kind.as_bytes(), Some(at));
+            journal::add(connection, Kept::Look, &look_key(subject, sha256), digest)?;
+        }
     }
     Ok(())
 }

@@ -6,8 +6,10 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Row};
 
 use super::columns::{all, first, from_json, hash, instant, int, json, number, run, unreadable, us};
+use super::journal;
 use crate::ledger::EntryDraft;
 use crate::ledger::chain::Head;
+use crate::ledger::journal::{Kept, of_evidence};
 use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
 
 /// Appends entries in the order given.
@@ -108,11 +110,14 @@ pub(super) fn keep_evidence(connection: &Connection, sha256: &str, content: &[u8
     if hex::encode(Sha256::digest(content)) != sha256 {
         return Err(StoreError::Conflict("the evidence does not have the SHA-256 it came with".to_owned()));
     }
-    run(
+    let new = run(
         connection,
         "INSERT INTO evidence (sha256, content, kept_at) VALUES (?1, ?2, ?3) ON CONFLICT (sha256) DO NOTHING",
         (sha256, content, us(at)),
     )?;
+    if new > 0 {
+        journal::add(connection, Kept::Evidence, sha256, of_evidence(sha256, Some(us(at))))?;
+    }
     Ok(())
 }
 
@@ -152,7 +157,7 @@ pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult
             &new.hash[..],
         ),
     )?;
-    Ok(())
+    journal::add_run(connection, &new.into())
 }
 
 fn closed(row: &Row<'_>) -> StoreResult<ClosedRun> {

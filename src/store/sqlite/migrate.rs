@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::journal;
 use crate::store::{StoreError, StoreResult};
 
 const MIGRATIONS: &[&str] = &[
@@ -14,10 +15,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0004_agents.sql"),
     include_str!("../migrations/sqlite/0005_seals_and_retries.sql"),
     include_str!("../migrations/sqlite/0006_politeness.sql"),
+    include_str!("../migrations/sqlite/0007_journal.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 6;
+pub(in crate::store) const SCHEMA: u32 = 7;
+/// From here on there is a journal.
+const JOURNAL: u32 = 7;
 
 pub(super) fn up_to_date(connection: &mut Connection) -> StoreResult<()> {
     up_to(connection, SCHEMA)
@@ -33,6 +37,9 @@ pub(super) fn up_to(connection: &mut Connection, wanted: u32) -> StoreResult<()>
     for (number, sql) in (1..=wanted).zip(MIGRATIONS) {
         if number > found {
             transaction.execute_batch(sql)?;
+            if number == JOURNAL {
+                journal::begin(&transaction)?;
+            }
             transaction.pragma_update(None, "user_version", number)?;
         }
     }

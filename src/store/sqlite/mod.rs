@@ -9,6 +9,8 @@ mod claims;
 mod columns;
 mod commit;
 mod figures;
+mod file;
+mod journal;
 mod ledger;
 mod migrate;
 mod orders;
@@ -35,13 +37,15 @@ use rusqlite::Connection;
 
 use super::{
     ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
-    Figures, InboxKey, KeptEvidence, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome, OutboxRow,
-    Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError, StoreResult, StoredEntry,
-    Subject, TokenRow, Transition,
+    Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome,
+    OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError, StoreResult,
+    StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
 use crate::ledger::EntryDraft;
+use crate::ledger::journal::{RawEnd, RawLine};
+pub(super) use file::exposed;
 pub(super) use migrate::{SCHEMA, found};
 use readers::Readers;
 use writer::Writer;
@@ -68,12 +72,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::NewerSchema`] for a file of a newer program, [`StoreError::Database`] otherwise.
     pub fn open(config: &StoreConfig) -> StoreResult<Self> {
-        if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::Database {
-                what: "the folder of the database cannot be created",
-                source: Box::new(source),
-            })?;
-        }
+        file::make(&config.path)?;
         let mut connection = Connection::open(&config.path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -82,6 +81,9 @@ impl SqliteStore {
         steady_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(128);
         around_blocking(Step::Migrate, || migrate::up_to_date(&mut connection))?;
+        for told in file::exposed(&config.path) {
+            tracing::warn!("{told}");
+        }
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(&config.path) })
     }
 
@@ -287,6 +289,19 @@ impl Store for SqliteStore {
     async fn kept_evidence(&self, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>> {
         let after = after.to_owned();
         self.read(move |db| audit::evidence(db, &after, limit)).await
+    }
+
+    async fn kept_looks(&self, (subject, sha256): (&str, &str), limit: u32) -> StoreResult<Vec<KeptLook>> {
+        let (subject, sha256) = (subject.to_owned(), sha256.to_owned());
+        self.read(move |db| audit::looks(db, (&subject, &sha256), limit)).await
+    }
+
+    async fn raw_journal(&self, after_seq: u64, limit: u32) -> StoreResult<Vec<RawLine>> {
+        self.read(move |db| audit::journal(db, after_seq, limit)).await
+    }
+
+    async fn raw_journal_end(&self) -> StoreResult<Option<RawEnd>> {
+        self.read(audit::journal_end).await
     }
 
     async fn heartbeat(&self, at: Timestamp) -> StoreResult<()> {

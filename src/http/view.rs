@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::config::Config;
 use crate::http::problem::{Kind, Problem};
 use crate::ledger::{EntryDraft, Money};
-use crate::lifecycle::connection::{Connection, Phase};
+use crate::lifecycle::connection::{Connection, Phase, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{self, OrderKind, Subscription};
 use crate::order::{Contact, MailServer};
@@ -155,6 +155,13 @@ pub(super) fn status(
         now,
         next_check_at: row.next_check_at,
     }))
+}
+
+/// What the gateway shall do with the domain's mail, as long as nobody has confirmed that it does.
+pub(super) fn unconfirmed_route(row: &DomainRow) -> Result<Option<RouteMode>, Problem> {
+    let connection: Connection = state(&row.connection)?;
+    let found = connection.import.is_some_and(|import| import.route_as_found);
+    Ok((connection.observed.route_confirmed != Some(connection.route) && !found).then_some(connection.route))
 }
 
 pub(super) fn domain_line(

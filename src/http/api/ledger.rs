@@ -52,6 +52,8 @@ struct Verified {
     /// Closed invoicing runs and kept documents that were hashed again.
     runs: u64,
     documents: u64,
+    /// Looks that permits rest on, hashed again.
+    permit_evidence: u64,
     /// The first problem, in one sentence.
     problem: Option<String>,
     problems: Vec<FaultView>,
@@ -59,9 +61,9 @@ struct Verified {
 
 #[derive(Debug, Serialize)]
 struct FaultView {
-    /// `entry`, `head`, `run` or `evidence`.
+    /// `entry`, `head`, `run`, `evidence`, `permit_evidence`, `journal_line` or `journal_end`.
     kind: &'static str,
-    /// The entry's number, the run's date, or the document's SHA-256.
+    /// The number of the entry or line, the run's date, or the SHA-256.
     name: String,
     field: Option<&'static str>,
     problem: String,
@@ -93,6 +95,7 @@ pub(super) async fn verify(
         hash: whole.then(|| hex::encode(audit.head.hash)),
         runs: audit.runs,
         documents: audit.documents,
+        permit_evidence: audit.looks,
         problem: audit.faults.first().map(ToString::to_string),
         problems: audit.faults.iter().map(fault_view).collect(),
     };
@@ -101,9 +104,10 @@ pub(super) async fn verify(
 
 fn fault_view(fault: &Fault) -> FaultView {
     let name = match &fault.place {
-        Place::Entry(seq) => seq.to_string(),
+        Place::Entry(seq) | Place::Line(seq) => seq.to_string(),
         Place::Head => "head".to_owned(),
-        Place::Run(name) | Place::Evidence(name) => name.clone(),
+        Place::JournalEnd => "end".to_owned(),
+        Place::Run(name) | Place::Evidence(name) | Place::Look(name) => name.clone(),
     };
     let (kind, remedy) = (fault.place.kind(), fault.remedy());
     FaultView { kind, name, field: fault.field, problem: fault.to_string(), remedy }

@@ -10,13 +10,14 @@ use super::session::Reader;
 use super::story::{self, Line};
 use super::subscription::SubscriptionView;
 use super::words::{self, Times, When};
+use crate::config::{AdapterConfig, Config};
 use crate::http::HttpState;
 use crate::http::api::{READERS, name};
 use crate::http::problem::Problem;
 use crate::http::view;
 use crate::lifecycle::connection::Phase;
 use crate::status::{AnswerKind, DnsProviderStatus, DomainStatus, RecordLine, RollbackCard, Spellings, Waiting};
-use crate::store::{OutboxRow, Role};
+use crate::store::{DomainRow, OutboxRow, Role};
 
 /// Newest events and notices on the page.
 const EVENTS: u64 = 200;
@@ -123,8 +124,16 @@ struct DomainPage {
     terms: Vec<(When, String)>,
     rollback: Option<(RollbackCard, Option<When>)>,
     held: Option<String>,
+    /// A route that people have to set: what, in words and as it is sent, and the form's word.
+    by_hand: Option<ByHand>,
     signed_in: bool,
     refresh: Option<u32>,
+}
+
+struct ByHand {
+    what: &'static str,
+    mode: String,
+    form: String,
 }
 
 struct Window {
@@ -197,6 +206,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
             (card, seen)
         }),
         held: row.held_by.clone().filter(|_| identity.role == Role::Desk),
+        by_hand: by_hand(&row, &state.config, &reader)?,
         signed_in: reader.signed_in,
         refresh: (!done).then_some(30),
         domain: status.domain.to_string(),
@@ -204,6 +214,14 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         reason: status.reason.clone(),
         records: records(status),
     })
+}
+
+/// Only where nobody but the desk can say that it was done.
+fn by_hand(row: &DomainRow, config: &Config, reader: &Reader) -> Result<Option<ByHand>, Problem> {
+    let wished = view::unconfirmed_route(row)?.filter(|_| config.gateway.adapter == AdapterConfig::Manual);
+    let (Some(mode), Some(form), None) = (wished, reader.desk_form(), &row.held_by) else { return Ok(None) };
+    let word = serde_json::to_value(mode).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+    Ok(Some(ByHand { what: story::route_word(mode), mode: word, form }))
 }
 
 fn steps(phase: Phase) -> Vec<Step> {

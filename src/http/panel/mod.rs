@@ -1,6 +1,7 @@
-//! The plain pages: a desk list and a status page for each domain. They read, and change nothing;
-//! the only form is the sign-in. They work without JavaScript.
+//! The plain pages: a desk list and a status page for each domain. They read; what little the desk does
+//! from them are the forms of `action`. They work without JavaScript.
 
+mod action;
 mod desk;
 mod domain;
 mod page;
@@ -32,6 +33,8 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/domains/{domain}", get(domain::show))
         .route("/vantages", get(vantages::show))
         .route("/parked", get(parked::show))
+        .route("/parked/{id}/retry", post(action::retry))
+        .route("/domains/{domain}/route/confirm", post(action::confirm_route))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))

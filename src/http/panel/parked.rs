@@ -16,6 +16,8 @@ const ROWS: u32 = 100;
 struct ParkedPage {
     rows: Vec<ParkedView>,
     more: bool,
+    /// For whoever may retry from here.
+    form: Option<String>,
     signed_in: bool,
     refresh: Option<u32>,
 }
@@ -27,5 +29,11 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page
     }
     let listing = state.store.parked(&StorePage { after: None, limit: ROWS }).await?;
     let rows = listing.rows.into_iter().map(parked_view).collect();
-    html(&ParkedPage { rows, more: listing.next.is_some(), signed_in: reader.signed_in, refresh: Some(30) })
+    html(&ParkedPage {
+        rows,
+        more: listing.next.is_some(),
+        form: reader.desk_form(),
+        signed_in: reader.signed_in,
+        refresh: Some(30),
+    })
 }

@@ -7,6 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::page::{Page, PageError, html};
 use crate::http::HttpState;
@@ -24,6 +26,31 @@ pub(super) struct Reader {
     pub identity: Identity,
     /// Signed in by cookie, so there is something to sign out of.
     pub signed_in: bool,
+    /// For the forms of these pages; another site cannot know it. Nobody has one on open pages.
+    form: Option<String>,
+}
+
+impl Reader {
+    /// What forms on a page for the desk carry; `None` for everybody else.
+    pub(super) fn desk_form(&self) -> Option<String> {
+        self.form.clone().filter(|_| self.identity.role == Role::Desk)
+    }
+
+    /// Whether a form was sent by the desk, from a page of this site.
+    pub(super) fn sent(&self, headers: &HeaderMap, form: &str) -> Result<(), Problem> {
+        self.identity.require_desk()?;
+        from_here(headers)?;
+        let ours = self.form.as_deref().unwrap_or_default();
+        if ours.is_empty() || !bool::from(ours.as_bytes().ct_eq(form.as_bytes())) {
+            return Err(Problem::new(Kind::NotAllowed, "This page is out of date. Load it again, and send it then."));
+        }
+        Ok(())
+    }
+}
+
+/// Another hash of the token than the one that is stored.
+fn form_of(token: &str) -> String {
+    hex::encode(Sha256::digest(format!("fencepost form {token}")))
 }
 
 impl FromRequestParts<HttpState> for Reader {
@@ -34,10 +61,10 @@ impl FromRequestParts<HttpState> for Reader {
             && let Some(identity) = authenticate(state, token).await?
             && identity.role != Role::Agent
         {
-            return Ok(Self { identity, signed_in: true });
+            return Ok(Self { identity, signed_in: true, form: Some(form_of(token)) });
         }
         if is_open(state, &parts.headers) {
-            return Ok(Self { identity: anybody(), signed_in: false });
+            return Ok(Self { identity: anybody(), signed_in: false, form: None });
         }
         Err(PageError::SignIn { next: parts.uri.path().to_owned() })
     }

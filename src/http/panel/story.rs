@@ -165,7 +165,7 @@ const fn gate_word(gate: Gate) -> &'static str {
     }
 }
 
-const fn route_word(mode: RouteMode) -> &'static str {
+pub(super) const fn route_word(mode: RouteMode) -> &'static str {
     match mode {
         RouteMode::Defer => "defer mail for the domain (451)",
         RouteMode::Deliver => "filter and deliver mail for the domain",

@@ -76,6 +76,74 @@ async fn parked_work_is_explained_and_retried_by_the_desk() {
     assert!(again["retried_by"].as_str().unwrap().starts_with("somebody ("), "{again}");
 }
 
+/// A form as a browser sends it that is signed in with this token.
+async fn send_form(app: &TestApp, token: &str, path: &str, form: &str, site: &str) -> super::Reply {
+    let mut request = super::request(axum::http::Method::POST, "", path, axum::body::Body::from(form.to_owned()));
+    let headers = request.headers_mut();
+    headers.insert(header::COOKIE, format!("fencepost_token={token}").parse().unwrap());
+    headers.insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+    headers.insert("sec-fetch-site", site.parse().unwrap());
+    app.send(request).await
+}
+
+async fn page_of(app: &TestApp, token: &str, path: &str) -> String {
+    let mut page = super::request(axum::http::Method::GET, "", path, axum::body::Body::empty());
+    page.headers_mut().insert(header::COOKIE, format!("fencepost_token={token}").parse().unwrap());
+    app.send(page).await.text
+}
+
+/// The word of the first form on a page.
+fn form_word(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn parked_work_is_retried_from_its_page_by_the_desk_alone() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    parked(&app).await;
+    let (desk, other) = (app.token(Role::Desk, None).await, app.token(Role::Desk, None).await);
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    let page = page_of(&app, &desk, "/parked").await;
+    let (_, action) = page.split_once("action=\"/parked/").expect("a button");
+    let path = format!("/parked/{}", action.split_once('"').unwrap().0);
+    let (word, others) = (form_word(&page), form_word(&page_of(&app, &other, "/parked").await));
+    assert_ne!(word, others, "each has a word of its own");
+    for (token, form, site, what) in [
+        (&desk, format!("form={word}"), "cross-site", "another site"),
+        (&desk, format!("form={others}"), "same-origin", "another's word"),
+        (&desk, "form=".to_owned(), "same-origin", "no word"),
+        (&partner, format!("form={word}"), "same-origin", "no desk"),
+    ] {
+        let refused = send_form(&app, token, &path, &form, site).await;
+        assert_eq!(refused.status, 403, "{what}: {}", refused.text);
+    }
+    assert!(page_of(&app, &desk, "/parked").await.contains("Retry now"), "still parked");
+    let done = send_form(&app, &desk, &path, &format!("form={word}"), "same-origin").await;
+    assert_eq!((done.status.as_u16(), done.header(header::LOCATION)), (303, "/parked"), "{}", done.text);
+    assert!(page_of(&app, &desk, "/parked").await.contains("Nothing is parked"));
+}
+
+#[tokio::test]
+async fn a_route_that_was_set_by_hand_is_confirmed_from_the_domain_s_page() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let (desk, partner) = (app.token(Role::Desk, None).await, app.token(Role::Partner, Some("acme")).await);
+    let path = "/domains/example.com/route/confirm";
+    assert!(!page_of(&app, &partner, "/domains/example.com").await.contains(path), "not for partners");
+    let page = page_of(&app, &desk, "/domains/example.com").await;
+    assert!(page.contains(path) && page.contains("the gateway shall defer mail for the domain (451)"), "{page}");
+    let word = form_word(&page);
+    let send = async |form: String| send_form(&app, &desk, path, &form, "same-origin").await;
+    assert_eq!(send("form=x&mode=defer".to_owned()).await.status, 403);
+    assert_eq!(send(format!("form={word}&mode=deliver")).await.status, 409, "that is not wished for");
+    let done = send(format!("form={word}&mode=defer")).await;
+    assert_eq!((done.status.as_u16(), done.header(header::LOCATION)), (303, "/domains/example.com"), "{}", done.text);
+    let page = page_of(&app, &desk, "/domains/example.com").await;
+    assert!(!page.contains(path) && page.contains("The gateway confirmed"), "{page}");
+}
+
 #[tokio::test]
 async fn a_history_leads_to_what_is_stored_and_where_it_does_not_the_field_is_named() {
     let app = TestApp::new();

@@ -1,6 +1,6 @@
-//! A PostgreSQL server of its own for tests: a private data folder and Unix socket, no TCP, run by an
-//! ordinary user because the server refuses root. A small shell holds it, and stops it when the test
-//! process is gone, however that ended.
+//! A PostgreSQL server of its own for tests: a private data folder and Unix socket, no TCP unless asked
+//! for, run by an ordinary user because the server refuses root. A small shell holds it, and stops it when
+//! the test process is gone, however that ended.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -12,14 +12,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Reads orders from its input and does them one after the other; at the end of the input it stops the
-/// server and takes the folder away. `fsync` is off: the machine does not crash here, processes do.
+/// server and takes the folder away.
 const KEEPER: &str = r#"
-dir=$1 bin=$2
+dir=$1 bin=$2 listen=$3 settings=$4
 say() { echo "$1"; }
 start() {
-  "$bin/postgres" -D "$dir/data" -c listen_addresses= -c unix_socket_directories="$dir" -c fsync=off \
-    -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB -c max_wal_size=512MB \
-    -c deadlock_timeout=200ms >>"$dir/log" 2>&1 </dev/null &
+  "$bin/postgres" -D "$dir/data" -c listen_addresses="$listen" -c unix_socket_directories="$dir" \
+    -c max_connections=200 -c deadlock_timeout=200ms $settings >>"$dir/log" 2>&1 </dev/null &
   pid=$!
   until "$bin/pg_isready" -q -h "$dir" -U postgres; do
     kill -0 $pid 2>/dev/null || { say "gone"; return; }
@@ -41,6 +40,11 @@ kill -s QUIT $pid 2>/dev/null
 wait $pid
 rm -rf "$dir"
 "#;
+
+/// Tests: the machine does not crash here, processes do.
+const UNSYNCED: &str = "-c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c max_wal_size=512MB";
+/// Measurements: every commit reaches the disk, and no checkpoint falls into a round by chance.
+const DURABLE: &str = "-c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=1h -c autovacuum=off";
 
 /// A running server.
 pub struct Server {
@@ -66,6 +70,20 @@ impl Server {
 
     /// A server of one's own, to be stopped and started.
     pub fn start() -> Self {
+        Self::listening("")
+    }
+
+    /// A server of one's own that can also be reached at these addresses, separated by commas, at port 5432.
+    pub fn listening(addresses: &str) -> Self {
+        Self::with(addresses, UNSYNCED)
+    }
+
+    /// A server to measure.
+    pub fn durable() -> Self {
+        Self::with("", DURABLE)
+    }
+
+    fn with(addresses: &str, settings: &str) -> Self {
         let bin = programs();
         let user = ordinary_user();
         let folder = tempfile::Builder::new().prefix("fencepost-pg-").tempdir().unwrap().keep();
@@ -73,7 +91,7 @@ impl Server {
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
         }
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(&bin).current_dir(&folder);
+        command.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(&bin).arg(addresses).arg(settings).current_dir(&folder);
         // A signal from the terminal is meant for the test, which ends the server in its own way.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some((uid, gid)) = user {
@@ -126,6 +144,22 @@ impl Server {
         &self.folder
     }
 
+    /// What the server has written down so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// A file of the server's own, for nobody else to read, beside its data.
+    pub fn own_file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = self.user {
+            std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
+        }
+        path
+    }
+
     /// Ends the server in order: open connections are broken.
     pub fn stop(&self) {
         self.tell("stop");
@@ -151,8 +185,7 @@ impl Server {
     fn hear(&self, expected: &str) {
         let mut line = String::new();
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner).answers.read_line(&mut line).unwrap();
-        let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        assert_eq!(line.trim_end(), expected, "{}", log());
+        assert_eq!(line.trim_end(), expected, "{}", self.log());
     }
 }
 

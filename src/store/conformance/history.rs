@@ -1,5 +1,6 @@
 //! A history that touches every table, always the same, to be held against itself in another store.
 
+use jiff::SignedDuration;
 use jiff::civil::date;
 use sha2::{Digest, Sha256};
 
@@ -7,8 +8,9 @@ use super::fixture::{at, effect, event, name, new_order, request, subject, timer
 use super::ledger::draft;
 use crate::lifecycle::connection::RouteMode;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentTake, ClaimRequest, ClosedRun, EvidenceName, InboxKey, NewAgentTask, NewToken,
-    Observation, OutboxOutcome, ProofNote, Role, RouteChange, RouteOutcome, RouteReport, Store, VantageNote,
+    AgentAnswer, AgentHello, AgentTake, Allowance, ClaimRequest, ClosedRun, EvidenceName, InboxKey, Manners,
+    NewAgentTask, NewToken, Observation, OutboxOutcome, ProofNote, Role, RouteChange, RouteOutcome, RouteReport, Store,
+    TurnAnswer, TurnRequest, VantageNote,
 };
 
 /// What it fills.
@@ -16,6 +18,7 @@ pub(crate) const TABLES: &[&str] = &[
     "agent",
     "agent_route",
     "agent_task",
+    "allowance",
     "billing_entry",
     "customer",
     "event",
@@ -35,6 +38,8 @@ pub(crate) const TABLES: &[&str] = &[
     "timer",
     "token",
     "trial",
+    "turn",
+    "turn_visit",
     "vantage",
     "vantage_look",
 ];
@@ -48,6 +53,7 @@ pub(crate) async fn lived(store: &dyn Store) {
     effects(store).await;
     books(store).await;
     elsewhere(store).await;
+    manners(store).await;
     store.heartbeat(at(9)).await.unwrap();
     store.claim(ClaimRequest { limit: 1, ..request(9_000) }).await.unwrap();
 }
@@ -204,4 +210,33 @@ async fn elsewhere(store: &dyn Store) {
         store.note_looks(vec![note], at(i64::try_from(n).unwrap()), at(-50)).await.unwrap();
     }
     store.quarantine_vantage("north", "engine", "turned", at(7)).await.unwrap();
+}
+
+/// Visits that have ended, one whose visitor is gone, and questions.
+async fn manners(store: &dyn Store) {
+    for (n, vantage) in ["north", "south", "north"].into_iter().enumerate() {
+        let seconds = i64::try_from(n).unwrap() * 100;
+        assert_eq!(store.take_turn(visit("smtp 192.0.2.1", vantage, seconds)).await.unwrap(), TurnAnswer::Yours);
+        store.end_turn("smtp 192.0.2.1", vantage, at(seconds + 2)).await.unwrap();
+    }
+    store.take_turn(visit("smtp 192.0.2.2", "north", 300)).await.unwrap();
+    assert_eq!(store.draw("dns 192.0.2.53", 7, QUESTIONS, at(0)).await.unwrap().granted, 7);
+}
+
+pub(crate) const QUESTIONS: Allowance = Allowance { count: 10, per: SignedDuration::from_hours(1000) };
+
+pub(crate) fn visit(target: &str, vantage: &str, seconds: i64) -> TurnRequest {
+    TurnRequest {
+        target: target.to_owned(),
+        vantage: vantage.to_owned(),
+        holder: vantage.to_owned(),
+        now: at(seconds),
+        lease: SignedDuration::from_secs(200),
+        manners: Manners {
+            same: SignedDuration::from_secs(30),
+            other: SignedDuration::from_secs(5),
+            looks: 2,
+            look: SignedDuration::from_secs(60),
+        },
+    }
 }

@@ -182,7 +182,7 @@ macro_rules! domains {
         subjects!(
             ", (SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id)",
             "WHERE s.domain IS NOT NULL AND (s.domain, s.id) > ($1, $2) AND s.domain >= $3 AND s.domain < $4 \
-             AND ($5 IS NULL OR s.phase = $5) AND ",
+             AND ",
             $wanted,
             " ORDER BY s.domain, s.id LIMIT $6"
         )
@@ -202,7 +202,14 @@ pub(super) async fn domains(
     // A name is ASCII, so everything that begins with the prefix lies before prefix + U+007F.
     let beyond = format!("{prefix}\u{7f}");
     let partner = partner(scope);
-    let sql = if partner.is_none() { domains!("$7::text IS NULL") } else { domains!("s.partner_id = $7") };
+    let sql = match (filter.phase.as_deref(), partner) {
+        // The second condition leads to the index of those under way: few, whoever their partner is.
+        (Some(phase), _) if phase != "connected" => {
+            domains!("s.phase = $5 AND s.phase <> 'connected' AND ($7::text IS NULL OR s.partner_id = $7)")
+        }
+        (_, None) => domains!("($5::text IS NULL OR s.phase = $5) AND $7::text IS NULL"),
+        (_, Some(_)) => domains!("($5::text IS NULL OR s.phase = $5) AND s.partner_id = $7"),
+    };
     let rows = sqlx::query(sql)
         .bind(after_domain)
         .bind(after_id)

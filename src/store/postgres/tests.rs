@@ -1,5 +1,7 @@
 //! The conformance suite on PostgreSQL, and what only a server and several nodes can show.
 
+mod plans;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

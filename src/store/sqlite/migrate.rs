@@ -16,10 +16,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0005_seals_and_retries.sql"),
     include_str!("../migrations/sqlite/0006_politeness.sql"),
     include_str!("../migrations/sqlite/0007_journal.sql"),
+    include_str!("../migrations/sqlite/0008_phases.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 7;
+pub(in crate::store) const SCHEMA: u32 = 8;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

@@ -122,9 +122,15 @@ pub(super) fn domains(
     // A name is ASCII, so everything that begins with the prefix lies before prefix + U+007F.
     let beyond = format!("{prefix}\u{7f}");
     let wanted = partner(scope).map_or("", |_| "AND s.partner_id = ?6");
+    let phase = match filter.phase.as_deref() {
+        None => "?5 IS NULL",
+        Some("connected") => "s.phase = ?5",
+        // The second condition leads to the index of those under way.
+        Some(_) => "s.phase = ?5 AND s.phase <> 'connected'",
+    };
     let sql = format!(
         "SELECT {SUBJECT}, {NEXT_CHECK} FROM {SUBJECT_FROM} WHERE s.domain IS NOT NULL \
-         AND (s.domain, s.id) > (?1, ?2) AND s.domain >= ?3 AND s.domain < ?4 AND (?5 IS NULL OR s.phase = ?5) {wanted} \
+         AND (s.domain, s.id) > (?1, ?2) AND s.domain >= ?3 AND s.domain < ?4 AND {phase} {wanted} \
          ORDER BY s.domain, s.id LIMIT {}",
         limit + 1
     );

@@ -100,13 +100,14 @@ fn read(
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let busy: i64 = connection.query_row(
-        "SELECT (SELECT count(*) FROM subject WHERE lease_until > ?1) + (SELECT count(*) FROM outbox WHERE lease_until > ?1)",
+        "SELECT (SELECT count(*) FROM subject WHERE lease_until > ?1) + (SELECT count(*) FROM outbox WHERE lease_until > ?1) \
+              + (SELECT count(*) FROM turn WHERE until > ?1)",
         [us(now)],
         |row| row.get(0),
     )?;
     if busy > 0 {
         let why = format!(
-            "somebody works on this file ({busy} claims in force): stop `fencepost serve` first, and where it was killed \
+            "somebody works on this file ({busy} claims or turns in force): stop `fencepost serve` first, and where it was killed \
              wait until its claims end (engine.lease_seconds)"
         );
         return Err(StoreError::Conflict(why).into());

@@ -15,7 +15,7 @@ use crate::store::conformance::ledger::draft;
 use crate::store::postgres::server::Server;
 use crate::store::postgres::{LeaseClock, Pool, PostgresStore, migrate};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Scope, Store, StoreError, StoreResult};
+use crate::store::{PolitenessStore, Scope, Store, StoreError, StoreResult, TurnAnswer};
 
 type Contents = Vec<(String, Vec<Row>)>;
 
@@ -116,13 +116,38 @@ async fn a_copy_has_every_byte_and_goes_on() {
 }
 
 #[tokio::test]
+async fn manners_come_along_and_a_turn_in_force_does_not() {
+    let (_folder, file) = sqlite();
+    lived(&SqliteStore::open(&file).unwrap()).await;
+    let last = 9_000 + 300;
+    let visiting = SqliteStore::open(&file).unwrap();
+    let visit = |target: &str, vantage: &str, seconds| history::visit(target, vantage, seconds);
+    assert_eq!(visiting.take_turn(visit("smtp 192.0.2.3", "north", last)).await.unwrap(), TurnAnswer::Yours);
+    let server = postgres().await;
+    let during = copy(&file, &server, at(last + 100)).await;
+    assert!(matches!(&during, Err(StoreError::Conflict(why)) if why.contains("turns in force")), "{during:?}");
+    // Its visitor died; the turn has ended by itself.
+    copy(&file, &server, at(last + 200)).await.unwrap();
+
+    let store = PostgresStore::open(&server, LeaseClock::Caller).await.unwrap();
+    let soon = last + 201;
+    let ask = |target, vantage, seconds| store.take_turn(visit(target, vantage, seconds));
+    let spent = ask("smtp 192.0.2.1", "north", soon).await.unwrap();
+    assert!(matches!(spent, TurnAnswer::Spent { .. }), "looks of the day are counted on: {spent:?}");
+    assert_eq!(ask("smtp 192.0.2.1", "south", soon).await.unwrap(), TurnAnswer::Yours, "each for itself");
+    assert_eq!(ask("smtp 192.0.2.3", "south", soon).await.unwrap(), TurnAnswer::Yours, "nobody is there any more");
+    let drawn = store.draw("dns 192.0.2.53", 7, history::QUESTIONS, at(soon)).await.unwrap();
+    assert_eq!(drawn.granted, 3, "questions that were asked before count");
+}
+
+#[tokio::test]
 async fn a_file_that_is_worked_on_and_a_forged_ledger_are_not_copied() {
     let (_folder, file) = sqlite();
     lived(&SqliteStore::open(&file).unwrap()).await;
     let server = postgres().await;
     let empty = of_postgres(&server).await;
     let busy = copy(&file, &server, at(0)).await;
-    assert!(matches!(&busy, Err(StoreError::Conflict(why)) if why.contains("claims in force")), "{busy:?}");
+    assert!(matches!(&busy, Err(StoreError::Conflict(why)) if why.contains("in force")), "{busy:?}");
     let db = Connection::open(&file.path).unwrap();
     db.execute_batch(
         "DROP TRIGGER billing_entry_is_never_changed;

@@ -62,6 +62,9 @@ catalogue! {
     MxNull = "MX_NULL": "The domain says with a null MX that it takes no mail at all (RFC 7505).";
     MxInvalid = "MX_INVALID": "An MX record does not name a usable host: it is an address, an alias, a name that does not resolve, or no legal name.";
     MxOrder = "MX_ORDER": "The preferences of the gateway's MX hosts are in another order than the gateway wants: mail takes the spare path first.";
+    MxHostRetiring = "MX_HOST_RETIRING": "The MX names a host of the gateway that is going to be retired. Mail flows; the present hosts should be named instead.";
+    MxHostRetired = "MX_HOST_RETIRED": "The MX names a host that the gateway has retired: it takes no mail any more.";
+    MxHostAdded = "MX_HOST_ADDED": "The gateway has got a further MX host since the MX was set. Mail flows, without that spare path.";
     MxNullMixed = "MX_NULL_MIXED": "A null MX stands beside other MX records, which RFC 7505 forbids: some senders refuse to deliver.";
     MxOwnerAlias = "MX_OWNER_ALIAS": "The domain itself is an alias (CNAME): its mail follows the MX of another name.";
     MxLookupError = "MX_LOOKUP_ERROR": "The MX could not be found out. That is not the same as having no MX.";
@@ -78,6 +81,7 @@ catalogue! {
     // Firewall
     FwPass = "FW_PASS": "Every gateway address reaches the mail server.";
     FwPartial = "FW_PARTIAL": "The mail server lets in some of the gateway's addresses and not others.";
+    FwAnnouncedBlocked = "FW_ANNOUNCED_BLOCKED": "The mail server does not yet let in an address from which the gateway is going to deliver. No mail comes from there before it does.";
     FwInverted = "FW_INVERTED": "Others reach the mail server and the gateway does not: a block list, geo filter or intrusion prevention drops the gateway's addresses.";
     FwRejected = "FW_REJECTED": "Others reach the mail server while the gateway's addresses are refused: a rule rejects them.";
     FwProhibited = "FW_PROHIBITED": "A firewall answers that connections from the gateway's addresses are administratively prohibited.";

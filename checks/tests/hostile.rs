@@ -242,7 +242,7 @@ fn sound(judgement: &Judgement) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn rounds(rounds in prop::collection::vec(round(), 1..4)) {
-        let expected = Expected { gateway_hosts: vec![name("mx1.gateway.example")], preferences: vec![10], suffixes: vec![name("mx.gateway.example")], accepted: Some(vec![name("mail.example.com")]) };
+        let expected = Expected { gateway_hosts: vec![name("mx1.gateway.example")], preferences: vec![10], suffixes: vec![name("mx.gateway.example")], accepted: Some(vec![name("mail.example.com")]), leaving: vec![name("mx0.gateway.example")], retired: vec![name("old.gateway.example")], ..Expected::default() };
         let mut history = RrsetHistory::default();
         for round in &rounds {
             history.observe(round);
@@ -269,7 +269,7 @@ proptest! {
         sound(&gateway::judge(&dialogues, &gateway::GatewayContext { domain: domain.clone(), mx_hosts, now }))?;
         let egress = dialogues.iter().filter_map(|d| d.vantage.address).collect();
         let [hosted, own_server_in_mx, old_path_drained] = flags;
-        let context = firewall::FirewallContext { domain, egress, hosted, own_server_in_mx, old_path_drained, unsound: Vec::new(), now };
+        let context = firewall::FirewallContext { domain, egress, announced: Vec::new(), hosted, own_server_in_mx, old_path_drained, unsound: Vec::new(), now };
         sound(&firewall::judge(&dialogues, &context))?;
     }
 

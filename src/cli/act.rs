@@ -149,6 +149,9 @@ enum GatewayAction {
         #[arg(long, value_enum)]
         mode: Option<Mode>,
     },
+    /// How far the customers are with MX hosts and addresses that come and go: who lets them in, who still
+    /// names them, and what may be done next
+    Places(super::places::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -222,7 +225,10 @@ pub async fn cancel(args: &CancelArgs) -> Exit {
 }
 
 pub async fn gateway(args: &GatewayArgs) -> Exit {
-    let GatewayAction::Confirm { api, domain, mode } = &args.action;
+    let (api, domain, mode) = match &args.action {
+        GatewayAction::Confirm { api, domain, mode } => (api, domain, mode),
+        GatewayAction::Places(args) => return super::places::run(args).await,
+    };
     let mode = mode.map(|mode| match mode {
         Mode::Defer => "defer",
         Mode::Deliver => "deliver",

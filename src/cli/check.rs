@@ -124,14 +124,14 @@ async fn check(
         test_mailbox: format!("postmaster@{domain}"),
         hosted: false,
     };
-    let egress: Vec<IpAddr> = config.gateway.egress.iter().map(|e| e.address).collect();
+    let (egress, ours) = (config.gateway.delivering(), config.gateway.every_egress());
     let with_firewall = !servers.is_empty() && !egress.is_empty();
     let dialogues = async {
         // One after the other: they visit the same addresses.
         let whole = if servers.is_empty() { Vec::new() } else { observer.smtp(&task).await };
         let mut knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
-        knocks.dialogues = vantage::discount(knocks.dialogues, &egress, &BTreeMap::new());
-        (vantage::discount(whole, &egress, &BTreeMap::new()), knocks)
+        knocks.dialogues = vantage::discount(knocks.dialogues, &ours, &BTreeMap::new());
+        (vantage::discount(whole, &ours, &BTreeMap::new()), knocks)
     };
     let (round, policies, (whole, knocks)) = tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
 
@@ -147,7 +147,8 @@ async fn check(
     if with_firewall {
         let context = FirewallContext {
             domain: domain.clone(),
-            egress: egress.clone(),
+            egress,
+            announced: config.gateway.announced(),
             hosted: false,
             own_server_in_mx,
             old_path_drained: false,
@@ -160,7 +161,7 @@ async fn check(
         let context = LintContext {
             gateway_hosts: expected.gateway_hosts,
             suffixes: expected.suffixes,
-            gateway_egress: egress,
+            gateway_egress: config.gateway.asked(),
             dialogues: whole.clone(),
             now,
             ..LintContext::default()

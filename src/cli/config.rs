@@ -2,9 +2,14 @@
 
 use std::io::Write;
 
+use fencepost_checks::escape::clean;
+
+use super::print::lines;
 use super::{Exit, Global, complain};
-use crate::config::{self, Config, Database, Problem, StoreConfig};
-use crate::store;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, Database, EgressState, HostState, Problem, StoreConfig};
+use crate::engine::places_report;
+use crate::store::{self, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -15,26 +20,70 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 enum Action {
     /// Read the configuration (`--config FILE`) and tell every mistake with its line; status 2 if there is one
-    Check,
+    Check {
+        /// Hold it against the store too: whether all customers are ready for the gateway that it describes; status 1
+        /// if some would lose mail
+        #[arg(long)]
+        with_store: bool,
+    },
 }
 
 /// Checks the file and prints a summary, or what is wrong.
 #[must_use]
-pub fn run(args: &Args, global: &Global) -> Exit {
-    let Action::Check = args.action;
-    match config::load(&global.config) {
-        Ok(config) => match write!(std::io::stdout().lock(), "{}: {}", global.config.display(), summary(&config)) {
-            Ok(()) => Exit::Pass,
-            Err(error) => complain(&error),
-        },
+pub async fn run(args: &Args, global: &Global) -> Exit {
+    let Action::Check { with_store } = args.action;
+    let config = match config::load(&global.config) {
+        Ok(config) => config,
+        Err(error) => return complain(&error),
+    };
+    if let Err(error) = write!(std::io::stdout().lock(), "{}: {}", global.config.display(), summary(&config)) {
+        return complain(&error);
+    }
+    if !with_store {
+        return Exit::Pass;
+    }
+    match customers(&config).await {
+        Ok((text, exit)) => {
+            lines(&text);
+            exit
+        }
         Err(error) => complain(&error),
     }
 }
 
+/// What the customers in the store have to say to it.
+async fn customers(config: &Config) -> Result<(String, Exit), StoreError> {
+    // Looking must not make a database.
+    if let Ok(Database::Sqlite(path)) = config.store.database()
+        && !path.exists()
+    {
+        return Ok((format!("customers: none, there is no database at {} yet", path.display()), Exit::Pass));
+    }
+    let store = store::open(&config.store).await?;
+    let report = places_report(store.as_ref(), &config.gateway, SystemClock.now()).await?;
+    if report.warnings.is_empty() {
+        let text = format!("customers: none of {} domains would lose mail by these MX hosts and addresses", report.domains);
+        return Ok((text, Exit::Pass));
+    }
+    let text: Vec<String> =
+        report.warnings.iter().map(|warning| format!("WARNING: {}", clean(&warning.text, 2_000))).collect();
+    Ok((text.join("\n"), Exit::Fail))
+}
+
 /// What the configuration amounts to.
 fn summary(config: &Config) -> String {
-    let mx: Vec<&str> = config.gateway.mx_hosts.iter().map(|host| host.name.as_str()).collect();
-    let egress: Vec<String> = config.gateway.egress.iter().map(|egress| egress.address.to_string()).collect();
+    let host = |host: &config::MxHost| match host.state {
+        HostState::Current => host.name.to_string(),
+        HostState::Accepted => format!("{} (accepted)", host.name),
+        HostState::Retired => format!("{} (retired)", host.name),
+    };
+    let mx: Vec<String> = config.gateway.mx_hosts.iter().map(host).collect();
+    let address = |egress: &config::EgressAddress| match egress.state {
+        EgressState::Active => egress.address.to_string(),
+        EgressState::Announced => format!("{} (announced)", egress.address),
+        EgressState::Retired => format!("{} (retired)", egress.address),
+    };
+    let egress: Vec<String> = config.gateway.egress.iter().map(address).collect();
     let smarthost = if config.notify.smarthost.is_empty() { "none" } else { &config.notify.smarthost };
     let mut text = String::from("ok\n");
     for (label, value) in [

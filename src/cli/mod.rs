@@ -22,6 +22,7 @@ mod migrate;
 mod notice;
 mod order;
 mod parked;
+mod places;
 mod print;
 mod replay;
 mod serve;
@@ -232,7 +233,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Migrate(args) => migrate::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,
         Command::Explain(args) => explain::run(&args),
-        Command::Config(args) => config::run(&args, &cli.global),
+        Command::Config(args) => config::run(&args, &cli.global).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Notice(args) => notice::run(&args, &cli.global),
         Command::Lifecycle(args) => lifecycle::run(&args),

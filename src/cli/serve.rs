@@ -13,7 +13,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
-use crate::engine::{AgentGateway, Agents, Engine, EngineParts, InstallationManners};
+use crate::engine::{AgentGateway, Agents, Engine, EngineParts, InstallationManners, places_report};
 use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, health_router, metrics_router, router};
 use crate::probe::{Prober, echo};
@@ -123,6 +123,7 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
             }
         }
     });
+    tokio::spawn(warn_of_places(store.clone(), clock.clone(), config.clone()));
     if let Some(listener) = reference {
         tokio::spawn(echo::serve(listener, config.gateway.ehlo_name.to_string(), stop.clone()));
     }
@@ -176,6 +177,19 @@ async fn greet(config: &Config, store: &dyn Store) -> Result<(), AnyError> {
         );
     }
     Ok(())
+}
+
+/// Says loudly where the configured places would lose customers' mail. Beside the work, because counting a
+/// large base takes a while.
+async fn warn_of_places(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) {
+    match places_report(store.as_ref(), &config.gateway, clock.now()).await {
+        Ok(report) => {
+            for warning in report.warnings {
+                tracing::error!(place = warning.place, "{}", warning.text);
+            }
+        }
+        Err(error) => tracing::error!(%error, "whether all customers are ready for this gateway is not known"),
+    }
 }
 
 pub(super) async fn signal() -> Result<(), std::io::Error> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AdapterConfig, Config, EgressAddress, RemoteOutsider};
+use super::{AdapterConfig, Config, EgressAddress, EgressState, RemoteOutsider};
 
 const MAX_NAME: usize = 63;
 
@@ -20,7 +20,8 @@ impl Config {
     /// Every agent that something is asked of, in order of names.
     #[must_use]
     pub fn agents(&self) -> BTreeSet<&str> {
-        let egress = self.gateway.egress.iter().filter_map(|egress| egress.agent.as_deref());
+        let egress = self.gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired);
+        let egress = egress.filter_map(|egress| egress.agent.as_deref());
         let outsiders = self.probe.remote_outsiders.iter().map(|outsider| outsider.agent.as_str());
         egress.chain(outsiders).chain(self.route_agents().iter().map(String::as_str)).collect()
     }

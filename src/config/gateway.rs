@@ -1,5 +1,7 @@
 //! The filtering service: its MX hosts, its egress addresses, and how its routes are set.
 
+mod short;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -10,11 +12,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatewayConfig {
-    /// What the customer's MX must name.
+    /// What the customer's MX must name, and what it may still name.
+    #[serde(deserialize_with = "short::list")]
     pub mx_hosts: Vec<MxHost>,
     /// Names below which every host is the gateway's too, for an MX name of each customer's own.
     pub mx_suffixes: Vec<DomainName>,
     /// From where the gateway delivers: what the customer's firewall must allow.
+    #[serde(deserialize_with = "short::list")]
     pub egress: Vec<EgressAddress>,
     /// SMTP port of the MX hosts: 25, except in a laboratory.
     pub smtp_port: u16,
@@ -27,13 +31,44 @@ pub struct GatewayConfig {
     pub adapter: AdapterConfig,
 }
 
+/// Where an MX host is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostState {
+    /// What a customer is told to set.
+    #[default]
+    Current,
+    /// Takes mail as ever and counts as the gateway's; who names it is asked to name the current ones.
+    Accepted,
+    /// Takes no mail any more.
+    Retired,
+}
+
+/// Where an egress address is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EgressState {
+    /// No mail comes from it yet; customers are asked to allow it, and every one is looked at from it.
+    Announced,
+    /// The gateway delivers from it.
+    #[default]
+    Active,
+    /// No mail comes from it any more; customers are told that they may take it out.
+    Retired,
+}
+
+/// Written as a mapping, or as the name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MxHost {
     pub name: DomainName,
+    #[serde(default = "first")]
     pub preference: u16,
+    #[serde(default)]
+    pub state: HostState,
 }
 
+/// Written as a mapping, or as the address alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EgressAddress {
@@ -50,14 +85,34 @@ pub struct EgressAddress {
     /// The address of this host behind which it stands, where there is NAT.
     #[serde(default)]
     pub bind: Option<IpAddr>,
+    #[serde(default)]
+    pub state: EgressState,
+}
+
+impl MxHost {
+    /// A current host.
+    #[must_use]
+    pub fn current(name: DomainName, preference: u16) -> Self {
+        Self { name, preference, state: HostState::Current }
+    }
 }
 
 impl EgressAddress {
-    /// An address that this host has itself.
+    /// An active address that this host has itself.
     #[must_use]
     pub fn here(address: IpAddr) -> Self {
-        Self { address, label: String::new(), local: true, agent: None, bind: None }
+        Self { address, label: String::new(), local: true, agent: None, bind: None, state: EgressState::Active }
     }
+
+    /// Whether somebody can probe from it: this host, or an agent.
+    #[must_use]
+    pub fn covered(&self) -> bool {
+        self.local || self.agent.is_some()
+    }
+}
+
+const fn first() -> u16 {
+    10
 }
 
 fn yes() -> bool {
@@ -109,12 +164,68 @@ impl GatewayConfig {
     /// What a customer's MX should be, as far as the gateway goes.
     #[must_use]
     pub fn expected_mx(&self) -> Expected {
+        let named = |state| self.hosts(state).map(|host| host.name.clone()).collect();
         Expected {
-            gateway_hosts: self.mx_hosts.iter().map(|host| host.name.clone()).collect(),
-            preferences: self.mx_hosts.iter().map(|host| host.preference).collect(),
+            gateway_hosts: named(HostState::Current),
+            preferences: self.hosts(HostState::Current).map(|host| host.preference).collect(),
             suffixes: self.mx_suffixes.clone(),
-            accepted: None,
+            leaving: named(HostState::Accepted),
+            retired: named(HostState::Retired),
+            ..Expected::default()
         }
+    }
+
+    /// Every MX that is or was the gateway's: no set that names one of them is a way back for a customer.
+    #[must_use]
+    pub fn ever_mx(&self) -> Expected {
+        let mut expected = self.expected_mx();
+        let retired = std::mem::take(&mut expected.retired);
+        expected.leaving.extend(retired);
+        expected
+    }
+
+    /// The MX hosts in this state, as configured.
+    pub fn hosts(&self, state: HostState) -> impl Iterator<Item = &MxHost> {
+        self.mx_hosts.iter().filter(move |host| host.state == state)
+    }
+
+    /// The egress addresses in this state, as configured.
+    pub fn egress_in(&self, state: EgressState) -> impl Iterator<Item = &EgressAddress> {
+        self.egress.iter().filter(move |egress| egress.state == state)
+    }
+
+    /// Addresses from which mail is delivered now.
+    #[must_use]
+    pub fn delivering(&self) -> Vec<IpAddr> {
+        self.egress_in(EgressState::Active).map(|egress| egress.address).collect()
+    }
+
+    /// Addresses from which mail is going to be delivered.
+    #[must_use]
+    pub fn announced(&self) -> Vec<IpAddr> {
+        self.egress_in(EgressState::Announced).map(|egress| egress.address).collect()
+    }
+
+    /// What a customer's firewall shall allow: active addresses, then announced ones.
+    #[must_use]
+    pub fn asked(&self) -> Vec<IpAddr> {
+        let mut all = self.delivering();
+        all.extend(self.announced());
+        all
+    }
+
+    /// An egress address or MX host of this configuration, in the spelling in which it is kept.
+    #[must_use]
+    pub fn place(&self, text: &str) -> Option<String> {
+        let address = text.parse::<IpAddr>().ok().filter(|address| self.egress.iter().any(|e| e.address == *address));
+        let host = || DomainName::parse(text).ok().filter(|name| self.mx_hosts.iter().any(|host| host.name == *name));
+        address.map(|address| address.to_string()).or_else(|| host().map(|name| name.to_string()))
+    }
+
+    /// Every address that is or was the gateway's: none of them is an outsider.
+    #[must_use]
+    pub fn every_egress(&self) -> Vec<IpAddr> {
+        self.egress.iter().map(|egress| egress.address).collect()
     }
 }
 

@@ -52,7 +52,7 @@ impl KnownKeys {
 fn exemplar(kind: Option<&str>) -> Config {
     let mut config = Config::default();
     let name = config.gateway.ehlo_name.clone();
-    config.gateway.mx_hosts = vec![MxHost { name, preference: 10 }];
+    config.gateway.mx_hosts = vec![MxHost::current(name, 10)];
     config.gateway.egress = vec![EgressAddress::here([192, 0, 2, 1].into())];
     config.probe.remote_outsiders = vec![RemoteOutsider { agent: String::new(), address: None }];
     config.gateway.adapter = match kind {

@@ -21,7 +21,7 @@ mod validate;
 pub use agent::is_agent_name;
 pub use commerce::{CommerceConfig, OnNoDecision};
 pub use dns_providers::{DnsProvider, RecordName};
-pub use gateway::{AdapterConfig, EgressAddress, GatewayConfig, MxHost};
+pub use gateway::{AdapterConfig, EgressAddress, EgressState, GatewayConfig, HostState, MxHost};
 pub use http::HttpConfig;
 pub use intake::IntakeConfig;
 pub use load::{ConfigError, Mistake, from_text, load};

@@ -18,8 +18,8 @@ fn the_annotated_file_is_the_default_and_an_example_gateway() {
     let mut expected = Config::default();
     let name = |text: &str| text.parse().unwrap();
     expected.gateway.mx_hosts = vec![
-        MxHost { name: name("mx1.gateway.example"), preference: 10 },
-        MxHost { name: name("mx2.gateway.example"), preference: 20 },
+        MxHost::current(name("mx1.gateway.example"), 10),
+        MxHost::current(name("mx2.gateway.example"), 20),
     ];
     let egress =
         |last, label: &str| EgressAddress { label: label.to_owned(), ..EgressAddress::here([192, 0, 2, last].into()) };

@@ -12,7 +12,7 @@ use lettre::message::Mailbox;
 use url::{Host, Url};
 
 use super::{
-    AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressAddress, EngineConfig, GatewayConfig,
+    AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressState, EngineConfig, GatewayConfig, HostState,
     HttpConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
 };
 
@@ -72,13 +72,6 @@ impl Config {
         }
         if self.gateway.adapter == AdapterConfig::Manual {
             found.add("gateway.adapter", "is `manual`: routes are shown, somebody has to set them");
-        }
-        let unreachable = |egress: &EgressAddress| !egress.local && egress.agent.is_none();
-        for (index, egress) in self.gateway.egress.iter().enumerate().filter(|(_, egress)| unreachable(egress)) {
-            let key = format!("gateway.egress[{index}].local");
-            let address = egress.address;
-            found
-                .add(&key, format!("is false: no firewall can be checked from {address}, so none gets past this gate"));
         }
         if self.probe.canary != CanaryMode::Off && self.intake.maildir.is_none() {
             found
@@ -202,7 +195,24 @@ fn gateway(gateway: &GatewayConfig, found: &mut Problems) {
     found.range("gateway.mx_ttl", gateway.mx_ttl, 1..=604_800);
     found.unique("gateway.mx_hosts", gateway.mx_hosts.iter().map(|host| &host.name));
     found.unique("gateway.egress", gateway.egress.iter().map(|egress| egress.address));
+    if !gateway.mx_hosts.is_empty() && gateway.hosts(HostState::Current).next().is_none() {
+        let why = "has no host that is `current`: customers could be told nothing to set; leave one so, whatever else retires";
+        found.add("gateway.mx_hosts", why);
+    }
+    if !gateway.egress.is_empty() && gateway.egress_in(EgressState::Active).next().is_none() {
+        let why = "has no address that is `active`: mail has to come from somewhere; make one active once its customers let it in";
+        found.add("gateway.egress", why);
+    }
     for (index, egress) in gateway.egress.iter().enumerate() {
+        if egress.state != EgressState::Retired && !egress.covered() {
+            let key = format!("gateway.egress[{index}].local");
+            let why = format!(
+                "is false and no `agent` is named: nobody can probe from {}, so no customer could ever be verified with \
+                 it; name an agent there, or make it `retired`",
+                egress.address
+            );
+            found.add(&key, why);
+        }
         if egress.address.is_unspecified() || egress.address.is_multicast() {
             found.add(&format!("gateway.egress[{index}].address"), "is no address that mail can come from");
         }

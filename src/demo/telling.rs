@@ -51,7 +51,11 @@ pub fn tell(event: &Event) -> Option<String> {
         Event::Suspended { suspension } => format!("suspended: {}", suspension.reason),
         Event::DeferralEnded => "mail is delivered again".to_owned(),
         Event::Resumed { .. } => "the suspension ends".to_owned(),
-        Event::AskedToLeave { names } => format!("asked to name other MX hosts than {}", names.join(", ")),
+        Event::AskedToLeave { names, retired } => {
+            format!("asked to name other MX hosts than {}", [names.as_slice(), retired].concat().join(", "))
+        }
+        Event::AskedToAllow { addresses } => format!("asked to let in {addresses:?} too"),
+        Event::ToldMayRemove { addresses } => format!("told that {addresses:?} may be forgotten"),
         Event::RouteDesired { .. }
         | Event::NewServerChanged { .. }
         | Event::WindowExtended { .. }

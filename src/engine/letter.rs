@@ -2,6 +2,7 @@
 //! on a permit is not sent once the permit is gone. Words and layout are the notifier's.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::EngineParts;
 use super::connections::Loaded;
@@ -9,6 +10,7 @@ use super::payload::NoticeItem;
 use super::ports::{CommerceFacts, Letter};
 use super::recipients::recipients;
 use super::words::{Unreadable, parse};
+use crate::config::{Config, EgressState};
 use crate::lifecycle::connection::mx_change_permitted;
 use crate::lifecycle::subscription::Subscription;
 use crate::status::{DomainStatus, ProjectInput, project};
@@ -42,6 +44,8 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
     let gone = || WriteError::Gone(about.subject.clone());
     let subject = parts.store.subject(&about.subject).await?.ok_or_else(gone)?;
     let customer = parts.store.customer(&subject.customer_id, &Scope::All).await?.ok_or_else(gone)?;
+    let config = &parts.config;
+    let mut places = None;
     let (mut servers, mut hosted) = (customer.order.servers.clone(), customer.order.hosted);
     let status = match about.machine {
         SubjectKind::Subscription => None,
@@ -53,6 +57,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
                 return Ok(Written::NoLongerTrue(format!("permit {number} is no longer valid")));
             }
             let new_servers = (about.notice == "new_server_instructions").then_some(&loaded.connection.route_change);
+            places = about_places(&about.notice, &loaded, config);
             (servers, hosted) = match new_servers.and_then(Option::as_ref) {
                 Some(change) => (change.servers.clone(), change.hosted),
                 None => (loaded.servers().to_vec(), loaded.connection.hosted),
@@ -60,7 +65,6 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
             Some(status(parts, &loaded).await?)
         }
     };
-    let config = &parts.config;
     let order = &customer.order;
     Ok(Written::Letter(Box::new(Letter {
         notice: about.notice.clone(),
@@ -71,11 +75,20 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
         customer_name: order.customer_name.clone(),
         partner: order.partner.clone(),
         status,
-        egress: config.gateway.egress.iter().map(|egress| egress.address).collect(),
+        egress: places.unwrap_or_else(|| config.gateway.asked()),
         servers,
         hosted,
         commerce: Some(commerce(&customer)?),
     })))
+}
+
+/// The addresses that a notice about some of them is about; `None` where it is about all that are asked for.
+fn about_places(notice: &str, loaded: &Loaded, config: &Config) -> Option<Vec<IpAddr>> {
+    match notice {
+        "address_announced" => Some(loaded.connection.asked_to_allow.clone()),
+        "address_retired" => Some(config.gateway.egress_in(EgressState::Retired).map(|e| e.address).collect()),
+        _ => None,
+    }
 }
 
 fn permitted(parts: &EngineParts, loaded: &Loaded, number: u32) -> bool {

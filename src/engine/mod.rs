@@ -18,6 +18,7 @@ mod jobs;
 mod letter;
 mod metered;
 mod payload;
+mod places;
 mod politeness;
 pub mod ports;
 mod pulse;
@@ -52,6 +53,7 @@ pub use desk::{
 };
 pub use hold::{Hold, Holds};
 pub use payload::{FactItem, NoticeItem};
+pub use places::{EgressReport, HostReport, PlaceWarning, PlacesReport, places_report};
 pub use politeness::InstallationManners;
 pub use replay::{Change, Replay, Step};
 

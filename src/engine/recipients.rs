@@ -36,8 +36,9 @@ fn groups(notice: &str) -> &'static [To] {
             &[To::Partner, To::Technical]
         }
         "stop" | "delivery_failing" => &[To::Partner, To::Technical, To::Desk],
+        "address_announced" | "address_retired" => &[To::Technical, To::Partner],
         "new_server_instructions" | "route_changed" | "route_change_failed" => &[To::Technical, To::Partner],
-        "suspended" | "resumed" | "host_retiring" => &[To::Partner, To::Technical],
+        "suspended" | "resumed" | "host_retiring" | "host_retired" => &[To::Partner, To::Technical],
         "cut_off_announced" | "cut_off_begun" => &[To::Partner, To::Technical, To::SalesRep, To::Desk],
         "permission_withdrawn" | "early_cutover_alarm" | "overdue" | "drift" | "repaired" => &[To::Partner, To::Desk],
         "trial_started" | "trial_reminder" | "trial_ended" | "decision_needed" => &[To::Partner, To::SalesRep],

@@ -21,18 +21,19 @@ pub(super) async fn weigh(
     subject_id: &str,
     dialogues: Vec<SmtpDialogue>,
 ) -> StoreResult<Vec<SmtpDialogue>> {
-    let egress: Vec<IpAddr> = parts.config.gateway.egress.iter().map(|egress| egress.address).collect();
-    weigh_at(parts.store.as_ref(), &egress, subject_id, dialogues, parts.clock.now()).await
+    let gateway = &parts.config.gateway;
+    let (ours, announced) = (gateway.every_egress(), gateway.announced());
+    weigh_at(parts.store.as_ref(), (&ours, &announced), subject_id, dialogues, parts.clock.now()).await
 }
 
 async fn weigh_at(
     store: &dyn Store,
-    egress: &[IpAddr],
+    (egress, announced): (&[IpAddr], &[IpAddr]),
     subject_id: &str,
     dialogues: Vec<SmtpDialogue>,
     now: Timestamp,
 ) -> StoreResult<Vec<SmtpDialogue>> {
-    let notes = notes(subject_id, &dialogues, egress);
+    let notes = notes(subject_id, &dialogues, (egress, announced));
     let mut distrusted = BTreeMap::new();
     if !notes.is_empty() {
         for row in store.note_looks(notes, now, now - WINDOW).await? {
@@ -94,15 +95,21 @@ async fn settle(store: &dyn Store, row: &VantageRow, now: Timestamp) -> StoreRes
     }
 }
 
-/// One note a vantage. Only the gateway's addresses are counted: that outsiders are shut out is what
+/// One note a vantage. Only the addresses that deliver are counted: that outsiders are shut out is what
 /// customers shall do in the end.
-fn notes(subject_id: &str, dialogues: &[SmtpDialogue], egress: &[IpAddr]) -> Vec<VantageNote> {
+fn notes(
+    subject_id: &str,
+    dialogues: &[SmtpDialogue],
+    (egress, announced): (&[IpAddr], &[IpAddr]),
+) -> Vec<VantageNote> {
     let mut notes: BTreeMap<&str, VantageNote> = BTreeMap::new();
     let nobody = BTreeMap::new();
     for dialogue in dialogues {
         let Some(peer) = dialogue.peer else { continue };
         let counts = dialogue.vantage.role == VantageRole::Egress && fault(dialogue, egress, &nobody).is_none();
-        let good = if counts { look(dialogue) } else { None };
+        // An announced address is shut out until customers let it in: that is no fault of the way there.
+        let awaited = dialogue.vantage.address.is_some_and(|address| announced.contains(&address));
+        let good = if counts && !awaited { look(dialogue) } else { None };
         let proof = dialogue.proof.as_ref().map(|proof| proof.outside.map_or(ProofNote::NotReached, ProofNote::SeenAs));
         let note = notes.entry(&dialogue.vantage.id).or_insert_with(|| VantageNote {
             vantage: dialogue.vantage.id.clone(),
@@ -161,7 +168,7 @@ mod tests {
         let now = at(minutes);
         let egress = [[192, 0, 2, 10].into()];
         let dialogues = vec![seen(customer, reaches, now)];
-        let weighed = weigh_at(store, &egress, &format!("c{customer}"), dialogues, now).await.unwrap();
+        let weighed = weigh_at(store, (&egress, &[]), &format!("c{customer}"), dialogues, now).await.unwrap();
         let domain = DomainName::parse("customer.example").unwrap();
         judge(&weighed, &SmtpContext { domain, now }).verdict
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, EgressState, HostState};
 
 /// A permit expires this long after its oldest evidence.
 pub const VALIDITY: SignedDuration = SignedDuration::from_hours(6);
@@ -32,13 +32,14 @@ pub struct Permit {
 pub struct Setup(u32);
 
 impl Setup {
-    /// Of a configuration. Announced and retired places do not count: no permit rests on them.
+    /// Of a configuration. Only current MX hosts and active addresses count, because a permit rests on no others:
+    /// what is announced, withdrawn, accepted or retired beside them leaves every permit as it is.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let (gateway, probe) = (&config.gateway, &config.probe);
-        let hosts: Vec<_> = gateway.mx_hosts.iter().map(|host| (&host.name, host.preference)).collect();
+        let hosts: Vec<_> = gateway.hosts(HostState::Current).map(|host| (&host.name, host.preference)).collect();
         let egress: Vec<_> =
-            gateway.egress.iter().map(|egress| (egress.address, egress.local, &egress.agent)).collect();
+            gateway.egress_in(EgressState::Active).map(|e| (e.address, e.local, &e.agent)).collect();
         let relevant = (
             (hosts, &gateway.mx_suffixes, egress, gateway.smtp_port),
             (&gateway.ehlo_name, &gateway.foreign_domain),

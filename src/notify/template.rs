@@ -51,6 +51,9 @@ notices! {
     ReleaseUndecidable = "release_undecidable", "notices/en/release_undecidable.txt";
     ImportUnconfirmed = "import_unconfirmed", "notices/en/import_unconfirmed.txt";
     HostRetiring = "host_retiring", "notices/en/host_retiring.txt";
+    HostRetired = "host_retired", "notices/en/host_retired.txt";
+    AddressAnnounced = "address_announced", "notices/en/address_announced.txt";
+    AddressRetired = "address_retired", "notices/en/address_retired.txt";
     TrialStarted = "trial_started", "notices/en/trial_started.txt";
     TrialReminder = "trial_reminder", "notices/en/trial_reminder.txt";
     TrialEnded = "trial_ended", "notices/en/trial_ended.txt";

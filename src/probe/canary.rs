@@ -7,6 +7,7 @@ use super::Prober;
 use super::matrix::Resolved;
 use super::smtp::{Depth, Letter, Mailbox, Plan, talk};
 use super::vantage::From;
+use crate::config::HostState;
 use crate::engine::ports::CanaryLetter;
 
 /// Addresses that are tried. The first that answers decides.
@@ -14,7 +15,7 @@ const MAX_PEERS: usize = 8;
 
 impl Prober {
     pub(super) async fn send_canary(&self, letter: &CanaryLetter) -> SmtpDialogue {
-        let hosts = self.gateway.mx_hosts.iter().map(|host| self.exchange(host.name.as_str()));
+        let hosts = self.gateway.hosts(HostState::Current).map(|host| self.exchange(host.name.as_str()));
         let mut last = None;
         let mut tried = 0;
         for host in hosts {

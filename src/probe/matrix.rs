@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times, talk};
 use super::vantage::{From, Place};
-use crate::config::ProbeConfig;
+use crate::config::{HostState, ProbeConfig};
 use crate::engine::ports::ServerTask;
 use crate::order::MailServer;
 
@@ -59,7 +59,8 @@ impl Prober {
         let recipients = self.recipients(&task.domain, &task.test_mailbox, false);
         let asked = with_outsiders && self.places.has_outsiders;
         let outsiders: &[Place] = if asked { &self.places.outsiders } else { &[] };
-        let egress = &self.places.egress;
+        // Announced addresses come last: they are compared with what the others met just before.
+        let egress: Vec<Place> = self.places.egress.iter().chain(&self.places.announced).cloned().collect();
         let (before, after) = match egress.len() {
             _ if !with_outsiders => (&egress[..], &egress[..0]),
             1 => (&egress[..], &egress[..]),
@@ -91,7 +92,7 @@ impl Prober {
 
     /// Every gateway MX host from outside, with a foreign recipient that it must refuse.
     pub(super) async fn gateway_hosts(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {
-        let servers: Vec<MailServer> = self.gateway.mx_hosts.iter().map(|h| self.exchange(h.name.as_str())).collect();
+        let servers: Vec<MailServer> = self.gateway.hosts(HostState::Current).map(|h| self.exchange(h.name.as_str())).collect();
         self.outside_view(&servers, self.recipients(domain, test_mailbox, true)).await
     }
 
@@ -184,7 +185,7 @@ impl Prober {
     }
 
     pub(super) fn is_gateway(&self, host: &str) -> bool {
-        DomainName::parse(host).is_ok_and(|name| self.expected.is_ours(&name))
+        DomainName::parse(host).is_ok_and(|name| self.expected.is_ours(&name) || self.expected.is_retired(&name))
     }
 
     pub(super) fn exchange(&self, host: &str) -> MailServer {

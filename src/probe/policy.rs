@@ -12,6 +12,7 @@ use futures_util::{StreamExt, future::join_all};
 
 use super::Prober;
 use super::escape;
+use crate::config::HostState;
 use crate::engine::ports::ServerTask;
 
 /// Hosts of one kind whose records are looked up.
@@ -25,7 +26,7 @@ impl Prober {
     pub(super) async fn policies(&self, task: &ServerTask) -> LintObservation {
         let domain = &task.domain;
         let observed_at = self.clock.now();
-        let gateway = || self.gateway.mx_hosts.iter().take(MAX_HOSTS).map(|host| &host.name);
+        let gateway = || self.gateway.hosts(HostState::Current).take(MAX_HOSTS).map(|host| &host.name);
         let resolvers = &self.dns.resolvers;
         let texts = async {
             tokio::join!(

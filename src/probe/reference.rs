@@ -8,6 +8,7 @@ use fencepost_checks::observation::SmtpDialogue;
 use super::Prober;
 use super::smtp::{Depth, Plan, Times, talk};
 use super::vantage::{From, Place};
+use crate::config::HostState;
 use crate::order::MailServer;
 
 /// MX hosts that are tried as the reference.
@@ -22,7 +23,7 @@ impl Prober {
             return Vec::new();
         }
         let mut hosts: Vec<(String, SocketAddr)> = Vec::new();
-        for host in self.gateway.mx_hosts.iter().take(MAX_HOSTS) {
+        for host in self.gateway.hosts(HostState::Current).take(MAX_HOSTS) {
             let resolved = self.resolve(self.exchange(host.name.as_str())).await;
             hosts.extend(resolved.peers.into_iter().flatten().map(|peer| (resolved.server.host.clone(), peer)));
         }

@@ -7,7 +7,7 @@ use fencepost_checks::observation::Vantage;
 use fencepost_checks::observation::VantageRole::{Egress, Outsider};
 
 use super::smtp::Source;
-use crate::config::{EgressAddress, GatewayConfig, ProbeConfig, RemoteOutsider};
+use crate::config::{EgressAddress, EgressState, GatewayConfig, ProbeConfig, RemoteOutsider};
 
 /// A place to probe from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,12 @@ impl Place {
 
 #[derive(Debug, Clone)]
 pub(super) struct Places {
+    /// From where mail is delivered.
     pub(super) egress: Vec<Place>,
+    /// From where it is going to be: only the firewall is looked at from there.
+    pub(super) announced: Vec<Place>,
+    /// Every address that is or was the gateway's.
+    ours: Vec<IpAddr>,
     /// Never empty: without a configured one, the system chooses the source.
     pub(super) outsiders: Vec<Place>,
     /// Whether the configuration names an outsider. Only then its view counts as a comparison.
@@ -50,14 +55,20 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(gateway: &GatewayConfig, probe: &ProbeConfig) -> Self {
-        let egress = gateway.egress.iter().map(egress).collect();
+        let egress_in = |state| gateway.egress_in(state).map(egress).collect();
         let mut outsiders: Vec<Place> = probe.outsiders.iter().map(|a| outsider(*a)).collect();
         outsiders.extend(probe.remote_outsiders.iter().map(remote_outsider));
         let has_outsiders = !outsiders.is_empty();
         if !has_outsiders {
             outsiders.push(by_the_system());
         }
-        Self { egress, outsiders, has_outsiders }
+        Self {
+            egress: egress_in(EgressState::Active),
+            announced: egress_in(EgressState::Announced),
+            ours: gateway.every_egress(),
+            outsiders,
+            has_outsiders,
+        }
     }
 
     /// Why this place is no outsider towards the peer although it is meant to be one: the system may choose
@@ -67,8 +78,7 @@ impl Places {
             return None;
         }
         let chosen = Source::Any.towards(peer)?;
-        let ours =
-            self.egress.iter().any(|e| e.vantage.address.is_some_and(|a| a.to_canonical() == chosen.to_canonical()));
+        let ours = self.ours.iter().any(|a| a.to_canonical() == chosen.to_canonical());
         ours.then(|| {
             format!(
                 "this host would ask from {chosen}, which is a gateway address and so no outsider; name another one of its \

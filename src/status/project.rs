@@ -3,7 +3,7 @@
 
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
-use fencepost_checks::mx::{self, Expected};
+use fencepost_checks::mx;
 use fencepost_checks::observation::{DnsRound, LintObservation};
 use fencepost_checks::{Actor, Finding};
 use jiff::{SignedDuration, Timestamp};
@@ -136,12 +136,12 @@ fn earliest_safe(history: &RrsetHistory, sts: Option<&Term>, now: Timestamp) -> 
 /// The terms of T*, each with its sentence; while releasing, those of the departure.
 fn switch_terms(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, sts: Option<Term>) -> Vec<Term> {
     let Some(history) = history else { return Vec::new() };
+    let expected = input.connection.expects(input.gateway.expected_mx());
     let t_star = if input.connection.phase == Phase::Releasing {
-        history.departure(&input.gateway.expected_mx())
+        history.departure(&expected)
     } else {
-        let accepted = input.connection.accepted_mx.as_ref().map(|accepted| accepted.names.clone());
         let extra: Vec<Term> = sts.into_iter().collect();
-        history.t_star(&Expected { accepted, ..input.gateway.expected_mx() }, &extra)
+        history.t_star(&expected, &extra)
     };
     t_star.map_or_else(Vec::new, |t_star| t_star.terms)
 }
@@ -179,7 +179,7 @@ fn previous(input: &ProjectInput<'_>, history: Option<&RrsetHistory>, current: &
     if !current.is_empty() && !current.iter().any(|line| records::is_ours(line, input.gateway)) {
         return current.to_vec();
     }
-    let Some(kept) = history.and_then(|history| history.previous_mx(&input.gateway.expected_mx())) else {
+    let Some(kept) = history.and_then(|history| history.previous_mx(&input.gateway.ever_mx())) else {
         return Vec::new();
     };
     let domain = &input.connection.domain;
@@ -201,7 +201,7 @@ fn instructions(
         _ if leaving => (Vec::new(), Vec::new()),
         AnswerKind::Wait | AnswerKind::ChangeNow | AnswerKind::Stop | AnswerKind::Done => (
             records::wanted(&input.connection.domain, input.gateway),
-            current.iter().filter(|line| !ours(line)).cloned().collect(),
+            current.iter().filter(|line| !records::may_stay(line, input.gateway)).cloned().collect(),
         ),
     }
 }

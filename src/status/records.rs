@@ -7,13 +7,12 @@ use fencepost_checks::DomainName;
 use fencepost_checks::observation::{DnsAnswer, DnsRound};
 
 use super::RecordLine;
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, HostState};
 
 /// What the domain's MX must be: the gateway's hosts.
 pub(super) fn wanted(domain: &DomainName, gateway: &GatewayConfig) -> Vec<RecordLine> {
     let mut lines: Vec<RecordLine> = gateway
-        .mx_hosts
-        .iter()
+        .hosts(HostState::Current)
         .map(|host| RecordLine {
             name: domain.fqdn(),
             ttl: Some(gateway.mx_ttl),
@@ -46,7 +45,15 @@ pub(super) fn line(domain: &DomainName, ttl: Option<u32>, preference: u16, excha
     RecordLine { name: domain.fqdn(), ttl, preference, exchange, spellings: None }
 }
 
-/// Whether the record names one of the gateway's hosts, compared as a name.
+/// Whether the record names a host that is or was the gateway's, compared as a name.
 pub(super) fn is_ours(line: &RecordLine, gateway: &GatewayConfig) -> bool {
-    DomainName::parse(&line.exchange).is_ok_and(|name| gateway.expected_mx().is_ours(&name))
+    DomainName::parse(&line.exchange).is_ok_and(|name| gateway.ever_mx().is_ours(&name))
+}
+
+/// Whether the record may stay: one of the hosts to set, or a name of the customer's own at the gateway.
+pub(super) fn may_stay(line: &RecordLine, gateway: &GatewayConfig) -> bool {
+    DomainName::parse(&line.exchange).is_ok_and(|name| {
+        let expected = gateway.expected_mx();
+        expected.is_ours(&name) && !expected.leaving.contains(&name)
+    })
 }

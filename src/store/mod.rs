@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod opening;
+mod places;
 mod politeness;
 pub mod postgres;
 pub mod sqlite;
@@ -20,6 +21,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use opening::{Schema, exposed, migrate, open, schema};
+pub use places::{PlaceCount, PlaceRow, PlaceStanding, PlaceStore, place_kind};
 pub use politeness::{Allowance, Drawn, Manners, PolitenessStore, Spread, TurnAnswer, TurnRequest};
 pub use transfer::{BackedUp, Copied, backup, copy};
 pub use types::*;
@@ -30,7 +32,7 @@ use crate::ledger::journal::{RawEnd, RawLine};
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + PolitenessStore + Send + Sync {
+pub trait Store: VantageStore + PolitenessStore + PlaceStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

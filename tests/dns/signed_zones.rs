@@ -133,7 +133,7 @@ impl Lab {
             extra_roots: Some(self.authority.roots()),
             ..ProbeConfig::default()
         };
-        let mx_hosts = GATEWAY.iter().map(|(host, _)| MxHost { name: name(host), preference: 10 }).collect();
+        let mx_hosts = GATEWAY.iter().map(|(host, _)| MxHost::current(name(host), 10)).collect();
         let config = GatewayConfig { mx_hosts, ..GatewayConfig::default() };
         let prober = Prober::new(&probe, &config, Arc::new(SystemClock)).unwrap();
         let test_mailbox = format!("postmaster@{domain}");

@@ -41,7 +41,7 @@ fn probe_config() -> ProbeConfig {
 }
 
 fn gateway_config() -> GatewayConfig {
-    let mx1 = fencepost::config::MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 };
+    let mx1 = fencepost::config::MxHost::current("mx1.gateway.example".parse().unwrap(), 10);
     GatewayConfig {
         mx_hosts: vec![mx1],
         ehlo_name: "probe.gateway.example".parse().unwrap(),

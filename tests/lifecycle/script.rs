@@ -76,6 +76,8 @@ pub fn mx(kind: Mx, observed_at: Timestamp) -> Fact {
         observed_at,
         broken_by: (kind == Mx::Mixed).then(|| "ns2.example.net still gives mail.example.com".to_owned()),
         names: Vec::new(),
+        retired: Vec::new(),
+        ours: Vec::new(),
     })
 }
 
@@ -88,7 +90,7 @@ pub fn gate(gate: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
         (Gate::Lint, Verdict::Fail) => vec![Code::StsMismatch],
     };
     let setup = Setup::default();
-    Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new(), setup })
+    Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new(), setup, egress: None })
 }
 
 pub fn new_server(which: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {

@@ -1,6 +1,7 @@
 //! Whether every gateway address reaches the own server, and who else does. The matrix has a row a
 //! server and a column a vantage; a vantage that was itself broken proves nothing.
 
+mod announced;
 mod cell;
 mod products;
 mod row;
@@ -18,6 +19,7 @@ use crate::observation::{ConnectOutcome, SmtpDialogue, VantageRole};
 use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
 use row::Row;
 
+pub use announced::{AddressLook, Entry, entries};
 pub use rules::{Allow, Product, Snippet, rules};
 
 /// What the matrix is judged against.
@@ -26,6 +28,9 @@ pub struct FirewallContext {
     pub domain: DomainName,
     /// Every address from which the gateway delivers.
     pub egress: Vec<IpAddr>,
+    /// Addresses from which it is going to deliver. They are asked for and looked at, and no verdict rests
+    /// on them.
+    pub announced: Vec<IpAddr>,
     /// The own mail is with a platform that cannot be firewalled.
     pub hosted: bool,
     /// The MX still names an own server, so the world must reach it.
@@ -36,6 +41,17 @@ pub struct FirewallContext {
     /// [`unsound`] finds them.
     pub unsound: Vec<String>,
     pub now: Timestamp,
+}
+
+impl FirewallContext {
+    /// Every address that the customer is asked to let in.
+    pub fn asked(&self) -> impl Iterator<Item = IpAddr> {
+        self.egress.iter().chain(&self.announced).copied()
+    }
+
+    fn is_announced(&self, address: Option<IpAddr>) -> bool {
+        address.is_some_and(|address| self.announced.contains(&address) && !self.egress.contains(&address))
+    }
 }
 
 /// Outsiders that did not reach our own reference server whenever they were asked to: a way out that
@@ -53,7 +69,10 @@ pub fn unsound(reference: &[SmtpDialogue]) -> Vec<String> {
 /// `Fail` always comes with a blocking finding, and nothing else does.
 #[must_use]
 pub fn judge(dialogues: &[SmtpDialogue], context: &FirewallContext) -> Judgement {
-    let rows = Row::all(dialogues);
+    let delivers = |seen: &&SmtpDialogue| {
+        seen.vantage.role != VantageRole::Egress || !context.is_announced(seen.vantage.address)
+    };
+    let rows = Row::all(dialogues.iter().filter(delivers));
     if rows.is_empty() {
         return nothing_seen(context);
     }
@@ -69,6 +88,7 @@ pub fn judge(dialogues: &[SmtpDialogue], context: &FirewallContext) -> Judgement
         }
         findings.append(&mut row_findings);
     }
+    findings.extend(announced::findings(&Row::all(dialogues), context));
     // A blocking finding (mail is being lost now) outweighs everything.
     Judgement { verdict, findings, retry_after: None }
 }

@@ -45,7 +45,7 @@ pub(super) type Outsider<'a> = (Outside<'a>, &'a SmtpDialogue);
 pub(super) type Judged = (Verdict, Vec<Finding>);
 
 impl<'a> Row<'a> {
-    pub(super) fn all(dialogues: &'a [SmtpDialogue]) -> Vec<Self> {
+    pub(super) fn all(dialogues: impl IntoIterator<Item = &'a SmtpDialogue>) -> Vec<Self> {
         let mut rows: Vec<Self> = Vec::new();
         for d in dialogues {
             let name = server(d);
@@ -97,7 +97,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn cells(&self) -> Vec<Cell<'a>> {
+    pub(super) fn cells(&self) -> Vec<Cell<'a>> {
         let mut best: BTreeMap<(String, Option<IpAddr>), Cell<'a>> = BTreeMap::new();
         for seen in self.by_egress() {
             let met = met(seen);

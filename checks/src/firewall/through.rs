@@ -88,7 +88,7 @@ impl Row<'_> {
                                 "Close TCP port {} of {} for everybody but the gateway's addresses {}: otherwise spammers go past the filter.",
                                 self.port,
                                 self.host(),
-                                list(&context.egress)
+                                list(&context.asked().collect::<Vec<_>>())
                             )
                         } else {
                             "Nothing to do yet, this is as it should be before the change. You will be told when the port may be closed.".to_owned()

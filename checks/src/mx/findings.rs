@@ -190,6 +190,51 @@ pub(super) fn of_order(round: &DnsRound, expected: &Expected, view: &View<'_>) -
     )
 }
 
+/// What became of the gateway's own hosts since the MX was set: advice, for none of it is a change of the MX.
+pub(super) fn of_hosts(round: &DnsRound, expected: &Expected, view: &View<'_>) -> Vec<Finding> {
+    let named: BTreeSet<DomainName> = view
+        .published
+        .iter()
+        .flat_map(|p| p.records)
+        .filter_map(|record| DomainName::parse(&record.exchange).ok())
+        .collect();
+    let words = |names: &[&DomainName]| {
+        names.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    };
+    let retired: Vec<&DomainName> = named.iter().filter(|name| expected.is_retired(name)).collect();
+    let leaving: Vec<&DomainName> =
+        named.iter().filter(|name| expected.leaving.contains(name) && !retired.contains(name)).collect();
+    let finding = |code, severity, detail: &str, remedy: &str| {
+        Finding::new(code, severity, round.domain.as_str(), round.finished_at).detail(detail).remedy(Actor::Partner, remedy)
+    };
+    let mut found = Vec::new();
+    if !retired.is_empty() {
+        let (names, domain) = (words(&retired), &round.domain);
+        let detail = format!("The MX of {domain} names {names}, which the gateway has retired: nobody takes mail there.");
+        let remedy = format!("Take {names} out of the MX of {domain} at once. {}", keep(round, expected));
+        found.push(finding(Code::MxHostRetired, Severity::Warning, &detail, &remedy));
+    }
+    if !leaving.is_empty() {
+        let (names, domain) = (words(&leaving), &round.domain);
+        let detail = format!("The MX of {domain} names {names}, which still takes mail and is going to be retired.");
+        let remedy = format!("Take {names} out of the MX of {domain}. {}", keep(round, expected));
+        found.push(finding(Code::MxHostRetiring, Severity::Info, &detail, &remedy));
+    }
+    let missing: Vec<&DomainName> = expected.gateway_hosts.iter().filter(|host| !named.contains(host)).collect();
+    let as_before = !expected.whole.is_empty() && named == expected.whole.iter().cloned().collect();
+    if as_before && view.verdict == MxVerdict::OursOnly && found.is_empty() && !missing.is_empty() {
+        // Names below a suffix stand for all hosts.
+        let all_hosts = named.iter().any(|name| !expected.gateway_hosts.contains(name));
+        if !all_hosts {
+            let names = words(&missing);
+            let detail = format!("The gateway has {names} too since the MX of {} was set.", round.domain);
+            let remedy = format!("Add {names}. {}", keep(round, expected));
+            found.push(finding(Code::MxHostAdded, Severity::Info, &detail, &remedy));
+        }
+    }
+    found
+}
+
 /// `EARLY_CUTOVER`, with the names that are published.
 pub(super) fn early_cutover(domain: &DomainName, names: &[String], at: Timestamp) -> Finding {
     Finding::new(Code::EarlyCutover, Severity::Warning, domain.as_str(), at)

@@ -45,13 +45,41 @@ pub struct Expected {
     pub suffixes: Vec<DomainName>,
     /// A set that the desk accepted for this domain although it is not the gateway's alone.
     pub accepted: Option<Vec<DomainName>>,
+    /// Hosts that still count as the gateway's and shall not be set any more: they are going to be retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<DomainName>,
+    /// Hosts that take no mail any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<DomainName>,
+    /// Names that counted as the gateway's when this domain published them last. They still do while it
+    /// goes on publishing them: what the gateway's operator edits is no change of the domain's MX.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<DomainName>,
+    /// The whole set that was as it should be when it was last seen so; it stays good for the same reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<DomainName>,
 }
 
 impl Expected {
     /// Whether this exchange is the gateway's: one of its hosts, or below a suffix of its own.
     #[must_use]
     pub fn is_ours(&self, name: &DomainName) -> bool {
-        self.gateway_hosts.contains(name) || self.suffixes.iter().any(|s| name != s && name.is_at_or_below(s))
+        let below = || self.suffixes.iter().any(|s| name != s && name.is_at_or_below(s));
+        self.gateway_hosts.contains(name)
+            || self.leaving.contains(name)
+            || self.held.contains(name)
+            || (!self.retired.contains(name) && below())
+    }
+
+    /// Whether mail to this exchange goes nowhere: the gateway's operator retired it, or took it out of the
+    /// configuration while this domain still names it.
+    #[must_use]
+    pub fn is_retired(&self, name: &DomainName) -> bool {
+        let known = || {
+            let below = self.suffixes.iter().any(|s| name != s && name.is_at_or_below(s));
+            self.gateway_hosts.contains(name) || self.leaving.contains(name) || below
+        };
+        self.retired.contains(name) || (self.held.contains(name) && !known())
     }
 
     /// The preference to set for the gateway's host at `index`: as configured, else 10, 20, ….
@@ -91,6 +119,11 @@ pub struct MxJudgement {
     pub broken_by: Option<String>,
     /// The MX names seen at authoritative servers, preferred ones first, escaped, at most 20.
     pub names: Vec<String>,
+    /// Those of `names` that count as the gateway's.
+    pub ours: Vec<String>,
+    /// Those that are going to be retired, and those that are retired.
+    pub leaving: Vec<String>,
+    pub retired: Vec<String>,
 }
 
 /// Judges one round.
@@ -133,9 +166,14 @@ fn judge_without(
     let stale = stale_resolvers(round, expected, &view);
     let mut findings = findings::of_verdict(round, expected, &view);
     findings.extend(findings::of_order(round, expected, &view));
+    findings.extend(findings::of_hosts(round, expected, &view));
     findings.extend(findings::of_exchanges(round, expected, &view));
     findings.extend(servers::findings(round, &view, dead, dead_names));
     findings.extend(findings::of_resolvers(round, &stale));
+    let names = names(&view);
+    let which = |holds: &dyn Fn(&DomainName) -> bool| -> Vec<String> {
+        names.iter().filter(|name| DomainName::parse(name).is_ok_and(|name| holds(&name))).cloned().collect()
+    };
     MxJudgement {
         verdict: view.verdict,
         findings,
@@ -146,7 +184,10 @@ fn judge_without(
         gone: complete && !ours_published && !ours_seen,
         resolvers_stale: !stale.is_empty(),
         broken_by: if clean { None } else { Some(broken_by(round, old, dead)) },
-        names: names(&view),
+        ours: which(&|name| expected.is_ours(name)),
+        leaving: which(&|name| expected.leaving.contains(name)),
+        retired: which(&|name| expected.is_retired(name)),
+        names,
     }
 }
 

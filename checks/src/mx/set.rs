@@ -121,9 +121,10 @@ pub(crate) fn verdict(records: &[MxRecord], known: &[ExchangeAddresses], expecte
     let names: BTreeSet<DomainName> = records.iter().filter_map(|r| DomainName::parse(&r.exchange).ok()).collect();
     let ours: BTreeSet<DomainName> = expected.gateway_hosts.iter().cloned().collect();
     let all_legal = records.iter().all(|r| DomainName::parse(&r.exchange).is_ok());
-    let whole = ours.is_subset(&names) || names.iter().any(|n| !ours.contains(n) && expected.is_ours(n));
+    let as_before = || !expected.whole.is_empty() && names == expected.whole.iter().cloned().collect();
+    let whole = ours.is_subset(&names) || names.iter().any(|n| !ours.contains(n) && expected.is_ours(n)) || as_before();
     if all_legal
-        && !(ours.is_empty() && expected.suffixes.is_empty())
+        && !(ours.is_empty() && expected.suffixes.is_empty() && expected.held.is_empty())
         && whole
         && names.iter().all(|n| expected.is_ours(n))
     {

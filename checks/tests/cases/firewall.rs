@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use fencepost_checks::firewall::{FirewallContext, judge};
+use fencepost_checks::firewall::{FirewallContext, entries, judge};
 use fencepost_checks::observation::SmtpDialogue;
 use serde::Deserialize;
 
 use crate::Case;
 use crate::dialogue::DialogueSpec;
 use crate::dns::{names, noon};
-use crate::expect::{Expect, Got};
+use crate::expect::{Expect, Got, word};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +41,12 @@ pub struct FirewallCase {
     /// Egress addresses of the gateway that were not tried.
     #[serde(default)]
     untried: Vec<IpAddr>,
+    /// Those from which it is going to deliver, and does not yet.
+    #[serde(default)]
+    announced: Vec<IpAddr>,
+    /// How each address is met, where that is asked: `verified`, `unknown`, `blocked`.
+    #[serde(default)]
+    entries: BTreeMap<IpAddr, String>,
     #[serde(default)]
     hosted: bool,
     #[serde(default)]
@@ -87,9 +93,11 @@ impl Case for FirewallCase {
         }
         let mut egress: Vec<IpAddr> = self.egress.keys().filter_map(|a| a.parse().ok()).collect();
         egress.extend(&self.untried);
+        egress.retain(|address| !self.announced.contains(address));
         let context = FirewallContext {
             domain: names(&["example.com"]).remove(0),
             egress,
+            announced: self.announced.clone(),
             hosted: self.hosted,
             own_server_in_mx: self.own_server_in_mx,
             old_path_drained: self.drained,
@@ -97,7 +105,14 @@ impl Case for FirewallCase {
             now: noon(),
         };
         let got = Got::of(judge(&dialogues, &context));
-        let difference = self.expect.difference(&got);
+        let mut difference = self.expect.difference(&got);
+        let seen: BTreeMap<IpAddr, String> =
+            entries(&dialogues, &context).into_iter().map(|look| (look.address, word(&look.entry))).collect();
+        for (address, wanted) in &self.entries {
+            if seen.get(address) != Some(wanted) {
+                difference.push_str(&format!("{address} is {:?}, expected {wanted}\n", seen.get(address)));
+            }
+        }
         Ok((got, difference))
     }
 }

@@ -23,6 +23,17 @@ pub struct MxCase {
     /// Names below which every host is the gateway's.
     #[serde(default)]
     suffixes: Vec<String>,
+    /// Gateway hosts that are going to be retired, and that are.
+    #[serde(default)]
+    leaving: Vec<String>,
+    #[serde(default)]
+    retired: Vec<String>,
+    /// Names that counted as the gateway's when they were published last.
+    #[serde(default)]
+    held: Vec<String>,
+    /// The set that was in order last.
+    #[serde(default)]
+    whole: Vec<String>,
     /// No permit was given yet: the MX may not name the gateway.
     #[serde(default)]
     before_permit: bool,
@@ -42,6 +53,10 @@ impl Case for MxCase {
             preferences: self.preferences.clone(),
             suffixes: list(&self.suffixes),
             accepted: self.accepted.as_deref().map(list),
+            leaving: list(&self.leaving),
+            retired: list(&self.retired),
+            held: list(&self.held),
+            whole: list(&self.whole),
         };
         let round = self.round.round(noon())?;
         let mut judged = judge(&round, &expected);

@@ -78,7 +78,7 @@ impl Lab {
 
 fn config(port: u16) -> Config {
     let mut config = Config::default();
-    config.gateway.mx_hosts = vec![config::MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 }];
+    config.gateway.mx_hosts = vec![config::MxHost::current("mx1.gateway.example".parse().unwrap(), 10)];
     config.gateway.egress = vec![config::EgressAddress::here(EGRESS.into())];
     config.gateway.smtp_port = port;
     config.probe.resolvers = vec![(RESOLVER, port).into()];

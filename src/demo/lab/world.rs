@@ -180,8 +180,8 @@ impl Lab {
         config.engine.poll_ms = 5;
         config.gateway = GatewayConfig {
             mx_hosts: vec![
-                MxHost { name: domain(mx1)?, preference: 10 },
-                MxHost { name: domain(mx2)?, preference: 20 },
+                MxHost::current(domain(mx1)?, 10),
+                MxHost::current(domain(mx2)?, 20),
             ],
             egress: GATEWAY_EGRESS.iter().zip(["helsinki-1", "helsinki-2"]).map(egress).collect(),
             smtp_port: self.ports.smtp,

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Agents, absence};
+use crate::config::EgressState;
 use crate::engine::vantages::standing;
 use crate::store::{Mark, StoreResult, VantageRow};
 
@@ -171,13 +172,13 @@ impl Agents {
 
     fn configured(&self) -> Vec<Configured> {
         let (gateway, probe) = (&self.config.gateway, &self.config.probe);
-        let egress = gateway.egress.iter().map(|egress| Configured {
+        let egress = gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired).map(|egress| Configured {
             id: egress.vantage_id(),
             role: VantageRole::Egress,
             label: egress.label.clone(),
             agent: egress.agent.clone(),
             address: Some(egress.address),
-            covered: egress.local || egress.agent.is_some(),
+            covered: egress.covered(),
         });
         let here = probe.outsiders.iter().map(|address| {
             let address = Some(*address).filter(|address| !address.is_unspecified());

@@ -8,7 +8,7 @@ use fencepost_checks::observation::{DnsAnswer, DnsRound, SmtpDialogue};
 use fencepost_checks::{Code, Finding, Judgement, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Found, Job, JobError, Whose, seen};
+use super::{Found, Job, JobError, Whose, places, seen};
 use crate::engine::ports::{FirewallRound, ServerTask};
 use crate::lifecycle::connection::{Gate, Phase};
 use crate::order::MailServer;
@@ -24,11 +24,15 @@ pub(super) async fn run(job: &Job<'_>, whose: Whose) -> Result<Found, JobError> 
     let FirewallRound { dialogues, reference } = job.parts.observer.firewall(&task).await;
     let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
+    let looks = places::looks(job, whose, &task, &dialogues, &reference, now);
     let (judged, evidence) = judged(job, task, whose, (&dialogues, &reference), now);
-    let fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
+    let mut fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
+    fact.egress = places::fact(job, whose, &looks);
     let outsiders = seen::observation(&whose.kind("outsiders"), &(), &(), now);
     let findings = seen::findings(&whose.kind("allowlist"), &judged.findings, now);
-    Ok(Found::of(whose.fact(fact), vec![evidence, findings, outsiders]))
+    let mut kept = vec![evidence, findings, outsiders];
+    kept.extend(places::addresses(job, &looks, now));
+    Ok(Found::of(whose.fact(fact), kept))
 }
 
 /// Outsiders knock at a connected customer's servers this often.
@@ -56,8 +60,12 @@ async fn without_outsiders(job: &Job<'_>, task: &ServerTask) -> Result<Option<Fo
         matches!(finding.code, Code::FwOpenWorld | Code::FwLockdownVerified | Code::FwLockdownApplication)
     };
     judged.findings.extend(told.into_iter().filter(of_outsiders));
-    let fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
-    Ok(Some(Found::of(Whose::Present.fact(fact), vec![evidence, seen::findings("allowlist", &judged.findings, now)])))
+    let looks = places::looks(job, Whose::Present, task, &dialogues, &reference, now);
+    let mut fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
+    fact.egress = places::fact(job, Whose::Present, &looks);
+    let mut kept = vec![evidence, seen::findings("allowlist", &judged.findings, now)];
+    kept.extend(places::addresses(job, &looks, now));
+    Ok(Some(Found::of(Whose::Present.fact(fact), kept)))
 }
 
 fn judged(
@@ -67,19 +75,31 @@ fn judged(
     (dialogues, reference): (&[SmtpDialogue], &[SmtpDialogue]),
     now: Timestamp,
 ) -> (Judgement, Observation) {
+    let context = context(job, &task, dialogues, reference, now);
+    let judged = judge(dialogues, &context);
+    let evidence = seen::dialogues(&whose.kind("firewall"), &judged, dialogues, now);
+    (judged, evidence)
+}
+
+pub(super) fn context(
+    job: &Job<'_>,
+    task: &ServerTask,
+    dialogues: &[SmtpDialogue],
+    reference: &[SmtpDialogue],
+    now: Timestamp,
+) -> FirewallContext {
     let connection = &job.loaded.connection;
-    let context = FirewallContext {
-        egress: job.parts.config.gateway.egress.iter().map(|egress| egress.address).collect(),
+    let gateway = &job.parts.config.gateway;
+    FirewallContext {
+        egress: gateway.delivering(),
+        announced: gateway.announced(),
         hosted: task.hosted,
         own_server_in_mx: job.kept.body("mx").is_some_and(|round| own_server_in_mx(&task.servers, &round, dialogues)),
         old_path_drained: connection.old_path_needed_until.is_some_and(|until| until <= now),
         unsound: unsound(reference),
         now,
-        domain: task.domain,
-    };
-    let judged = judge(dialogues, &context);
-    let evidence = seen::dialogues(&whose.kind("firewall"), &judged, dialogues, now);
-    (judged, evidence)
+        domain: task.domain.clone(),
+    }
 }
 
 /// Whether the published MX names an own server, by its name or by its address.

@@ -23,7 +23,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let context = LintContext {
         gateway_hosts: expected.gateway_hosts,
         suffixes: expected.suffixes,
-        gateway_egress: job.parts.config.gateway.egress.iter().map(|egress| egress.address).collect(),
+        gateway_egress: job.parts.config.gateway.asked(),
         contacts: order.contacts.iter().map(|contact| contact.email.clone()).collect(),
         sts: sts.clone(),
         dialogues: visited(job),

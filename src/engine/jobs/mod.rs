@@ -8,6 +8,7 @@ mod gateway;
 mod lint;
 mod mx;
 mod next_destination;
+mod places;
 mod probe;
 mod route;
 mod seen;
@@ -137,15 +138,12 @@ impl Job<'_> {
             retry_after: judged.retry_after,
             evidence: format!("{}:{}", evidence.kind, hex::encode(Sha256::digest(&evidence.body))),
             setup: self.loaded.connection.setup,
+            egress: None,
         }
     }
 
     /// What the MX of the domain should be.
     fn expected(&self) -> Expected {
-        let accepted = self.loaded.connection.accepted_mx.as_ref();
-        Expected {
-            accepted: accepted.map(|accepted| accepted.names.clone()),
-            ..self.parts.config.gateway.expected_mx()
-        }
+        self.loaded.connection.expects(self.parts.config.gateway.expected_mx())
     }
 }

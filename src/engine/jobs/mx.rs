@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
 
-use super::{Found, Job, seen};
+use super::{Found, Job, places, seen};
 use crate::lifecycle::connection::{Fact, MxFact, Phase};
 
 pub(super) async fn run(job: &Job<'_>) -> Found {
@@ -45,10 +45,14 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         observed_at: round.started_at.min(now),
         broken_by: judged.broken_by,
         nxdomain: judged.gone && !round.servers.is_empty() && round.servers.iter().all(does_not_exist),
-        retiring: Vec::new(),
+        retiring: judged.leaving,
+        retired: judged.retired,
+        ours: judged.ours,
         names: judged.names,
     };
-    Found::of(Fact::Mx(fact), vec![seen_now, history, findings])
+    let mut kept = vec![seen_now, history, findings];
+    kept.extend(places::hosts(job, &fact, now));
+    Found::of(Fact::Mx(fact), kept)
 }
 
 /// Asked of the parent's servers, where the domain is not even delegated.
@@ -79,6 +83,9 @@ async fn glance(job: &Job<'_>) -> Option<Found> {
         return None;
     }
     let (known, servers) = agreed(&before)?;
+    if !places::as_told(job, &known) {
+        return None;
+    }
     let asked = next(&servers, job.kept.body(GLANCE));
     let seen = job.parts.observer.mx_glance(&connection.domain, asked).await?;
     let asked = seen::observation(GLANCE, &(), &asked, now);

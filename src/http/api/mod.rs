@@ -13,6 +13,7 @@ mod ledger;
 mod orders;
 mod paging;
 mod parked;
+mod places;
 mod replay;
 mod vantages;
 
@@ -65,6 +66,8 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/parked/{id}/retry", post(parked::retry))
         .route("/v1/domains/{domain}/replay", get(replay::show))
         .route("/metrics", get(super::metrics::show))
+        .route("/v1/gateway/places", get(places::report))
+        .route("/v1/gateway/places/{place}/domains", get(places::domains))
         .route("/v1/vantages", get(vantages::list))
         .route("/v1/vantages/{id}/quarantine", post(vantages::quarantine))
         .route("/v1/vantages/{id}/release", post(vantages::release))

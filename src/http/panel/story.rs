@@ -144,12 +144,30 @@ fn sentence(event: Event, times: &Times) -> (String, String, &'static str) {
         }
         Event::DeferralEnded => plain("Mail is delivered again, although the connection is suspended"),
         Event::Resumed { by } => good(format!("{by} ended the suspension")),
-        Event::AskedToLeave { names } if names.is_empty() => {
+        Event::AskedToLeave { retired, .. } if !retired.is_empty() => {
+            bad(format!("The MX names {}, which is retired", retired.join(", ")), String::new())
+        }
+        Event::AskedToLeave { names, .. } if names.is_empty() => {
             good("The MX names no host that is to be retired".to_owned())
         }
-        Event::AskedToLeave { names } => plain(&format!("The MX names {}, which is to be retired", names.join(", "))),
+        Event::AskedToLeave { names, .. } => {
+            plain(&format!("The MX names {}, which is to be retired", names.join(", ")))
+        }
+        Event::AskedToAllow { addresses } if addresses.is_empty() => {
+            good("The firewall lets in every announced address".to_owned())
+        }
+        Event::AskedToAllow { addresses } => {
+            plain(&format!("The firewall shall let in {} too, before mail comes from there", listed(&addresses)))
+        }
+        Event::ToldMayRemove { addresses } => {
+            plain(&format!("The firewall may forget {}: no mail comes from there any more", listed(&addresses)))
+        }
         Event::Returned { .. } => bad("The MX names the gateway again".to_owned(), String::new()),
     }
+}
+
+fn listed(addresses: &[std::net::IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn hosts(servers: &[MailServer]) -> String {

@@ -83,7 +83,7 @@ impl TestApp {
 
     fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let host = |name: &str, preference| MxHost { name: name.parse().unwrap(), preference };
+        let host = |name: &str, preference| MxHost::current(name.parse().unwrap(), preference);
         let mut config =
             Config { store: StoreConfig::sqlite(PathBuf::from(folder.path()).join("t.db")), ..Config::default() };
         config.gateway.mx_hosts = vec![host("mx1.gateway.example", 10), host("mx2.gateway.example", 20)];
@@ -226,6 +226,7 @@ impl TestApp {
                 retry_after: None,
                 evidence: evidence_name(gate),
                 setup: Setup::of(&self.config),
+                egress: None,
             })
         };
         let foreign = Fact::Mx(MxFact {
@@ -242,6 +243,8 @@ impl TestApp {
             names: vec!["mail.old.example".to_owned()],
             nxdomain: false,
             retiring: Vec::new(),
+            retired: Vec::new(),
+            ours: Vec::new(),
         });
         let facts = [
             Fact::Registered { by: "desk".to_owned() },

@@ -248,13 +248,8 @@ fn delivery(c: &Connection, mut answer: Answer) -> Answer {
 
 fn connected(c: &Connection) -> Answer {
     match c.health {
-        Health::Good if !c.asked_to_leave.is_empty() => {
-            let names = c.asked_to_leave.join(", ");
-            let reason = format!(
-                "Mail flows through the gateway, but the MX still names {names}, which is going to be retired."
-            );
-            let since = c.observed.mx.as_ref().map_or(c.phase_since, |mx| mx.first_at);
-            say(AnswerKind::Done, &reason).waits(Actor::Partner, format!("take {names} out of the MX"), since)
+        Health::Good if !(c.asked_to_leave.is_empty() && c.names_retired.is_empty() && c.asked_to_allow.is_empty()) => {
+            asked(c)
         }
         Health::Good => say(AnswerKind::Done, "Mail flows through the gateway; the MX is watched."),
         Health::DeliveryFailing => delivery(
@@ -265,6 +260,32 @@ fn connected(c: &Connection) -> Answer {
             ),
         ),
     }
+}
+
+/// Connected, and something is asked for because the gateway has changed.
+fn asked(c: &Connection) -> Answer {
+    let since = c.observed.mx.as_ref().map_or(c.phase_since, |mx| mx.first_at);
+    let mut reason = "Mail flows through the gateway".to_owned();
+    let mut tasks = Vec::new();
+    if !c.names_retired.is_empty() {
+        let names = c.names_retired.join(", ");
+        reason.push_str(&format!(", but the MX still names {names}, where nobody takes mail any more"));
+        tasks.push((Actor::Partner, format!("take {names} out of the MX at once"), since));
+    }
+    if !c.asked_to_leave.is_empty() {
+        let names = c.asked_to_leave.join(", ");
+        reason.push_str(&format!(", but the MX still names {names}, which is going to be retired"));
+        tasks.push((Actor::Partner, format!("take {names} out of the MX"), since));
+    }
+    if !c.asked_to_allow.is_empty() {
+        let addresses: Vec<String> = c.asked_to_allow.iter().map(ToString::to_string).collect();
+        let addresses = addresses.join(", ");
+        reason.push_str(&format!(", but the firewall does not let in {addresses} yet, from where it is going to come too"));
+        let since = c.observed.allowlist.as_ref().map_or(c.phase_since, |seen| seen.first_at);
+        tasks.push((Actor::Customer, format!("let {addresses} through the firewall too"), since));
+    }
+    reason.push('.');
+    tasks.into_iter().fold(say(AnswerKind::Done, &reason), |answer, (who, what, since)| answer.waits(who, what, since))
 }
 
 fn drifted(c: &Connection) -> Answer {

@@ -10,7 +10,7 @@ use super::event::{Decision, Effect, Event, Notice};
 use super::fact::Fact;
 use super::observe;
 use super::state::{AcceptedMx, Connection, Health, Observed, Phase, ReleaseCause, RouteMode};
-use super::{drift, early, gates, permission, release, suspend, swap, window};
+use super::{drift, early, gates, permission, places, release, suspend, swap, window};
 use crate::lifecycle::permit::Setup;
 
 /// A new connection: ordered, the gateway defers the domain.
@@ -42,6 +42,8 @@ pub fn open(domain: DomainName, hosted: bool, at: Timestamp) -> (Connection, Dec
         suspension: None,
         import: None,
         asked_to_leave: Vec::new(),
+        names_retired: Vec::new(),
+        asked_to_allow: Vec::new(),
         observed: Observed::default(),
     };
     let decision = Decision {
@@ -156,7 +158,11 @@ fn step(d: &mut Draft) -> bool {
     match d.c.phase {
         Phase::Ordered => early::watch(d),
         Phase::Allowlisting | Phase::Probing | Phase::Provisioning => {
-            gates::go_back(d) || swap::step(d) || gates::go_on(d) || early::watch(d)
+            gates::go_back(d)
+                || swap::step(d)
+                || gates::go_on(d)
+                || early::watch(d)
+                || (d.c.phase > Phase::Allowlisting && places::ask_to_allow(d))
         }
         Phase::Ready => {
             gates::go_back(d)
@@ -165,6 +171,7 @@ fn step(d: &mut Draft) -> bool {
                 || window::enter(d)
                 || early::watch(d)
                 || permission::issue(d)
+                || places::ask_to_allow(d)
         }
         Phase::Confirming => {
             swap::step(d)
@@ -174,11 +181,24 @@ fn step(d: &mut Draft) -> bool {
                 || window::adopt(d)
                 || window::close(d)
                 || window::escalate(d)
+                || places::ask_to_allow(d)
         }
         Phase::Connected => {
-            swap::step(d) || drift::health(d) || drift::drift(d) || window::tell_may_close(d) || drift::ask_to_leave(d)
+            swap::step(d)
+                || drift::health(d)
+                || drift::drift(d)
+                || window::tell_may_close(d)
+                || places::ask_to_leave(d)
+                || places::ask_to_allow(d)
+                || places::tell_may_remove(d)
         }
-        Phase::Drifted => swap::step(d) || drift::health(d) || drift::repaired(d),
+        Phase::Drifted => {
+            swap::step(d)
+                || drift::health(d)
+                || drift::repaired(d)
+                || places::ask_to_allow(d)
+                || places::tell_may_remove(d)
+        }
         Phase::Releasing => release::step(d),
         Phase::Released | Phase::Cancelled => false,
     }

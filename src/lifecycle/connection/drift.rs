@@ -38,21 +38,6 @@ pub(super) fn repaired(d: &mut Draft) -> bool {
     true
 }
 
-/// A customer that names a host which is to be retired is asked once to name the others; again when it
-/// names another such one.
-pub(super) fn ask_to_leave(d: &mut Draft) -> bool {
-    let Some(retiring) = d.c.observed.mx.as_ref().map(|mx| mx.retiring.clone()) else { return false };
-    if retiring == d.c.asked_to_leave {
-        return false;
-    }
-    let news = retiring.iter().any(|name| !d.c.asked_to_leave.contains(name));
-    d.emit(Event::AskedToLeave { names: retiring });
-    if news {
-        d.notify(Notice::HostRetiring);
-    }
-    true
-}
-
 /// Whether the own server still takes what the gateway delivers. An inconclusive look changes nothing.
 pub(super) fn health(d: &mut Draft) -> bool {
     let failing = fails(&d.c, Gate::Probe) || (needed(&d.c, Gate::Allowlist) && fails(&d.c, Gate::Allowlist));

@@ -1,5 +1,7 @@
 //! What a decision consists of: events (history), effects (to be done by others).
 
+use std::net::IpAddr;
+
 use fencepost_checks::Code;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -145,8 +147,19 @@ pub enum Event {
     Resumed {
         by: String,
     },
+    /// Gateway MX hosts that the customer names and should not, as of now.
     AskedToLeave {
         names: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retired: Vec<String>,
+    },
+    /// Announced addresses that the customer should let in and does not, as of now.
+    AskedToAllow {
+        addresses: Vec<IpAddr>,
+    },
+    /// No mail comes from these any more.
+    ToldMayRemove {
+        addresses: Vec<IpAddr>,
     },
     /// The MX names the gateway again; `published`: by an authoritative server, not a resolver alone.
     Returned {
@@ -206,4 +219,10 @@ pub enum Notice {
     ImportUnconfirmed,
     /// A gateway MX host that the customer names is to be retired.
     HostRetiring,
+    /// It is retired, and the customer still names it: nobody takes mail there.
+    HostRetired,
+    /// Mail is going to come from an address that the firewall does not let in.
+    AddressAnnounced,
+    /// No mail comes from an address any more: the firewall may forget it.
+    AddressRetired,
 }

@@ -135,8 +135,13 @@ pub fn apply(c: &mut Connection, event: &Event, at: Timestamp) {
             }
         }
         Event::Resumed { .. } => c.suspension = None,
-        Event::AskedToLeave { names } => c.asked_to_leave.clone_from(names),
-        Event::NewServerChanged { .. }
+        Event::AskedToLeave { names, retired } => {
+            c.asked_to_leave.clone_from(names);
+            c.names_retired.clone_from(retired);
+        }
+        Event::AskedToAllow { addresses } => c.asked_to_allow.clone_from(addresses),
+        Event::ToldMayRemove { .. }
+        | Event::NewServerChanged { .. }
         | Event::MxChanged { .. }
         | Event::GateChanged { .. }
         | Event::RouteConfirmed { .. } => {}

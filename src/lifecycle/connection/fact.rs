@@ -1,5 +1,7 @@
 //! What the outside tells a connection. Facts may arrive late, twice, or contradict each other.
 
+use std::net::IpAddr;
+
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +113,20 @@ pub struct GateFact {
     /// The configuration under which it was looked at.
     #[serde(default)]
     pub setup: Setup,
+    /// Of a look at the firewall: no verdict rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressFact>,
+}
+
+/// The gateway's own addresses at the time of a look at the firewall, and how announced ones were met.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EgressFact {
+    pub active: Vec<IpAddr>,
+    pub announced: Vec<IpAddr>,
+    pub retired: Vec<IpAddr>,
+    /// Announced ones that got in, and that did not; of the others nothing was learnt.
+    pub verified: Vec<IpAddr>,
+    pub blocked: Vec<IpAddr>,
 }
 
 /// The judgement of one round of MX questions.
@@ -139,4 +155,10 @@ pub struct MxFact {
     /// Published gateway MX hosts that are to be retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<String>,
+    /// Published ones that are retired already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<String>,
+    /// The names that count as the gateway's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ours: Vec<String>,
 }

@@ -15,6 +15,7 @@ mod gates;
 mod instant;
 mod observe;
 mod permission;
+mod places;
 mod release;
 mod state;
 mod suspend;
@@ -27,10 +28,10 @@ pub use answer::answer;
 pub use decide::{decide, import, open};
 pub use event::{Decision, Effect, Event, Notice};
 pub use evolve::{apply, evolve};
-pub use fact::{Fact, GateFact, MxFact};
+pub use fact::{EgressFact, Fact, GateFact, MxFact};
 pub use permission::{mx_change_permitted, permit_valid_until};
 pub use state::{
-    AcceptedMx, Connection, CutOff, Departure, Gate, GateSeen, Health, Import, MxSeen, Observed, Phase, Release,
+    AcceptedMx, Connection, CutOff, Departure, EgressSeen, Gate, GateSeen, Health, Import, MxSeen, Observed, Phase, Release,
     ReleaseCause, RouteMode, RouteSwap, Suspension, SwapStage, TimerKind, Window,
 };
 pub use timers::timers;
@@ -38,4 +39,4 @@ pub use transitions::table;
 pub use window::{decision_due_at, earliest_close, escalates_at};
 
 /// Grows whenever an event or a rule changes its meaning; stored with every subject.
-pub const MACHINE_VERSION: u32 = 2;
+pub const MACHINE_VERSION: u32 = 3;

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::event::Event;
 use super::fact::{GateFact, MxFact};
 use super::instant::{DAY, HOUR, after};
-use super::state::{Connection, Gate, GateSeen, MxSeen, Observed, Phase, RouteMode, SwapStage};
+use super::state::{Connection, EgressSeen, Gate, GateSeen, MxSeen, Observed, Phase, RouteMode, SwapStage};
 
 /// What a round of MX questions says about the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,12 @@ pub(super) fn gate(d: &mut Draft, fact: &GateFact) {
         return;
     }
     let slot = d.c.observed.gate_mut(fact.gate).take();
+    let late = slot.as_ref().is_some_and(|seen| fact.observed_at.min(d.now) < seen.last_at && seen.last_at <= d.now);
     let (seen, changed) = look(slot, fact, d.now);
     *d.c.observed.gate_mut(fact.gate) = Some(seen);
+    if let Some(egress) = fact.egress.as_ref().filter(|_| fact.gate == Gate::Allowlist && !late) {
+        d.c.observed.egress = Some(EgressSeen::after(d.c.observed.egress.as_ref(), egress));
+    }
     if let Some((verdict, blocking)) = changed {
         d.emit(Event::GateChanged { gate: fact.gate, verdict, blocking });
     }
@@ -216,6 +220,13 @@ fn seen_after(before: Option<&MxSeen>, fact: &MxFact, round: Round, at: Timestam
         },
         silent_since: if tells { None } else { before.and_then(|seen| seen.silent_since).or(Some(at)) },
         retiring: fact.retiring.clone(),
+        retired: fact.retired.clone(),
+        ours: if tells { fact.ours.clone() } else { before.map(|seen| seen.ours.clone()).unwrap_or_default() },
+        whole: if round == Round::Clean && fact.verdict == MxVerdict::OursOnly {
+            fact.names.clone()
+        } else {
+            before.map(|seen| seen.whole.clone()).unwrap_or_default()
+        },
         gone_since: if gone { before.and_then(|seen| seen.gone_since).or(Some(at)) } else { None },
     }
 }

@@ -1,6 +1,8 @@
 //! What is known of a connection. Everything but [`Observed`] is a fold of events; [`Observed`]
 //! keeps observation intervals, so that an unchanged re-check costs no event.
 
+use std::net::IpAddr;
+
 use fencepost_checks::mx::MxVerdict;
 use fencepost_checks::{Code, DomainName, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -77,6 +79,12 @@ pub struct Connection {
     /// Gateway MX hosts that the customer was asked not to name any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_to_leave: Vec<String>,
+    /// Those that it still named when they were retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names_retired: Vec<String>,
+    /// Announced addresses that the customer was asked to let in and does not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_to_allow: Vec<IpAddr>,
     pub observed: Observed,
 }
 
@@ -251,6 +259,24 @@ pub struct Observed {
     /// While releasing: whether the next destination accepts mail from outsiders.
     pub next_destination_ok: Option<bool>,
     pub next_destination_at: Option<Timestamp>,
+    /// The gateway's own addresses in front of the firewall.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressSeen>,
+}
+
+/// The gateway's addresses as this customer knows them. Nothing but requests rests on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EgressSeen {
+    /// Every address that it was asked to let in and not yet told to forget, sorted.
+    pub asked: Vec<IpAddr>,
+    /// Announced ones that were not yet seen to get in, and those of them that are blocked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<IpAddr>,
+    /// Retired ones, at the last look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<IpAddr>,
 }
 
 /// One gate as last seen.
@@ -318,6 +344,16 @@ pub struct MxSeen {
     /// Published gateway MX hosts that are to be retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<String>,
+    /// Published ones that are retired already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<String>,
+    /// The names that counted as the gateway's in the last round that could tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ours: Vec<String>,
+    /// The set of the last clean round that was the gateway's alone. It stays good while it is published,
+    /// whatever becomes of the gateway's hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<String>,
 }
 
 /// What the engine does when a timer is due. One timer of a kind a connection.

@@ -74,7 +74,9 @@ fn gate(c: &Connection, gate: Gate, now: Timestamp) -> Option<Timestamp> {
             let calm = seen.map_or(DAY, |seen| {
                 growing(seen.last_at, c.phase_since.max(seen.first_at), DAY, SignedDuration::from_hours(72))
             });
-            spread(&c.domain, calm)
+            // Somebody waits to deliver from an announced address.
+            let awaited = gate == Gate::Allowlist && c.observed.egress.as_ref().is_some_and(|e| !e.pending.is_empty());
+            spread(&c.domain, if awaited { calm.min(DAY) } else { calm })
         }
         _ => return None,
     };

@@ -19,6 +19,7 @@ pub(in crate::store) mod migrate;
 mod orders;
 mod outbox;
 mod parked;
+mod places;
 mod politeness;
 mod pool;
 mod reading;

@@ -16,6 +16,7 @@ mod migrate;
 mod orders;
 mod outbox;
 mod parked;
+mod places;
 mod politeness;
 mod readers;
 mod reading;

@@ -18,6 +18,13 @@ pub(super) const FW_PARTIAL: Explanation = row(
     "Allow TCP to the mail server's port from exactly the addresses that are missing; add them and change nothing else.",
     "Comparison of the gateway's addresses with each other",
 );
+pub(super) const FW_ANNOUNCED_BLOCKED: Explanation = row(
+    Group::Firewall,
+    &[Warning],
+    &[Customer],
+    "Allow TCP to the mail server's port from the announced addresses too, before the gateway begins to deliver from there.",
+    "Comparison of an announced address with one that gets in",
+);
 pub(super) const FW_INVERTED: Explanation = row(
     Group::Firewall,
     &[Warning, Blocking],

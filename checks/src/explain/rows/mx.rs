@@ -63,6 +63,27 @@ pub(super) const MX_ORDER: Explanation = row(
     "Give the gateway's hosts preferences in the order of the records that you were given; a lower number is asked first.",
     "RFC 5321 §5.1",
 );
+pub(super) const MX_HOST_RETIRING: Explanation = row(
+    Group::Mx,
+    &[Info],
+    &[Partner],
+    "Set the gateway's present MX records in place of the host that is going to be retired. Both take mail meanwhile.",
+    "Hosts that the gateway's operator marked as accepted",
+);
+pub(super) const MX_HOST_RETIRED: Explanation = row(
+    Group::Mx,
+    &[Warning],
+    &[Partner],
+    "Take the retired host out of the MX at once and set the gateway's present MX records: nobody takes mail there.",
+    "Hosts that the gateway's operator marked as retired, or that are no longer the gateway's",
+);
+pub(super) const MX_HOST_ADDED: Explanation = row(
+    Group::Mx,
+    &[Info],
+    &[Partner],
+    "Add the gateway's further MX host as the records that you were given say.",
+    "Comparison with the set that was in order before",
+);
 pub(super) const MX_NULL_MIXED: Explanation =
     row(Group::Mx, &[Warning], &[Partner], "Remove the MX record that names a single dot.", "RFC 7505 §3");
 pub(super) const MX_OWNER_ALIAS: Explanation = row(

@@ -62,7 +62,8 @@ async fn customers(config: &Config) -> Result<(String, Exit), StoreError> {
     let store = store::open(&config.store).await?;
     let report = places_report(store.as_ref(), &config.gateway, SystemClock.now()).await?;
     if report.warnings.is_empty() {
-        let text = format!("customers: none of {} domains would lose mail by these MX hosts and addresses", report.domains);
+        let text =
+            format!("customers: none of {} domains would lose mail by these MX hosts and addresses", report.domains);
         return Ok((text, Exit::Pass));
     }
     let text: Vec<String> =

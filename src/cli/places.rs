@@ -94,10 +94,12 @@ fn text(report: &Value, width: usize) -> String {
         warnings.labelled("", "WARNING  ", "WARNING  ", &said);
         warnings.gap();
     }
-    let mut egress = table(&["deliver from", "label", "state", "verified", "blocked", "not verified", "hosted", "next"]);
+    let mut egress =
+        table(&["deliver from", "label", "state", "verified", "blocked", "not verified", "hosted", "next"]);
     for row in items(report, "egress") {
         egress.add_row(
-            ["address", "label", "state", "verified", "blocked", "unverified", "hosted", "next"].map(|of| member(&row, of)),
+            ["address", "label", "state", "verified", "blocked", "unverified", "hosted", "next"]
+                .map(|of| member(&row, of)),
         );
     }
     let mut hosts = table(&["MX host", "preference", "state", "named by", "not looked at", "next"]);
@@ -120,7 +122,12 @@ fn list(rows: &[Value], width: usize) -> String {
             None | Some(Value::Null) => String::new(),
             at => format!(" since {}", minute(at)),
         };
-        let words = format!("{}  {standing}{since} ({}, partner {})", member(row, "domain"), member(row, "phase"), member(row, "partner"));
+        let words = format!(
+            "{}  {standing}{since} ({}, partner {})",
+            member(row, "domain"),
+            member(row, "phase"),
+            member(row, "partner")
+        );
         out.block("", "", &words);
         if row.get("detail").and_then(Value::as_str).is_some_and(|detail| !detail.is_empty()) {
             out.block("  ", "", &member(row, "detail"));

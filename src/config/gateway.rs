@@ -62,7 +62,6 @@ pub enum EgressState {
 #[serde(deny_unknown_fields)]
 pub struct MxHost {
     pub name: DomainName,
-    #[serde(default = "first")]
     pub preference: u16,
     #[serde(default)]
     pub state: HostState,

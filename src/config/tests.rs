@@ -17,10 +17,8 @@ fn complaints(text: &str) -> String {
 fn the_annotated_file_is_the_default_and_an_example_gateway() {
     let mut expected = Config::default();
     let name = |text: &str| text.parse().unwrap();
-    expected.gateway.mx_hosts = vec![
-        MxHost::current(name("mx1.gateway.example"), 10),
-        MxHost::current(name("mx2.gateway.example"), 20),
-    ];
+    expected.gateway.mx_hosts =
+        vec![MxHost::current(name("mx1.gateway.example"), 10), MxHost::current(name("mx2.gateway.example"), 20)];
     let egress =
         |last, label: &str| EgressAddress { label: label.to_owned(), ..EgressAddress::here([192, 0, 2, last].into()) };
     expected.gateway.egress = vec![egress(10, "site-1"), egress(11, "site-2")];
@@ -212,9 +210,6 @@ fn what_serving_needs_and_what_may_surprise() {
     let text = |problems: Vec<super::Problem>| {
         problems.into_iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect::<String>()
     };
-    let elsewhere = "gateway:\n  egress:\n    - { address: 192.0.2.10, local: false }\n";
-    let notes = text(from_text(elsewhere).unwrap().notes());
-    assert!(notes.contains("gateway.egress[0].local: is false"), "{notes}");
     let config = from_text("http:\n  listen: 0.0.0.0:8080\n").unwrap();
     insta::assert_snapshot!("missing_for_serving", text(config.missing_for_serving()));
     insta::assert_snapshot!("notes", text(config.notes()));
@@ -268,4 +263,68 @@ fn the_line_shown_is_the_line_meant_whatever_ends_it() {
 #[test]
 fn the_corpus_of_files_holds() {
     crate::corpus::replay("config_file", super::properties::check);
+}
+
+#[test]
+fn places_are_plain_strings_or_say_where_they_are_in_their_life() {
+    let text = "gateway:
+  mx_hosts:
+    - mx1.gateway.example
+    - { name: mx0.gateway.example, preference: 5, state: accepted }
+    - { name: old.gateway.example, preference: 5, state: retired }
+  egress:
+    - 192.0.2.10
+    - 2001:db8::10
+    - { address: 192.0.2.40, agent: oulu, state: announced }
+    - { address: 192.0.2.9, local: false, state: retired }
+";
+    let gateway = from_text(text).unwrap().gateway;
+    let addresses = |addresses: Vec<std::net::IpAddr>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(addresses(gateway.delivering()), ["192.0.2.10", "2001:db8::10"]);
+    assert_eq!(addresses(gateway.asked()), ["192.0.2.10", "2001:db8::10", "192.0.2.40"]);
+    assert_eq!(gateway.every_egress().len(), 4);
+    let expected = gateway.expected_mx();
+    assert_eq!(expected.gateway_hosts[0].as_str(), "mx1.gateway.example");
+    assert_eq!((expected.preferences, expected.leaving.len(), expected.retired.len()), (vec![10], 1, 1));
+}
+
+#[test]
+fn places_that_cannot_be_meant_are_refused_with_their_place() {
+    insta::assert_snapshot!(
+        "places",
+        complaints(
+            "\
+gateway:
+  mx_hosts:
+    - { name: mx1.gateway.example, preference: 10, state: retired }
+    - { name: mx1.gateway.example, preference: 20, state: accepted }
+  egress:
+    - { address: 192.0.2.10, state: announced }
+    - { address: 192.0.2.10, state: retired }
+    - { address: 192.0.2.11, state: announced, local: false }
+"
+        )
+    );
+    insta::assert_snapshot!(
+        "place_state",
+        complaints("gateway:\n  egress:\n    - { address: 192.0.2.10, state: current }\n")
+    );
+    insta::assert_snapshot!(
+        "place_no_address",
+        complaints("gateway:\n  egress:\n    - 192.0.2.10\n    - 192.0.2.300\n")
+    );
+    insta::assert_snapshot!("place_no_name", complaints("gateway:\n  mx_hosts:\n    - mx1..example\n"));
+}
+
+/// An address that nobody can probe from would hold up every customer for ever.
+#[test]
+fn an_address_without_a_vantage_is_refused_unless_it_is_retired() {
+    for (state, fine) in [("active", false), ("announced", false), ("retired", true)] {
+        let text = format!(
+            "gateway:\n  egress:\n    - 192.0.2.1\n    - {{ address: 192.0.2.10, local: false, state: {state} }}\n"
+        );
+        let told = complaints(&text);
+        assert_eq!(told == "(accepted)", fine, "{told}");
+        assert!(fine || told.contains("gateway.egress[1].local: is false"), "{told}");
+    }
 }

@@ -166,7 +166,8 @@ fn active_too_soon(report: &EgressReport, never_tried: u64) -> Vec<PlaceWarning>
         return Vec::new();
     }
     let address = report.address;
-    let warning = |standing, text: String| PlaceWarning { place: address.to_string(), standing, text, domains: Vec::new() };
+    let warning =
+        |standing, text: String| PlaceWarning { place: address.to_string(), standing, text, domains: Vec::new() };
     let mut found = Vec::new();
     if report.blocked > 0 {
         let n = domains(report.blocked);
@@ -198,7 +199,8 @@ fn retired_too_soon(report: &HostReport) -> Vec<PlaceWarning> {
         return Vec::new();
     }
     let name = &report.name;
-    let warning = |standing, text: String| PlaceWarning { place: name.to_string(), standing, text, domains: Vec::new() };
+    let warning =
+        |standing, text: String| PlaceWarning { place: name.to_string(), standing, text, domains: Vec::new() };
     let mut found = Vec::new();
     if let Some(named) = report.named.filter(|named| *named > 0) {
         let n = domains(named);
@@ -239,9 +241,7 @@ fn next_for_egress(report: &EgressReport) -> String {
             verb(&domains(n), n, "is", "are"),
             verb(&domains(m), m, "is", "are")
         ),
-        (EgressState::Retired, ..) => {
-            "no longer asked for; customers are told that they may take it out".to_owned()
-        }
+        (EgressState::Retired, ..) => "no longer asked for; customers are told that they may take it out".to_owned(),
     }
 }
 
@@ -249,7 +249,9 @@ fn next_for_host(report: &HostReport) -> String {
     match (report.state, report.named.unwrap_or(0), report.unseen.unwrap_or(0)) {
         (HostState::Current, ..) => "customers are told to name it".to_owned(),
         (HostState::Accepted, 0, 0) => "nobody names it: it may be made `retired`".to_owned(),
-        (HostState::Accepted, 0, n) => format!("wait: the MX of {} not looked at yet", verb(&domains(n), n, "is", "are")),
+        (HostState::Accepted, 0, n) => {
+            format!("wait: the MX of {} not looked at yet", verb(&domains(n), n, "is", "are"))
+        }
         (HostState::Accepted, n, 0) => format!("wait: {} asked to leave it", verb(&domains(n), n, "is", "are")),
         (HostState::Accepted, n, m) => format!(
             "wait: {} asked to leave it, the MX of {} not looked at yet",
@@ -346,7 +348,9 @@ mod tests {
     /// A store from before there were such looks, or customers that are all new.
     #[test]
     fn what_nobody_was_looked_at_from_is_no_reason_to_cry() {
-        let new = report(&["192.0.2.10", "192.0.2.11", "192.0.2.9"].map(|place| (place, PlaceStanding::Unseen, 40)));
+        let new = report(
+            &["192.0.2.10", "192.0.2.11", "192.0.2.40", "192.0.2.9"].map(|place| (place, PlaceStanding::Unseen, 40)),
+        );
         assert_eq!(new.warnings.len(), 0, "{:?}", new.warnings);
     }
 }

@@ -1,6 +1,8 @@
 //! Single stories through the engine over SQLite, driven by hand: claims are carried out one after
 //! the other, and the clock steps when nothing is due. So a test can act between any two of them.
 
+mod places;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +14,7 @@ use super::ports::{Gateway, GatewayError, RouteDesire};
 use super::tests::Stage;
 use super::world::name_server;
 use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, Word, items, work};
+use crate::config::Config;
 use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permitted};
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
@@ -117,6 +120,16 @@ impl Play {
         while self.stage.clock.now() < end {
             self.step().await;
         }
+    }
+
+    /// The service stops, and starts with another configuration.
+    async fn reconfigured(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.stage.config);
+        *self.stage.world.egress.lock().unwrap() = self.stage.config.gateway.asked();
+        let (engine, store) = self.stage.engine();
+        self.desk = engine.desk();
+        (self.parts, self.store) = (engine.parts, store);
+        self
     }
 
     async fn say(&self, customer: bool, text: &str) {

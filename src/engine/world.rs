@@ -35,10 +35,16 @@ pub(super) struct World {
     moved: Mutex<BTreeSet<DomainName>>,
     /// Every delivery: dedupe key and name of the notice.
     pub letters: Mutex<Vec<(String, String)>>,
+    /// The addresses that firewall instructions named.
+    pub instructions: Mutex<Vec<Vec<IpAddr>>>,
     /// Domains whose MX was moved away again, and when.
     pub left: Mutex<BTreeMap<DomainName, Timestamp>>,
     /// Every change of a route, with its time.
     pub route_log: Mutex<Vec<(Timestamp, RouteMode)>>,
+    /// From where the firewall is looked at; addresses that it does not let in; what moved domains name.
+    pub egress: Mutex<Vec<IpAddr>>,
+    pub shut_out: Mutex<BTreeSet<IpAddr>>,
+    pub exchange: Mutex<Vec<String>>,
     /// The own servers refuse every recipient.
     pub servers_refuse: AtomicBool,
     /// The own servers take a question only when it is repeated after this long (RFC 6647).
@@ -87,8 +93,12 @@ impl World {
             routes: Mutex::default(),
             moved: Mutex::default(),
             letters: Mutex::default(),
+            instructions: Mutex::default(),
             left: Mutex::default(),
             route_log: Mutex::default(),
+            egress: Mutex::new(EGRESS.map(IpAddr::from).to_vec()),
+            shut_out: Mutex::default(),
+            exchange: Mutex::new(vec!["mx1.gateway.example".to_owned()]),
             servers_refuse: AtomicBool::new(false),
             greylisting: Mutex::default(),
             tries: Mutex::default(),
@@ -121,18 +131,24 @@ impl World {
     }
 
     /// The MX of the domain, wherever it was moved.
-    fn exchange(&self, domain: &DomainName) -> &'static str {
+    fn exchange(&self, domain: &DomainName) -> Vec<MxRecord> {
         let left = self.left.lock().unwrap().contains_key(domain);
         let ours = !left && self.moved.lock().unwrap().contains(domain);
-        if ours { "mx1.gateway.example" } else { "mail.example.com" }
+        let names = if ours { self.exchange.lock().unwrap().clone() } else { vec!["mail.example.com".to_owned()] };
+        names.into_iter().map(|exchange| MxRecord { preference: 10, exchange }).collect()
+    }
+
+    fn egress(&self) -> Vec<(VantageRole, IpAddr)> {
+        self.egress.lock().unwrap().iter().map(|address| (VantageRole::Egress, *address)).collect()
     }
 
     /// As a server of the zone gives it, or as the world sees it.
-    fn exchange_at(&self, domain: &DomainName, server: Option<SocketAddr>) -> &'static str {
+    fn exchange_at(&self, domain: &DomainName, server: Option<SocketAddr>) -> Vec<MxRecord> {
+        let one = |exchange: &str| vec![MxRecord { preference: 10, exchange: exchange.to_owned() }];
         if server.is_some() && server == *self.stale.lock().unwrap() {
-            "mail.example.com"
+            one("mail.example.com")
         } else if server.is_none() && self.delegated_away.load(Ordering::SeqCst) {
-            "mx.elsewhere.example"
+            one("mx.elsewhere.example")
         } else {
             self.exchange(domain)
         }
@@ -152,6 +168,12 @@ impl World {
             let reply = SmtpReply { code, enhanced: None, lines: vec!["as it is".to_owned()] };
             StageRecord { stage, elapsed_ms: 1, outcome: StageOutcome::Reply { reply } }
         };
+        let shut_out = self.shut_out.lock().unwrap().contains(&vantage.1);
+        let connect = match shut_out {
+            true => ConnectOutcome::TimedOut { after_ms: 15_000 },
+            false => ConnectOutcome::Connected { elapsed_ms: 1 },
+        };
+        let stages = stages.into_iter().filter(|_| !shut_out);
         SmtpDialogue {
             vantage: Vantage { id: format!("at-{}", vantage.1), role: vantage.0, address: Some(vantage.1) },
             host: host.to_owned(),
@@ -159,8 +181,8 @@ impl World {
             port,
             standby: false,
             started_at: self.now(),
-            connect: ConnectOutcome::Connected { elapsed_ms: 1 },
-            stages: stages.into_iter().map(record).collect(),
+            connect,
+            stages: stages.map(record).collect(),
             capabilities: Vec::new(),
             tls: None,
             proof: None,
@@ -203,10 +225,6 @@ fn certificate(not_after: Timestamp) -> TlsFacts {
     }
 }
 
-fn egress() -> Vec<(VantageRole, IpAddr)> {
-    EGRESS.iter().map(|address| (VantageRole::Egress, IpAddr::from(*address))).collect()
-}
-
 fn outsider() -> (VantageRole, IpAddr) {
     (VantageRole::Outsider, IpAddr::from([192, 0, 2, 200]))
 }
@@ -216,8 +234,7 @@ impl Observer for World {
     async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {
         self.glances.fetch_add(1, Ordering::SeqCst);
         self.asked.lock().unwrap().push(server);
-        let exchange = self.exchange_at(domain, server).to_owned();
-        Some(vec![MxRecord { preference: 10, exchange }])
+        Some(self.exchange_at(domain, server))
     }
 
     async fn mx_round(&self, domain: &DomainName) -> DnsRound {
@@ -228,13 +245,13 @@ impl Observer for World {
         let away = self.delegated_away.load(Ordering::SeqCst);
         let answer = |last: u8| {
             let address = name_server(last);
-            let exchange = self.exchange_at(domain, (!away).then_some(address)).to_owned();
+            let records = self.exchange_at(domain, (!away).then_some(address));
             ServerAnswer {
                 name: format!("ns{last}.dns.example"),
                 address,
                 in_parent: true,
                 in_child: true,
-                answer: DnsAnswer::Mx { records: vec![MxRecord { preference: 10, exchange }], ttl: 300 },
+                answer: DnsAnswer::Mx { records, ttl: 300 },
                 elapsed_ms: 1,
                 observed_at: now,
             }
@@ -256,19 +273,22 @@ impl Observer for World {
 
     async fn firewall_from_egress(&self, task: &ServerTask) -> FirewallRound {
         self.from_egress.lock().unwrap().push(self.clock.now());
-        FirewallRound { dialogues: self.with_servers(task, &egress(), &self.servers_refuse), reference: Vec::new() }
+        FirewallRound {
+            dialogues: self.with_servers(task, &self.egress(), &self.servers_refuse),
+            reference: Vec::new(),
+        }
     }
 
     async fn firewall(&self, task: &ServerTask) -> FirewallRound {
         self.with_outsiders.lock().unwrap().push(self.clock.now());
         tokio::task::yield_now().await;
-        let mut vantages = egress();
+        let mut vantages = self.egress();
         vantages.push(outsider());
         FirewallRound { dialogues: self.with_servers(task, &vantages, &self.servers_refuse), reference: Vec::new() }
     }
 
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
-        let mut dialogues = self.with_servers(task, &egress()[..1], &self.servers_refuse);
+        let mut dialogues = self.with_servers(task, &self.egress()[..1], &self.servers_refuse);
         for dialogue in &mut dialogues {
             dialogue.tls = self.certificate_ends.lock().unwrap().map(certificate);
             let tuple = format!("{} {} <> {}", dialogue.vantage.id, dialogue.host, task.test_mailbox);
@@ -359,6 +379,9 @@ impl Notifier for World {
             return Err(NotifyError::Transient("451 try later".to_owned()));
         }
         self.letters.lock().unwrap().push((letter.dedupe_key.clone(), letter.notice.clone()));
+        if letter.notice == "firewall_instructions" {
+            self.instructions.lock().unwrap().push(letter.egress.clone());
+        }
         if letter.notice == "mx_change_may_be_relayed" {
             let status = letter.status.as_ref().unwrap();
             assert!(status.mx_change_permitted, "the letter is only sent while it is true");

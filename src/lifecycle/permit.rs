@@ -38,8 +38,7 @@ impl Setup {
     pub fn of(config: &Config) -> Self {
         let (gateway, probe) = (&config.gateway, &config.probe);
         let hosts: Vec<_> = gateway.hosts(HostState::Current).map(|host| (&host.name, host.preference)).collect();
-        let egress: Vec<_> =
-            gateway.egress_in(EgressState::Active).map(|e| (e.address, e.local, &e.agent)).collect();
+        let egress: Vec<_> = gateway.egress_in(EgressState::Active).map(|e| (e.address, e.local, &e.agent)).collect();
         let relevant = (
             (hosts, &gateway.mx_suffixes, egress, gateway.smtp_port),
             (&gateway.ehlo_name, &gateway.foreign_domain),

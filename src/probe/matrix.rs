@@ -92,7 +92,8 @@ impl Prober {
 
     /// Every gateway MX host from outside, with a foreign recipient that it must refuse.
     pub(super) async fn gateway_hosts(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {
-        let servers: Vec<MailServer> = self.gateway.hosts(HostState::Current).map(|h| self.exchange(h.name.as_str())).collect();
+        let servers: Vec<MailServer> =
+            self.gateway.hosts(HostState::Current).map(|h| self.exchange(h.name.as_str())).collect();
         self.outside_view(&servers, self.recipients(domain, test_mailbox, true)).await
     }
 

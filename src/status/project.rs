@@ -2,8 +2,8 @@
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
 use fencepost_checks::lint::sts::StsWatch;
-use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx;
+use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::observation::{DnsRound, LintObservation};
 use fencepost_checks::{Actor, Finding};
 use jiff::{SignedDuration, Timestamp};

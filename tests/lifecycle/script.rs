@@ -90,7 +90,16 @@ pub fn gate(gate: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
         (Gate::Lint, Verdict::Fail) => vec![Code::StsMismatch],
     };
     let setup = Setup::default();
-    Fact::Gate(GateFact { gate, verdict, blocking, observed_at, retry_after: None, evidence: String::new(), setup, egress: None })
+    Fact::Gate(GateFact {
+        gate,
+        verdict,
+        blocking,
+        observed_at,
+        retry_after: None,
+        evidence: String::new(),
+        setup,
+        egress: None,
+    })
 }
 
 pub fn new_server(which: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {

@@ -73,7 +73,8 @@ pub(super) fn findings(rows: &[Row<'_>], context: &FirewallContext) -> Vec<Findi
         if bad.is_empty() {
             return None;
         }
-        let now = if good.is_empty() { String::new() } else { format!("{} lets {} in. ", row.server, addresses(&good)) };
+        let now =
+            if good.is_empty() { String::new() } else { format!("{} lets {} in. ", row.server, addresses(&good)) };
         Some(
             row.finding(Code::FwAnnouncedBlocked, Severity::Warning)
                 .detail(&format!("{now}The gateway is going to deliver from {} too. {}", addresses(&bad), row.met_words(&bad)))
@@ -115,16 +116,16 @@ impl Row<'_> {
                 Entry::Unknown
             }
         };
-        let untried = peers.iter().any(|peer| {
-            peer.is_ipv4() == address.is_ipv4() && !mine.iter().any(|c| c.to() == Some(*peer))
-        });
+        let untried =
+            peers.iter().any(|peer| peer.is_ipv4() == address.is_ipv4() && !mine.iter().any(|c| c.to() == Some(*peer)));
         let worst = mine.iter().map(of_cell).max().unwrap_or(Entry::Unknown);
         let entry = if untried { worst.max(Entry::Unknown) } else { worst };
         if entry == Entry::Verified {
             return (entry, String::new());
         }
         let bad: Vec<&Cell<'_>> = mine.iter().copied().filter(|c| of_cell(c) == entry).collect();
-        let detail = if bad.is_empty() { format!("{} was not tried from there.", self.server) } else { self.met_words(&bad) };
+        let detail =
+            if bad.is_empty() { format!("{} was not tried from there.", self.server) } else { self.met_words(&bad) };
         (entry, escape::clean(&detail, escape::DETAIL))
     }
 }

@@ -69,9 +69,8 @@ pub fn unsound(reference: &[SmtpDialogue]) -> Vec<String> {
 /// `Fail` always comes with a blocking finding, and nothing else does.
 #[must_use]
 pub fn judge(dialogues: &[SmtpDialogue], context: &FirewallContext) -> Judgement {
-    let delivers = |seen: &&SmtpDialogue| {
-        seen.vantage.role != VantageRole::Egress || !context.is_announced(seen.vantage.address)
-    };
+    let delivers =
+        |seen: &&SmtpDialogue| seen.vantage.role != VantageRole::Egress || !context.is_announced(seen.vantage.address);
     let rows = Row::all(dialogues.iter().filter(delivers));
     if rows.is_empty() {
         return nothing_seen(context);

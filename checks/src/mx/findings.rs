@@ -198,19 +198,20 @@ pub(super) fn of_hosts(round: &DnsRound, expected: &Expected, view: &View<'_>) -
         .flat_map(|p| p.records)
         .filter_map(|record| DomainName::parse(&record.exchange).ok())
         .collect();
-    let words = |names: &[&DomainName]| {
-        names.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-    };
+    let words = |names: &[&DomainName]| names.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     let retired: Vec<&DomainName> = named.iter().filter(|name| expected.is_retired(name)).collect();
     let leaving: Vec<&DomainName> =
         named.iter().filter(|name| expected.leaving.contains(name) && !retired.contains(name)).collect();
     let finding = |code, severity, detail: &str, remedy: &str| {
-        Finding::new(code, severity, round.domain.as_str(), round.finished_at).detail(detail).remedy(Actor::Partner, remedy)
+        Finding::new(code, severity, round.domain.as_str(), round.finished_at)
+            .detail(detail)
+            .remedy(Actor::Partner, remedy)
     };
     let mut found = Vec::new();
     if !retired.is_empty() {
         let (names, domain) = (words(&retired), &round.domain);
-        let detail = format!("The MX of {domain} names {names}, which the gateway has retired: nobody takes mail there.");
+        let detail =
+            format!("The MX of {domain} names {names}, which the gateway has retired: nobody takes mail there.");
         let remedy = format!("Take {names} out of the MX of {domain} at once. {}", keep(round, expected));
         found.push(finding(Code::MxHostRetired, Severity::Warning, &detail, &remedy));
     }

@@ -179,10 +179,7 @@ impl Lab {
         config.store.path = self.folder.join("fencepost.db");
         config.engine.poll_ms = 5;
         config.gateway = GatewayConfig {
-            mx_hosts: vec![
-                MxHost::current(domain(mx1)?, 10),
-                MxHost::current(domain(mx2)?, 20),
-            ],
+            mx_hosts: vec![MxHost::current(domain(mx1)?, 10), MxHost::current(domain(mx2)?, 20)],
             egress: GATEWAY_EGRESS.iter().zip(["helsinki-1", "helsinki-2"]).map(egress).collect(),
             smtp_port: self.ports.smtp,
             adapter: AdapterConfig::Http { url: self.gateway_url.clone(), token_file: Some(token_file(&self.folder)) },

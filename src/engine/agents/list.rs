@@ -172,14 +172,15 @@ impl Agents {
 
     fn configured(&self) -> Vec<Configured> {
         let (gateway, probe) = (&self.config.gateway, &self.config.probe);
-        let egress = gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired).map(|egress| Configured {
-            id: egress.vantage_id(),
-            role: VantageRole::Egress,
-            label: egress.label.clone(),
-            agent: egress.agent.clone(),
-            address: Some(egress.address),
-            covered: egress.covered(),
-        });
+        let egress =
+            gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired).map(|egress| Configured {
+                id: egress.vantage_id(),
+                role: VantageRole::Egress,
+                label: egress.label.clone(),
+                agent: egress.agent.clone(),
+                address: Some(egress.address),
+                covered: egress.covered(),
+            });
         let here = probe.outsiders.iter().map(|address| {
             let address = Some(*address).filter(|address| !address.is_unspecified());
             let id = address.map_or_else(|| "outsider-default".to_owned(), |address| format!("outsider-{address}"));

@@ -91,7 +91,8 @@ pub(super) fn as_told(job: &Job<'_>, known: &[MxRecord]) -> bool {
     let Some(mx) = &job.loaded.connection.observed.mx else { return false };
     let expected = job.expected();
     let named = |holds: &dyn Fn(&DomainName) -> bool| {
-        let names = known.iter().filter_map(|record| DomainName::parse(&record.exchange).ok()).filter(|name| holds(name));
+        let names =
+            known.iter().filter_map(|record| DomainName::parse(&record.exchange).ok()).filter(|name| holds(name));
         names.map(|name| name.to_string()).collect::<std::collections::BTreeSet<_>>()
     };
     let told = |texts: &[String]| texts.iter().cloned().collect::<std::collections::BTreeSet<_>>();

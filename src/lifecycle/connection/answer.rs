@@ -280,7 +280,9 @@ fn asked(c: &Connection) -> Answer {
     if !c.asked_to_allow.is_empty() {
         let addresses: Vec<String> = c.asked_to_allow.iter().map(ToString::to_string).collect();
         let addresses = addresses.join(", ");
-        reason.push_str(&format!(", but the firewall does not let in {addresses} yet, from where it is going to come too"));
+        reason.push_str(&format!(
+            ", but the firewall does not let in {addresses} yet, from where it is going to come too"
+        ));
         let since = c.observed.allowlist.as_ref().map_or(c.phase_since, |seen| seen.first_at);
         tasks.push((Actor::Customer, format!("let {addresses} through the firewall too"), since));
     }

@@ -31,8 +31,8 @@ pub use evolve::{apply, evolve};
 pub use fact::{EgressFact, Fact, GateFact, MxFact};
 pub use permission::{mx_change_permitted, permit_valid_until};
 pub use state::{
-    AcceptedMx, Connection, CutOff, Departure, EgressSeen, Gate, GateSeen, Health, Import, MxSeen, Observed, Phase, Release,
-    ReleaseCause, RouteMode, RouteSwap, Suspension, SwapStage, TimerKind, Window,
+    AcceptedMx, Connection, CutOff, Departure, EgressSeen, Gate, GateSeen, Health, Import, MxSeen, Observed, Phase,
+    Release, ReleaseCause, RouteMode, RouteSwap, Suspension, SwapStage, TimerKind, Window,
 };
 pub use timers::timers;
 pub use transitions::table;

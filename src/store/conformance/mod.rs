@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod ledger;
 pub(crate) mod operation;
 pub(crate) mod orders;
+pub(crate) mod places;
 pub(crate) mod politeness;
 pub(crate) mod reading;
 pub(crate) mod vantages;
@@ -59,6 +60,8 @@ macro_rules! every_rule {
             operation::work_of_a_dead_owner_says_so,
             operation::figures_tell_what_is_due,
             operation::a_heartbeat_is_written_again_and_again,
+            places::domains_are_counted_by_how_they_stand_towards_a_place,
+            places::domains_are_listed_by_how_they_stand_towards_a_place,
             politeness::a_target_has_one_visitor_at_a_time,
             politeness::asked_by_many_at_once_one_gets_the_turn,
             politeness::looks_of_a_vantage_are_counted_for_a_day,

@@ -41,11 +41,7 @@ fn counts(connection: &Connection, places: &str) -> StoreResult<Vec<PlaceCount>>
          WHERE {LIVING} GROUP BY 1, 2 ORDER BY 1, 2"
     );
     all(connection, &sql, [places], |row| {
-        Ok(PlaceCount {
-            place: row.get(0)?,
-            standing: from_word(row.get(1)?)?,
-            domains: number(row.get(2)?)?,
-        })
+        Ok(PlaceCount { place: row.get(0)?, standing: from_word(row.get(1)?)?, domains: number(row.get(2)?)? })
     })
 }
 

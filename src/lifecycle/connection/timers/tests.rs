@@ -39,6 +39,9 @@ fn mx_seen(first_at: Timestamp, last_at: Timestamp) -> MxSeen {
         nx_since: None,
         silent_since: None,
         retiring: Vec::new(),
+        retired: Vec::new(),
+        ours: Vec::new(),
+        whole: Vec::new(),
     }
 }
 

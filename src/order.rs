@@ -1,8 +1,10 @@
 //! An order as API, CLI and form take it, and every reason to refuse it. Pure: whether a domain is
 //! held elsewhere or a trial was had before is the store's to know.
 
+pub mod base;
 mod field;
 mod form;
+pub mod sheet;
 #[cfg(test)]
 mod tests;
 

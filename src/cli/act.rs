@@ -203,7 +203,7 @@ pub async fn route(args: &RouteArgs) -> Exit {
 }
 
 /// `host`, `host:port`, `[v6]:port` or a bare IPv6 address; the service says what is wrong with it.
-fn server(text: &str) -> Value {
+pub(super) fn server(text: &str) -> Value {
     let bare = text.parse::<std::net::Ipv6Addr>().is_ok();
     match text.rsplit_once(':').filter(|_| !bare) {
         Some((host, port)) => json!({ "host": host.trim_matches(['[', ']']), "port": port }),
@@ -260,14 +260,14 @@ pub async fn decide(args: &DecideArgs) -> Exit {
 
 /// Why the evidence is not sent.
 #[derive(Debug, thiserror::Error)]
-enum EvidenceError {
+pub(super) enum EvidenceError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path} is longer than {MAX_EVIDENCE} bytes; give the mail itself, without large attachments")]
     TooLong { path: PathBuf },
 }
 
-fn evidence(path: &Path) -> Result<Vec<u8>, EvidenceError> {
+pub(super) fn evidence(path: &Path) -> Result<Vec<u8>, EvidenceError> {
     let failed = |source| EvidenceError::Read { path: path.to_path_buf(), source };
     let mut content = Vec::new();
     std::fs::File::open(path).map_err(failed)?.take(MAX_EVIDENCE + 1).read_to_end(&mut content).map_err(failed)?;
@@ -278,7 +278,7 @@ fn evidence(path: &Path) -> Result<Vec<u8>, EvidenceError> {
 }
 
 /// Status 0 when something changed, 1 when the lifecycle had nothing to do about it in that phase.
-async fn send(api: &ApiArgs, path: &[&str], body: &Value) -> Exit {
+pub(super) async fn send(api: &ApiArgs, path: &[&str], body: &Value) -> Exit {
     let outcome: Result<Value, _> = match Client::new(api) {
         Ok(client) => client.post(path, body).await,
         Err(error) => Err(error),

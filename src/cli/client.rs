@@ -21,6 +21,7 @@ const MAX_ANSWER: usize = 16 << 20;
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(400);
 const SHOWN: usize = 500;
+const CSV: &str = "text/csv";
 const JSON: &str = "application/json";
 const MESSAGE: &str = "message/rfc822";
 
@@ -117,6 +118,20 @@ impl Client {
     pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl serde::Serialize) -> Result<T, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Unreadable(error.to_string()))?;
         let (_, value) = self.send(Method::POST, path, &[], Some((JSON, body))).await?;
+        read(value)
+    }
+
+    /// A table in CSV.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn post_table<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        table: Vec<u8>,
+    ) -> Result<T, ApiError> {
+        let (_, value) = self.send(Method::POST, path, query, Some((CSV, table))).await?;
         read(value)
     }
 

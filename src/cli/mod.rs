@@ -4,6 +4,7 @@
 
 mod act;
 mod agent;
+mod agreement;
 mod backup;
 mod check;
 mod client;
@@ -13,6 +14,7 @@ mod demo;
 mod events;
 mod explain;
 mod healthcheck;
+mod import;
 mod intake;
 mod invoicing;
 mod ledger;
@@ -71,8 +73,10 @@ pub enum Command {
     Serve(serve::Args),
     /// Probe from this machine for an engine elsewhere, and set the routes of its gateway
     Agent(agent::Args),
-    /// Place an order
+    /// Place an order, or add a domain to a customer
     Order(order::Args),
+    /// Take over an existing base: customers that are connected already
+    Import(import::Args),
     /// Register a customer with the service
     Register(act::RegisterArgs),
     /// Show what to do about a domain now, and why
@@ -89,6 +93,8 @@ pub enum Command {
     Recheck(act::RecheckArgs),
     /// Record that a trial became a customer, or did not
     Decide(act::DecideArgs),
+    /// Give a customer another partner
+    Transfer(agreement::TransferArgs),
     /// Confirm routes that are set on the gateway by hand
     Gateway(act::GatewayArgs),
     /// End the service for a domain
@@ -210,6 +216,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Agent(args) => agent::run(&args, &cli.global).await,
         Command::Vantages(args) => vantages::run(&args).await,
         Command::Order(args) => order::run(&args).await,
+        Command::Import(args) => import::run(&args).await,
         Command::Register(args) => act::register(&args).await,
         Command::Status(args) => status::run(&args).await,
         Command::List(args) => list::run(&args).await,
@@ -218,6 +225,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Parked(args) => parked::run(&args).await,
         Command::Recheck(args) => act::recheck(&args).await,
         Command::Decide(args) => act::decide(&args).await,
+        Command::Transfer(args) => agreement::transfer(&args).await,
         Command::Gateway(args) => act::gateway(&args).await,
         Command::Release(args) => act::release(&args).await,
         Command::Cancel(args) => act::cancel(&args).await,

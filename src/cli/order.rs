@@ -1,4 +1,4 @@
-//! `fencepost order -f order.yaml`: places an order.
+//! `fencepost order -f order.yaml`: places an order; `--customer C --domain D` adds a domain to a customer.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::{ApiArgs, Client};
 use super::print::{cell, json, lines, member};
-use super::{Exit, Output, complain};
+use super::{Exit, Output, agreement, complain};
 use crate::order::OrderForm;
 
 const MAX_FILE: u64 = 1 << 20;
@@ -17,8 +17,20 @@ pub struct Args {
     #[command(flatten)]
     api: ApiArgs,
     /// The order in YAML; `-` reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "customer")]
+    file: Option<PathBuf>,
+    /// Add further domains to this customer: its id, its order's id, or a domain of its
+    #[arg(long, conflicts_with = "file", requires = "domain")]
+    customer: Option<String>,
+    /// A further domain; may be given several times
+    #[arg(long, requires = "customer")]
+    domain: Vec<String>,
+    /// Own mail server of these domains; those of the order, when not given
+    #[arg(long, value_name = "HOST[:PORT]", requires = "customer")]
+    server: Vec<String>,
+    /// It is a hosted platform that cannot be firewalled
+    #[arg(long, requires = "server")]
+    hosted: bool,
 }
 
 /// Why there is no order to place.
@@ -34,7 +46,11 @@ pub enum FileError {
 
 /// Reads, sends, and prints what came into being.
 pub async fn run(args: &Args) -> Exit {
-    let form = match read(&args.file) {
+    let Some(file) = args.file.as_ref().filter(|_| args.customer.is_none()) else {
+        let customer = args.customer.as_deref().unwrap_or_default();
+        return agreement::add_domains(&args.api, customer, &args.domain, &args.server, args.hosted).await;
+    };
+    let form = match read(file) {
         Ok(form) => form,
         Err(error) => return complain(&error),
     };

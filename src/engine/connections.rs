@@ -117,25 +117,70 @@ pub(super) fn open(
     cause: &str,
     now: Timestamp,
 ) -> Result<NewSubject, Unreadable> {
+    join((id, customer_id), domain, order, None, registered_by, cause, now)
+}
+
+/// A connection that joins a customer; with servers of its own, and whether they are hosted.
+pub(super) fn join(
+    (id, customer_id): (&str, &str),
+    domain: &DomainName,
+    order: &Order,
+    servers: Option<(&[MailServer], bool)>,
+    registered_by: Option<&str>,
+    cause: &str,
+    now: Timestamp,
+) -> Result<NewSubject, Unreadable> {
     let (mut connection, mut decision) = connection::open(domain.clone(), order.hosted, now);
+    if let Some((servers, hosted)) = servers {
+        let why = "The domain has own mail servers of its own.".to_owned();
+        let event = Event::ServersReplaced { servers: servers.to_vec(), hosted, why };
+        connection::apply(&mut connection, &event, now);
+        decision.events.push(event);
+    }
     if let Some(by) = registered_by {
         let next = connection::decide(&connection, &Fact::Registered { by: by.to_owned() }, now);
         connection = connection::evolve(&connection, &next, now);
         decision.events.extend(next.events);
         decision.effects.extend(next.effects);
     }
+    new_subject((id, customer_id), order, &connection, &decision, cause, now)
+}
+
+/// A connection of an existing base, connected since then; verified from now on. Of it only the desk
+/// hears, and only when it is not as it was said to be.
+pub(super) fn import(
+    (id, customer_id): (&str, &str),
+    domain: &DomainName,
+    order: &Order,
+    connected_at: Timestamp,
+    cause: &str,
+    now: Timestamp,
+) -> Result<NewSubject, Unreadable> {
+    let (connection, decision) = connection::import(domain.clone(), order.hosted, connected_at, true, now);
+    let connection = connection::evolve(&connection, &decision, now);
+    new_subject((id, customer_id), order, &connection, &decision, cause, now)
+}
+
+fn new_subject(
+    (id, customer_id): (&str, &str),
+    order: &Order,
+    connection: &Connection,
+    decision: &Decision,
+    cause: &str,
+    now: Timestamp,
+) -> Result<NewSubject, Unreadable> {
     let last_seq = decision.events.len() as u64;
     Ok(NewSubject {
         id: id.to_owned(),
         kind: SubjectKind::Connection,
-        domain: Some(domain.clone()),
+        domain: Some(connection.domain.clone()),
         machine_version: MACHINE_VERSION,
         phase: word(&connection.phase)?,
-        state: json(&connection)?,
-        events: events(&decision, cause)?,
-        outbox: outbox((id, customer_id), &connection, (1, last_seq), &decision.effects, now)?,
-        route: route(&decision, &connection, order),
-        timers: timers(&connection, false, None, now)?,
+        state: json(connection)?,
+        events: events(decision, cause)?,
+        outbox: outbox((id, customer_id), connection, (1, last_seq), &decision.effects, now)?,
+        route: route(decision, connection, order),
+        timers: timers(connection, false, None, now)?,
     })
 }
 

@@ -1,6 +1,12 @@
 //! What people ask of the engine: place an order, register, decide, look again, release. Each use
 //! case loads its subject, asks the pure lifecycle, and commits once. Nothing is probed here.
 
+mod agreement;
+mod import;
+
+pub use agreement::{Amended, FurtherDomains, Transfer};
+pub use import::{Import, ImportReport};
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,6 +275,7 @@ impl Desk {
             order_id: placed.order_id.clone(),
             customer_id: placed.customer_id.clone(),
             trials_since: trials_since(&order, &calendar, now),
+            must_hold: false,
             order,
             at: now,
             by: caller.who.clone(),

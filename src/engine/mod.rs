@@ -49,7 +49,8 @@ pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageSt
 pub use audit::Audit;
 pub use canary::Received;
 pub use desk::{
-    Caller, Desk, DeskError, DeskResult, EvidenceFile, Idempotency, OrderPlaced, Outcome, PlacedConnection, Word,
+    Amended, Caller, Desk, DeskError, DeskResult, EvidenceFile, FurtherDomains, Idempotency, Import, ImportReport,
+    OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
 };
 pub use hold::{Hold, Holds};
 pub use payload::{FactItem, NoticeItem};

@@ -1,6 +1,7 @@
 //! Single stories through the engine over SQLite, driven by hand: claims are carried out one after
 //! the other, and the clock steps when nothing is due. So a test can act between any two of them.
 
+mod base;
 mod places;
 
 use std::sync::Arc;

@@ -10,9 +10,10 @@ use crate::ledger::EntryDraft;
 use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection;
 use crate::lifecycle::subscription::{
-    self, Decision, Effect, Fact, MACHINE_VERSION, Subscription, Terms, decide, evolve,
+    self, Decision, Effect, Fact, MACHINE_VERSION, Source, Subscription, Terms, decide, evolve,
 };
 use crate::order::Order;
+use crate::order::base::Standing;
 use crate::store::{Customer, NewEvent, NewOutbox, NewSubject, SubjectKind, TimerSet, Transition};
 
 /// A subscription as loaded, with the customer around it.
@@ -105,19 +106,42 @@ pub(super) fn open(
         decision.events.extend(next.events);
         decision.effects.extend(next.effects);
     }
+    new_subject(customer_id, &after, &decision, calendar, cause, now)
+}
+
+/// The subscription of a customer of an existing base, as it stands.
+pub(super) fn take_over(
+    terms: &Terms<'_>,
+    since: &Standing,
+    source: Source<'_>,
+    cause: &str,
+    now: Timestamp,
+) -> Result<(NewSubject, Vec<EntryDraft>), Unreadable> {
+    let (after, decision) = subscription::take_over(terms, since, source, now);
+    new_subject(terms.customer_id, &after, &decision, terms.calendar, cause, now)
+}
+
+fn new_subject(
+    customer_id: &str,
+    after: &Subscription,
+    decision: &Decision,
+    calendar: &Calendar,
+    cause: &str,
+    now: Timestamp,
+) -> Result<(NewSubject, Vec<EntryDraft>), Unreadable> {
     let subject = NewSubject {
         id: customer_id.to_owned(),
         kind: SubjectKind::Subscription,
         domain: None,
         machine_version: MACHINE_VERSION,
         phase: word(&after.phase)?,
-        state: json(&after)?,
-        events: events(&decision, cause)?,
+        state: json(after)?,
+        events: events(decision, cause)?,
         outbox: notices(customer_id, (1, decision.events.len() as u64), &decision.effects, now)?,
         route: None,
-        timers: timers(&after, calendar, now)?,
+        timers: timers(after, calendar, now)?,
     };
-    Ok((subject, entries(&decision)))
+    Ok((subject, entries(decision)))
 }
 
 fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable> {

@@ -32,7 +32,7 @@ const EGRESS: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 51, 100, 10), Ipv4Addr::new(19
 pub(super) struct World {
     clock: SharedClock,
     routes: Mutex<BTreeMap<DomainName, (RouteMode, u64)>>,
-    moved: Mutex<BTreeSet<DomainName>>,
+    pub moved: Mutex<BTreeSet<DomainName>>,
     /// Every delivery: dedupe key and name of the notice.
     pub letters: Mutex<Vec<(String, String)>>,
     /// The addresses that firewall instructions named.

@@ -29,12 +29,16 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::ports::wire::MAX_MESSAGE;
 use crate::engine::{Accounts, Agents, Desk};
+use crate::order::sheet::MAX_BYTES;
 use crate::store::Store;
 
 pub use metrics::metrics_router;
 
 /// Requests of agents that are handled, or wait for work, at the same time.
 const AGENTS: usize = 512;
+
+/// Tables that are taken in at the same time.
+const TABLES: usize = 2;
 
 /// What the router is made of.
 pub struct HttpParts {
@@ -83,7 +87,12 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
         .layer(middleware::from_fn_with_state(guard::Turns::new(AGENTS), guard::bounds))
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
-    let bounded = bounded.merge(agents);
+    // Tables of customers are long and rare.
+    let tables = api::table_routes()
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
+        .layer(middleware::from_fn_with_state(guard::Turns::new(TABLES), guard::bounds))
+        .layer(middleware::from_fn_with_state(state.clone(), receive::table));
+    let bounded = bounded.merge(agents).merge(tables);
     // Whether the process lives must be answered even when it is busy.
     bounded
         .merge(api::health_routes())

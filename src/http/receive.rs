@@ -13,14 +13,25 @@ use futures_util::StreamExt;
 use super::HttpState;
 use super::auth::{authenticate, presented};
 use super::problem::{Kind, Problem};
+use crate::order::sheet::MAX_BYTES;
 
 /// Bytes of a body that came without a token in force: the sign-in form.
 const ANONYMOUS: usize = 16 << 10;
 
 pub(super) async fn body(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    let most = state.config.http.max_body_bytes;
+    take_in(&state, most, request, next).await
+}
+
+/// As [`body`], for tables of customers.
+pub(super) async fn table(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    take_in(&state, MAX_BYTES, request, next).await
+}
+
+async fn take_in(state: &HttpState, longest: usize, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let patience = Duration::from_secs(u64::from(state.config.http.body_seconds));
-    let taken = tokio::time::timeout(patience, take(&state, &parts.headers, body)).await;
+    let taken = tokio::time::timeout(patience, take(state, longest, &parts.headers, body)).await;
     let refused = match taken {
         Ok(Ok(bytes)) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(problem)) => problem,
@@ -35,12 +46,12 @@ pub(super) async fn body(State(state): State<HttpState>, request: Request, next:
     response
 }
 
-async fn take(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+async fn take(state: &HttpState, longest: usize, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut most = ANONYMOUS.min(state.config.http.max_body_bytes);
+    let mut most = ANONYMOUS.min(longest);
     let mut known = false;
     if declared.is_some_and(|length| length > most) {
-        (most, known) = (allowed(state, headers).await?, true);
+        (most, known) = (allowed(state, longest, headers).await?, true);
         if declared.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
@@ -50,7 +61,7 @@ async fn take(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Byte
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|_| Problem::new(Kind::BadRequest, "The body could not be received."))?;
         if bytes.len() + piece.len() > most && !known {
-            (most, known) = (allowed(state, headers).await?, true);
+            (most, known) = (allowed(state, longest, headers).await?, true);
         }
         if bytes.len() + piece.len() > most {
             return Err(too_large(most));
@@ -61,14 +72,13 @@ async fn take(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Byte
 }
 
 /// How long a body may be, by who sends it.
-async fn allowed(state: &HttpState, headers: &HeaderMap) -> Result<usize, Problem> {
-    let most = state.config.http.max_body_bytes;
+async fn allowed(state: &HttpState, longest: usize, headers: &HeaderMap) -> Result<usize, Problem> {
     let token = presented(headers);
     let known = match token {
         Some(token) => authenticate(state, token).await?.is_some(),
         None => false,
     };
-    Ok(if known { most } else { ANONYMOUS.min(most) })
+    Ok(if known { longest } else { ANONYMOUS.min(longest) })
 }
 
 fn too_large(most: usize) -> Problem {

@@ -80,6 +80,14 @@ impl Calendar {
         Dates { connected, trial_end, negotiation_end }
     }
 
+    /// The dates of a trial whose end was promised elsewhere.
+    #[must_use]
+    pub fn dates_of_trial(&self, connected: Option<Date>, trial_end: Date) -> Dates {
+        let connected = connected.unwrap_or_else(|| trial_end.saturating_sub(i64::from(self.trial_days).days()));
+        let negotiation_end = trial_end.saturating_add(i64::from(self.negotiation_months).months());
+        Dates { connected, trial_end, negotiation_end }
+    }
+
     /// The invoicing group of a customer that did not ask for one.
     #[must_use]
     pub fn group_by_rule(&self, connected: Date) -> u8 {

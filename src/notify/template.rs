@@ -62,4 +62,5 @@ notices! {
     Invoiced = "invoiced", "notices/en/invoiced.txt";
     ThankYou = "thank_you", "notices/en/thank_you.txt";
     NoticeConfirmed = "notice_confirmed", "notices/en/notice_confirmed.txt";
+    PartnerChanged = "partner_changed", "notices/en/partner_changed.txt";
 }

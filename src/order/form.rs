@@ -90,6 +90,9 @@ pub struct ServerForm {
     pub standby: bool,
 }
 
+/// Domains, and own servers where they have some of their own.
+pub type DomainsAndServers = (Vec<DomainName>, Option<Vec<MailServer>>);
+
 /// What an order is checked against, from the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct OrderRules {
@@ -195,6 +198,40 @@ impl OrderForm {
         let servers = self.check_servers(&mut p, rules);
         let problems = p.into_inner();
         if problems.is_empty() { Ok(servers) } else { Err(problems) }
+    }
+
+    /// Further domains of a customer, with own servers of their own where some are named.
+    ///
+    /// # Errors
+    /// One [`FieldError`] a problem.
+    pub fn further_domains(&self, rules: &OrderRules) -> Result<DomainsAndServers, Vec<FieldError>> {
+        let mut p = Problems::default();
+        let domains = self.check_domains(&mut p);
+        let servers = (!self.servers.is_empty()).then(|| self.check_servers(&mut p, rules));
+        if servers.is_none() && self.hosted {
+            p.add("hosted", "goes with `servers`: name the host of the platform that takes the mail");
+        }
+        let problems = p.into_inner();
+        if problems.is_empty() { Ok((domains, servers)) } else { Err(problems) }
+    }
+
+    /// Another partner: its name, its contacts outside of the customer's `domains`, and its sales rep.
+    ///
+    /// # Errors
+    /// One [`FieldError`] a problem.
+    pub fn other_partner(
+        &self,
+        domains: &[DomainName],
+    ) -> Result<(String, Vec<Contact>, Option<String>), Vec<FieldError>> {
+        let mut p = Problems::default();
+        let partner = needed(&mut p, "partner", self.partner.as_ref(), "name the partner", NAME_CHARS);
+        let contacts = self.check_contacts(&mut p, domains);
+        let sales_rep = given(self.sales_rep.as_ref()).and_then(|typed| p.take("sales_rep", email(typed)));
+        let problems = p.into_inner();
+        match partner {
+            Some(partner) if problems.is_empty() => Ok((partner, contacts, sales_rep)),
+            _ => Err(problems),
+        }
     }
 
     fn check_domains(&self, p: &mut Problems) -> Vec<DomainName> {

@@ -40,6 +40,17 @@ pub trait Store: VantageStore + PolitenessStore + PlaceStore + Send + Sync {
     /// first answer. A trial that comes too soon after another one is [`StoreError::Invalid`].
     async fn place_order(&self, order: NewOrder) -> StoreResult<Placed>;
 
+    /// Stores several orders in one transaction, all or none of them, as [`Store::place_order`] does each.
+    async fn place_orders(&self, orders: Vec<NewOrder>) -> StoreResult<Vec<Placed>>;
+
+    /// Changes what was agreed with a customer: commits the transition of its subscription, and with it the
+    /// new agreement, its partner, and connections of further domains. Anything but
+    /// [`CommitOutcome::Committed`] has changed nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the partner has one of the domains under way already.
+    async fn amend(&self, amendment: Amendment) -> StoreResult<CommitOutcome>;
+
     async fn create_token(&self, token: NewToken) -> StoreResult<()>;
     async fn tokens(&self) -> StoreResult<Vec<TokenRow>>;
     /// `false` when there is no such token.

@@ -359,9 +359,24 @@ pub struct NewOrder {
     pub by: String,
     /// A trial is refused where its domain or business id had one at or after this; `None`: allowed anyway.
     pub trials_since: Option<Timestamp>,
+    /// A domain that somebody else holds is refused, and not waited for.
+    pub must_hold: bool,
     pub subjects: Vec<NewSubject>,
     pub entries: Vec<EntryDraft>,
     pub inbox: Option<InboxKey>,
+}
+
+/// A change to what was agreed with a customer, in one transaction with what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// Of the customer's subscription.
+    pub transition: Transition,
+    pub customer_id: String,
+    /// The agreement from now on. Another partner in it takes the customer over: the old one sees
+    /// nothing of it any more.
+    pub order: Order,
+    /// Connections of further domains.
+    pub subjects: Vec<NewSubject>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -130,7 +130,11 @@ pub(super) async fn notice(
 
 /// Checks evidence: exactly one of text and file, not empty, a name without control characters, and
 /// not from the future.
-fn evidence_file(evidence: Evidence, received: Option<Timestamp>, now: Timestamp) -> Result<EvidenceFile, Problem> {
+pub(super) fn evidence_file(
+    evidence: Evidence,
+    received: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<EvidenceFile, Problem> {
     let content = match (evidence.text, evidence.base64) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(encoded)) => STANDARD

@@ -2,11 +2,13 @@
 //! whether the service lives.
 
 mod agents;
+mod agreement;
 mod customers;
 mod domains;
 mod events;
 mod evidence;
 mod health;
+mod imports;
 mod intake;
 mod invoicing;
 mod ledger;
@@ -42,6 +44,8 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/customers/{id}/register", post(customers::register))
         .route("/v1/customers/{id}/decide", post(customers::decide))
         .route("/v1/customers/{id}/notice", post(customers::notice))
+        .route("/v1/customers/{id}/domains", post(agreement::add_domains))
+        .route("/v1/customers/{id}/transfer", post(agreement::transfer))
         .route("/v1/domains", get(domains::list))
         .route("/v1/domains/{domain}/status", get(domains::status))
         .route("/v1/domains/{domain}/mx-change", get(domains::mx_change))
@@ -71,6 +75,11 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/vantages", get(vantages::list))
         .route("/v1/vantages/{id}/quarantine", post(vantages::quarantine))
         .route("/v1/vantages/{id}/release", post(vantages::release))
+}
+
+/// What takes longer bodies than other requests.
+pub(super) fn table_routes() -> Router<HttpState> {
+    Router::new().route("/v1/imports/connected", post(imports::connected))
 }
 
 /// For agents alone.

@@ -7,6 +7,7 @@ mod agents;
 mod bounds;
 mod domains;
 mod hostile;
+mod imports;
 mod operation;
 mod orders;
 mod pages;

@@ -13,7 +13,7 @@ use super::state::{OrderKind, Phase, Subscription};
 use crate::ledger::{EntryDraft, EntryKind};
 use crate::lifecycle::calendar::{Calendar, first_charged_day};
 use crate::lifecycle::connection::ReleaseCause;
-use crate::order::Order;
+use crate::order::{BillTo, Order};
 
 /// What was agreed, beside the state.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,7 @@ pub fn open(kind: OrderKind, preferred_group: Option<u8>, domains: u32, at: Time
         reminded: Vec::new(),
         warned_at: None,
         domains_ordered: domains,
+        partner: None,
         domains: std::collections::BTreeMap::new(),
     };
     let entered = Event::PhaseEntered { phase: Phase::Requested, why: "The order was accepted.".to_owned() };
@@ -69,7 +70,7 @@ fn speaks_of(fact: &Fact) -> Option<Timestamp> {
         Fact::DomainConnected { at, .. } | Fact::DomainReleased { at, .. } | Fact::DomainCancelled { at, .. } => {
             Some(*at)
         }
-        Fact::Registered { .. } | Fact::Due => None,
+        Fact::Registered { .. } | Fact::DomainsOrdered { .. } | Fact::PartnerChanged { .. } | Fact::Due => None,
     }
 }
 
@@ -128,6 +129,10 @@ impl Work<'_> {
                     self.enter(Phase::Onboarding, format!("Registered by {by}."));
                 }
             }
+            Fact::DomainsOrdered { domains, .. } => self.domains_ordered(domains),
+            Fact::PartnerChanged { partner, from, by, evidence } => {
+                self.partner_changed(partner, *from, Word { by, evidence });
+            }
             Fact::DomainConnected { domain, at } => self.domain_connected(domain, (*at).min(self.now)),
             Fact::DomainReleased { domain, at } | Fact::DomainCancelled { domain, at } => {
                 self.count(domain, false, (*at).min(self.now));
@@ -156,11 +161,46 @@ impl Work<'_> {
     /// Counts a domain. `false` when this was known, or is older than what is known.
     fn count(&mut self, domain: &str, connected: bool, at: Timestamp) -> bool {
         let known = self.s.domains.get(domain);
-        if known.is_some_and(|k| k.connected == connected || k.at > at) {
+        if known.is_some_and(|k| (k.connected == connected && !k.awaited) || k.at > at) {
             return false;
         }
         self.event(Event::DomainCounted { domain: domain.to_owned(), connected, at });
         true
+    }
+
+    /// Further domains join a relationship that goes on; one that ends takes none.
+    fn domains_ordered(&mut self, domains: &[String]) {
+        if matches!(self.s.phase, Phase::Declined | Phase::Notice | Phase::Ended | Phase::Cancelled) {
+            return;
+        }
+        let under_way = |domain: &String| self.s.domains.get(domain).is_some_and(|seen| seen.connected || seen.awaited);
+        let news: Vec<String> = domains.iter().filter(|domain| !under_way(domain)).cloned().collect();
+        if news.is_empty() {
+            return;
+        }
+        let counted = |domain: &&String| {
+            !self.s.domains.contains_key(*domain) && !self.terms.order.domains.iter().any(|d| d.as_str() == **domain)
+        };
+        let further = u32::try_from(news.iter().filter(counted).count()).unwrap_or(u32::MAX);
+        self.event(Event::DomainsOrdered { domains: news, further });
+    }
+
+    /// What was agreed stays; from that day on invoices name the new partner, and are addressed to it where
+    /// they went to the old one.
+    fn partner_changed(&mut self, partner: &str, from: Date, word: Word<'_>) {
+        let order = self.terms.order;
+        let present = self.s.partner.as_ref().unwrap_or(&order.partner);
+        if self.s.phase.is_final() || present == partner {
+            return;
+        }
+        let partner = partner.to_owned();
+        self.event(Event::PartnerChanged { partner: partner.clone(), from, by: word.by.to_owned() });
+        if order.bill_to == BillTo::Partner {
+            let party = EntryKind::BillingPartySet { party: partner.clone() };
+            self.record(by_word(&self.terms, party, from, &word));
+        }
+        self.record(by_word(&self.terms, EntryKind::PartnerSet { partner }, from, &word));
+        self.notify(Notice::PartnerChanged);
     }
 
     fn domain_connected(&mut self, domain: &str, at: Timestamp) {

@@ -54,15 +54,16 @@ pub(super) fn from_order(s: &Subscription, terms: &Terms<'_>, dates: &Dates, gro
         order_id: terms.order_id.to_owned(),
         sha256: hex::encode(Sha256::digest(order.evidence_bytes())),
     };
+    let partner = s.partner.as_ref().unwrap_or(&order.partner);
     let party = match order.bill_to {
         BillTo::Customer => order.customer_name.clone(),
-        BillTo::Partner => order.partner.clone(),
+        BillTo::Partner => partner.clone(),
     };
     let mut kinds = Vec::new();
     if s.kind == OrderKind::Trial {
         kinds.push(EntryKind::TrialSet { ends: dates.trial_end });
     }
-    kinds.push(EntryKind::PartnerSet { partner: order.partner.clone() });
+    kinds.push(EntryKind::PartnerSet { partner: partner.clone() });
     kinds.push(EntryKind::BillingPartySet { party });
     kinds.push(EntryKind::PriceSet { mode: PriceMode::Total, amount: order.price });
     kinds.push(EntryKind::MailboxBasisSet { mailboxes: order.mailboxes });

@@ -46,6 +46,18 @@ pub enum Fact {
         received: Timestamp,
         evidence: String,
     },
+    /// Further domains join; the trial goes on as it is, and nothing that is charged changes by itself.
+    DomainsOrdered {
+        domains: Vec<String>,
+        by: String,
+    },
+    /// Another partner takes the customer over from that day on. `evidence` as with [`Fact::Decided`].
+    PartnerChanged {
+        partner: String,
+        from: Date,
+        by: String,
+        evidence: String,
+    },
     /// Only time has passed.
     Due,
 }
@@ -92,6 +104,16 @@ pub enum Event {
         connected: bool,
         at: Timestamp,
     },
+    /// `further`: so many more than were ordered before; the others come again.
+    DomainsOrdered {
+        domains: Vec<String>,
+        further: u32,
+    },
+    PartnerChanged {
+        partner: String,
+        from: Date,
+        by: String,
+    },
 }
 
 /// Something for others to do.
@@ -126,6 +148,8 @@ pub enum Notice {
     Invoiced,
     ThankYou,
     NoticeConfirmed,
+    /// To the partner that takes a customer over.
+    PartnerChanged,
 }
 
 /// What `decide` returns.

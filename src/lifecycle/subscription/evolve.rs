@@ -53,7 +53,14 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
         Event::NoticeRuns { ends } => s.notice_ends = Some(*ends),
         Event::NoticeWithdrawn => s.notice_ends = None,
         Event::DomainCounted { domain, connected, at: since } => {
-            s.domains.insert(domain.clone(), DomainSeen { connected: *connected, at: *since });
+            s.domains.insert(domain.clone(), DomainSeen { connected: *connected, at: *since, awaited: false });
         }
+        Event::DomainsOrdered { domains, further } => {
+            s.domains_ordered = s.domains_ordered.saturating_add(*further);
+            for domain in domains {
+                s.domains.insert(domain.clone(), DomainSeen { connected: false, at, awaited: true });
+            }
+        }
+        Event::PartnerChanged { partner, .. } => s.partner = Some(partner.clone()),
     }
 }

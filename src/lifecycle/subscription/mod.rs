@@ -12,6 +12,7 @@ mod evolve;
 mod state;
 #[cfg(test)]
 mod stories;
+mod takeover;
 mod timers;
 mod transitions;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};
 pub use evolve::{apply, evolve};
 pub use state::{Dates, DomainSeen, OrderKind, Phase, Subscription, TimerKind};
+pub use takeover::{Source, take_over};
 pub use timers::{timers, waiting_for};
 pub use transitions::table;
 

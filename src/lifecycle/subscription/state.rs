@@ -65,6 +65,9 @@ pub struct Subscription {
     pub reminded: Vec<String>,
     /// When the customer was told that it will be invoiced; nobody is charged by rule without it.
     pub warned_at: Option<Timestamp>,
+    /// The partner that took the customer over; `None`: the one who ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
     /// How many domains were ordered.
     pub domains_ordered: u32,
     /// Those that were heard of, by name.
@@ -76,6 +79,9 @@ pub struct Subscription {
 pub struct DomainSeen {
     pub connected: bool,
     pub at: Timestamp,
+    /// Ordered then, and not heard of since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaited: bool,
 }
 
 impl Phase {
@@ -112,7 +118,8 @@ impl Subscription {
     /// Domains still under way.
     #[must_use]
     pub fn domains_open(&self) -> u32 {
-        self.domains_ordered.saturating_sub(u32::try_from(self.domains.len()).unwrap_or(u32::MAX))
+        let heard_of = self.domains.values().filter(|domain| !domain.awaited).count();
+        self.domains_ordered.saturating_sub(u32::try_from(heard_of).unwrap_or(u32::MAX))
     }
 }
 

@@ -10,6 +10,8 @@ pub fn table() -> &'static [Transition] {
     }
     const ROWS: &[Transition] = &[
         row("-", "requested", "partner", "the order is accepted"),
+        row("-", "active", "desk", "a charged customer of an existing base is taken over"),
+        row("-", "trial", "desk", "a customer on trial is taken over from an existing base"),
         row("requested", "onboarding", "desk", "the customer is registered"),
         row("requested", "cancelled", "desk", "every domain is withdrawn"),
         row("onboarding", "cancelled", "desk", "every domain is withdrawn before it is connected"),

@@ -11,12 +11,13 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::event::{Decision, Effect, Event, Fact, Notice};
 use super::state::{OrderKind, Phase, Subscription};
-use super::{Terms, decide, evolve, open, table, timers, waiting_for};
+use super::{Source, Terms, decide, evolve, open, table, take_over, timers, waiting_for};
 use crate::config::{CommerceConfig, OnNoDecision};
 use crate::ledger::chain::Head;
 use crate::ledger::{EntryDraft, EntryKind, StoredEntry, fold};
 use crate::lifecycle::calendar::Calendar;
 use crate::order::Order;
+use crate::order::base::Standing;
 
 type Decide = fn(&Subscription, &Terms<'_>, &Fact, Timestamp) -> Decision;
 
@@ -28,11 +29,13 @@ struct Walk {
     decide: Decide,
     /// Words in one history; bounds the exhaustive walk.
     words: u8,
+    /// Taken over from an existing base.
+    taken_over: bool,
 }
 
 impl Walk {
     fn of((kind, on_no_decision): (OrderKind, OnNoDecision)) -> Self {
-        Self { kind, on_no_decision, decide, words: 4 }
+        Self { kind, on_no_decision, decide, words: 4, taken_over: false }
     }
 }
 
@@ -68,6 +71,10 @@ enum Action {
         days_ago: i16,
     },
     Withdrawn,
+    /// A further domain, or one that comes again.
+    Ordered(&'static str),
+    /// Another partner takes over.
+    Transferred(&'static str),
     /// The last fact is delivered once more.
     Again,
 }
@@ -86,6 +93,12 @@ const ACTIONS: &[Action] = &[
     Action::Word { customer: false, days_ago: 20 },
     Action::Notice { days_ago: 0 },
     Action::Withdrawn,
+    Action::Ordered("c.example"),
+    Action::Connected("c.example"),
+    Action::Gone("c.example"),
+    Action::Ordered("a.example"),
+    Action::Transferred("Other IT"),
+    Action::Transferred("Acme IT"),
     Action::Again,
 ];
 
@@ -123,6 +136,17 @@ impl Walk {
 
     fn start(&self) -> World {
         let now = "2026-01-20T09:00:00Z".parse().unwrap();
+        if self.taken_over {
+            let day = jiff::civil::date;
+            let since = match self.kind {
+                OrderKind::Paid => Standing::Charged { connected: None, from: day(2025, 10, 20), invoiced_until: None },
+                OrderKind::Trial => Standing::Trial { connected: None, ends: day(2026, 2, 10) },
+            };
+            let source = Source { evidence: "base.csv line 2", by: "desk" };
+            let (sub, decision) = take_over(&self.terms(), &since, source, now);
+            let entries = ledger_of(&decision);
+            return World { now, sub, entries, words: 0, last: None, broken: None };
+        }
         let (sub, decision) = open(self.kind, None, 2, now);
         let sub = evolve(&sub, &decision, now);
         World { now, sub, entries: Vec::new(), words: 0, last: None, broken: None }
@@ -162,6 +186,13 @@ impl Walk {
                 world.words += 1;
                 Fact::NoticeWithdrawn { by: by(), received: at, evidence: format!("mail {}", world.words) }
             }
+            Action::Ordered(domain) => Fact::DomainsOrdered { domains: vec![domain.to_owned()], by: by() },
+            Action::Transferred(partner) => Fact::PartnerChanged {
+                partner: partner.to_owned(),
+                from: self.calendar().day_of(at),
+                by: by(),
+                evidence: format!("mail of {partner}"),
+            },
             Action::Again => world.last.clone()?,
         })
     }
@@ -172,10 +203,7 @@ impl Walk {
         let terms = self.terms();
         let decision = (self.decide)(&before.sub, &terms, &fact, world.now);
         world.sub = evolve(&before.sub, &decision, world.now);
-        world.entries.extend(decision.effects.iter().filter_map(|e| match e {
-            Effect::Ledger { entry } => Some(entry.clone()),
-            _ => None,
-        }));
+        world.entries.extend(ledger_of(&decision));
         world.broken = self.broken(before, &world, &fact, &decision);
         world.last = Some(fact);
         Some(world)
@@ -212,6 +240,11 @@ impl Walk {
         }
         None
     }
+}
+
+fn ledger_of(decision: &Decision) -> Vec<EntryDraft> {
+    let entry = |effect: &Effect| if let Effect::Ledger { entry } = effect { Some(entry.clone()) } else { None };
+    decision.effects.iter().filter_map(entry).collect()
 }
 
 impl World {
@@ -266,6 +299,12 @@ fn no_reminder_twice(_: &Walk, world: &World) -> bool {
     keys.len() == world.sub.reminded.len()
 }
 
+fn invoices_name_the_partner_that_has_the_customer(walk: &Walk, world: &World) -> bool {
+    let state = fold::state(&world.ledger(), walk.calendar().day_of(world.now), u64::MAX);
+    let present = world.sub.partner.as_deref().unwrap_or("Acme IT");
+    state.partner.is_none_or(|named| named.value == present)
+}
+
 fn every_step_keeps_the_rules(_: &Walk, world: &World) -> bool {
     world.broken.is_none()
 }
@@ -278,6 +317,7 @@ const RULES: &[Rule] = &[
     ("silence is charged only after a week's warning", silence_is_charged_only_after_a_weeks_warning),
     ("somebody or something is waited for", somebody_or_something_is_waited_for),
     ("no reminder twice", no_reminder_twice),
+    ("invoices name the partner that has the customer", invoices_name_the_partner_that_has_the_customer),
     ("every step keeps the rules", every_step_keeps_the_rules),
 ];
 
@@ -313,6 +353,16 @@ const ALL: [(OrderKind, OnNoDecision); 4] = [
 fn every_short_history_keeps_the_rules() {
     for (which, depth) in ALL.into_iter().zip([6, 5, 5, 5]) {
         let checked = Walk::of(which).checker().target_max_depth(depth).spawn_bfs().join();
+        checked.assert_properties();
+        assert!(checked.unique_state_count() > 1_000, "only {} states", checked.unique_state_count());
+    }
+}
+
+#[test]
+fn every_short_history_of_a_taken_over_customer_keeps_the_rules() {
+    for which in [ALL[0], ALL[3]] {
+        let walk = Walk { taken_over: true, ..Walk::of(which) };
+        let checked = walk.checker().target_max_depth(5).spawn_bfs().join();
         checked.assert_properties();
         assert!(checked.unique_state_count() > 1_000, "only {} states", checked.unique_state_count());
     }
@@ -397,8 +447,8 @@ fn a_bad_machine_is_caught() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
-    fn long_histories_keep_the_rules(which in 0..4_usize, picks in proptest::collection::vec(0..ACTIONS.len(), 1..60)) {
-        let walk = Walk { words: u8::MAX, ..Walk::of(ALL[which]) };
+    fn long_histories_keep_the_rules(which in 0..4_usize, taken_over: bool, picks in proptest::collection::vec(0..ACTIONS.len(), 1..60)) {
+        let walk = Walk { words: u8::MAX, taken_over, ..Walk::of(ALL[which]) };
         let mut world = walk.start();
         for pick in picks {
             let Some(next) = walk.step(&world, ACTIONS[pick]) else { continue };

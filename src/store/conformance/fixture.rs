@@ -61,6 +61,7 @@ pub(crate) fn new_order(n: u32, partner: &str, domain: &str) -> NewOrder {
         at: at(0),
         by: "desk".to_owned(),
         trials_since: None,
+        must_hold: false,
         subjects: vec![
             subject(format!("k{n}"), SubjectKind::Subscription, None),
             subject(format!("c{n}"), SubjectKind::Connection, Some(domain)),

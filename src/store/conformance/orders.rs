@@ -1,7 +1,9 @@
 //! Orders, repeated requests, and domains that somebody else holds.
 
 use super::fixture::{at, effect, name, new_order, placed, request, subject, transition};
-use crate::store::{InboxKey, Placed, Scope, Store, StoreError};
+use crate::store::{
+    Amendment, CommitOutcome, InboxKey, NewOrder, NewSubject, Placed, Scope, Store, StoreError, SubjectKind,
+};
 
 fn inbox(key: &str, hash: &str) -> Option<InboxKey> {
     Some(InboxKey { key: key.to_owned(), request_hash: hash.to_owned(), response: "first".to_owned() })
@@ -108,4 +110,77 @@ pub(crate) async fn a_domain_has_one_trial_in_a_while(store: &dyn Store) {
         let placed = store.place_order(again(n, "r", since)).await;
         assert!(matches!(placed, Ok(Placed::New { .. })), "long ago, or allowed by the desk: {placed:?}");
     }
+}
+
+pub(crate) async fn several_orders_are_stored_all_or_none(store: &dyn Store) {
+    placed(store, 1).await;
+    let domains = ["d2.example", "d1.example"];
+    let all = (2..).zip(domains).map(|(n, domain)| new_order(n, "p", domain)).collect();
+    let refused = store.place_orders(all).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert!(store.customer("k2", &Scope::All).await.unwrap().is_none(), "the first one is not stored either");
+
+    let keyed =
+        |n: u32| NewOrder { inbox: inbox(&format!("key {n}"), "hash"), ..new_order(n, "p", &format!("d{n}.example")) };
+    let stored = store.place_orders(vec![keyed(2), keyed(3)]).await.unwrap();
+    assert_eq!(stored.len(), 2);
+    let again = NewOrder { inbox: inbox("key 2", "hash"), ..new_order(8, "p", "d2.example") };
+    let stored = store.place_orders(vec![again, keyed(4)]).await.unwrap();
+    assert_eq!(stored[0], Placed::Repeated { response: "first".to_owned() });
+    assert_eq!(stored[1], Placed::New { customer_id: "k4".to_owned() });
+}
+
+pub(crate) async fn a_taken_over_domain_waits_for_nobody(store: &dyn Store) {
+    placed(store, 1).await;
+    let taken = NewOrder { must_hold: true, ..new_order(2, "q", "d1.example") };
+    let Err(StoreError::Conflict(why)) = store.place_order(taken).await else { panic!("it waits") };
+    assert!(why.contains("k1"), "{why}");
+    assert!(store.customer("k2", &Scope::All).await.unwrap().is_none());
+}
+
+/// A change of the customer `k1`, with further connections.
+async fn amendment(store: &dyn Store, partner: &str, subjects: Vec<NewSubject>) -> Amendment {
+    let mut order = new_order(1, partner, "d1.example").order;
+    order.domains.extend(subjects.iter().filter_map(|subject| subject.domain.clone()));
+    let transition = transition(&subject(store, "k1").await, None, 5);
+    Amendment { transition, customer_id: "k1".to_owned(), order, subjects }
+}
+
+/// Connection `c<n>` of `domain`.
+fn connection(n: u32, domain: &str) -> NewSubject {
+    let order = new_order(n, "p", domain);
+    order.subjects.into_iter().find(|subject| subject.kind == SubjectKind::Connection).unwrap()
+}
+
+pub(crate) async fn a_further_domain_joins_a_customer(store: &dyn Store) {
+    placed(store, 2).await;
+    let further = amendment(store, "p", vec![connection(9, "d9.example")]).await;
+    let outcome = store.amend(further.clone()).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Committed { version: 2 });
+    let customer = store.customer("k1", &Scope::Partner("p".to_owned())).await.unwrap().unwrap();
+    assert_eq!(customer.connections.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["c1", "c9"]);
+    assert_eq!(customer.order, further.order);
+    assert_eq!(store.route(&name("d9.example")).await.unwrap().unwrap().generation, 1);
+    let overtaken = Amendment { subjects: vec![connection(7, "d7.example")], ..further };
+    assert_eq!(store.amend(overtaken).await.unwrap(), CommitOutcome::VersionConflict);
+    assert!(store.domain(&name("d7.example"), &Scope::All).await.unwrap().is_none(), "nothing of it is stored");
+    let twice = amendment(store, "p", vec![connection(8, "d2.example")]).await;
+    assert!(matches!(store.amend(twice).await, Err(StoreError::Conflict(_))), "it is under way for k2");
+    assert_eq!(subject(store, "k1").await.version, 2, "nothing of it is stored");
+}
+
+pub(crate) async fn another_partner_takes_a_customer_over(store: &dyn Store) {
+    placed(store, 1).await;
+    store.place_order(new_order(2, "q", "d1.example")).await.unwrap();
+    let doubled = amendment(store, "q", Vec::new()).await;
+    assert!(matches!(store.amend(doubled).await, Err(StoreError::Conflict(_))), "q waits for that very domain");
+    let taken = amendment(store, "r", Vec::new()).await;
+    assert_eq!(store.amend(taken).await.unwrap(), CommitOutcome::Committed { version: 2 });
+    let seen = |partner: &str| Scope::Partner(partner.to_owned());
+    assert!(store.customer("k1", &seen("p")).await.unwrap().is_none(), "the old one sees nothing");
+    assert!(store.domain(&name("d1.example"), &seen("p")).await.unwrap().is_none());
+    let customer = store.customer("k1", &seen("r")).await.unwrap().unwrap();
+    assert_eq!((customer.order.partner.as_str(), customer.subscription.partner_id.as_str()), ("r", "r"));
+    let domain = store.domain(&name("d1.example"), &seen("r")).await.unwrap().unwrap();
+    assert_eq!((domain.connection.partner_id.as_str(), domain.held_by), ("r", None));
 }

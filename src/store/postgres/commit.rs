@@ -42,7 +42,19 @@ struct Passed<'a> {
 /// The transaction as a whole: nothing is stored.
 pub(super) async fn group(pool: &Pool, transitions: &[Transition]) -> StoreResult<Vec<StoreResult<CommitOutcome>>> {
     let mut transaction = pool.begin().await?;
-    let db = &mut *transaction;
+    let answers = group_within(&mut transaction, transitions).await?;
+    if answers.iter().any(|answer| matches!(answer, Ok(CommitOutcome::Committed { .. }))) {
+        transaction.commit().await?;
+    }
+    Ok(answers)
+}
+
+/// As [`group`], within a transaction of the caller's, who has to commit it where one is
+/// [`CommitOutcome::Committed`].
+pub(super) async fn group_within(
+    db: &mut PgConnection,
+    transitions: &[Transition],
+) -> StoreResult<Vec<StoreResult<CommitOutcome>>> {
     let found = lock(db, transitions).await?;
     let seen = seen(db, transitions).await?;
     let mut passed = Vec::new();
@@ -55,11 +67,9 @@ pub(super) async fn group(pool: &Pool, transitions: &[Transition]) -> StoreResul
         }
         answers.push(answer);
     }
-    if passed.is_empty() {
-        return Ok(answers);
+    if !passed.is_empty() {
+        store(db, &passed).await?;
     }
-    store(db, &passed).await?;
-    transaction.commit().await?;
     Ok(answers)
 }
 

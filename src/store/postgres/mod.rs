@@ -41,10 +41,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{
-    ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
-    Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome,
-    OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreResult, StoredEntry,
-    Subject, TokenRow, Transition,
+    Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
+    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem,
+    OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreResult,
+    StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
@@ -96,6 +96,18 @@ impl Store for PostgresStore {
         let placed = self.write(Step::PlaceOrder, orders::place(&self.pool, &order)).await?;
         self.hints.tell();
         Ok(placed)
+    }
+
+    async fn place_orders(&self, orders: Vec<NewOrder>) -> StoreResult<Vec<Placed>> {
+        let placed = self.write(Step::PlaceOrder, orders::place_all(&self.pool, &orders)).await?;
+        self.hints.tell();
+        Ok(placed)
+    }
+
+    async fn amend(&self, amendment: Amendment) -> StoreResult<CommitOutcome> {
+        let outcome = self.write(Step::Transition, orders::amend(&self.pool, &amendment)).await?;
+        self.hints.tell();
+        Ok(outcome)
     }
 
     async fn create_token(&self, token: NewToken) -> StoreResult<()> {

@@ -37,10 +37,10 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use super::{
-    ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow, EventRow,
-    Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem, OutboxOutcome,
-    OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError, StoreResult,
-    StoredEntry, Subject, TokenRow, Transition,
+    Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
+    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem,
+    OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError,
+    StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
@@ -121,6 +121,16 @@ impl From<rusqlite::Error> for StoreError {
 impl Store for SqliteStore {
     async fn place_order(&self, order: NewOrder) -> StoreResult<Placed> {
         self.write(Step::PlaceOrder, move |db| orders::place(db, &order)).await
+    }
+
+    async fn place_orders(&self, orders: Vec<NewOrder>) -> StoreResult<Vec<Placed>> {
+        self.write(Step::PlaceOrder, move |db| orders.iter().map(|order| orders::place(db, order)).collect()).await
+    }
+
+    async fn amend(&self, amendment: Amendment) -> StoreResult<CommitOutcome> {
+        let subject = amendment.transition.subject_id.clone();
+        let work = self.writer.write(Some(&subject), move |db| orders::amend(db, &amendment));
+        around(Step::Transition, work).await
     }
 
     async fn create_token(&self, token: NewToken) -> StoreResult<()> {

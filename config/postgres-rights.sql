@@ -7,5 +7,7 @@ GRANT USAGE ON SCHEMA public TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON event, billing_entry, invoicing_run, evidence, observation_archive,
     journal FROM :"role";
+REVOKE DELETE, TRUNCATE, TRIGGER ON inbound_mail FROM :"role";
+REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON allowed_sender FROM :"role";
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON schema_version FROM :"role";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"role";

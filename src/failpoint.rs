@@ -50,6 +50,11 @@ steps! {
     OutboxDone,
     AppendEntries,
     KeepEvidence,
+    /// A mail is kept with its evidence and what was understood.
+    KeepMail,
+    /// A mail is rejected or admitted.
+    SettleMail,
+    SetSender,
     CloseRun,
     /// One row is written, to see that it can be.
     Heartbeat,

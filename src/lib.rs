@@ -43,6 +43,7 @@ pub mod metrics;
 pub mod notify;
 pub mod order;
 pub mod probe;
+pub mod proposal;
 pub mod status;
 pub mod store;
 pub mod telemetry;

@@ -140,7 +140,20 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn post_message<T: DeserializeOwned>(&self, path: &[&str], message: Vec<u8>) -> Result<T, ApiError> {
-        let (_, value) = self.send(Method::POST, path, &[], Some((MESSAGE, message))).await?;
+        self.post_message_with(path, &[], message).await
+    }
+
+    /// A mail message with what is said of it in the query.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn post_message_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        message: Vec<u8>,
+    ) -> Result<T, ApiError> {
+        let (_, value) = self.send(Method::POST, path, query, Some((MESSAGE, message))).await?;
         read(value)
     }
 

@@ -1,4 +1,4 @@
-//! `fencepost ledger show|verify`: the billing ledger, for accounting.
+//! `fencepost ledger show|verify|ingest`: the billing ledger, for accounting.
 
 use serde_json::Value;
 
@@ -34,12 +34,15 @@ enum Action {
         #[arg(long, value_name = "SEQ:HASH")]
         anchor: Option<String>,
     },
+    /// Hand a mail over as evidence; usable as a pipe of a mail server (statuses of sysexits)
+    Ingest(super::ingest::Args),
 }
 
 pub async fn run(args: &Args) -> Exit {
     let done = match &args.action {
         Action::Show { api, customer, limit } => show(api, customer.as_deref(), *limit).await,
         Action::Verify { api, anchor } => verify(api, anchor.as_deref()).await,
+        Action::Ingest(args) => return super::ingest::run(args).await,
     };
     done.unwrap_or_else(|error| {
         complain(&error);

@@ -15,6 +15,7 @@ mod events;
 mod explain;
 mod healthcheck;
 mod import;
+mod ingest;
 mod intake;
 mod invoicing;
 mod ledger;
@@ -26,6 +27,7 @@ mod order;
 mod parked;
 mod places;
 mod print;
+mod proposals;
 mod replay;
 mod serve;
 mod status;
@@ -111,6 +113,8 @@ pub enum Command {
     Vantages(vantages::Args),
     /// Look at the billing ledger
     Ledger(ledger::Args),
+    /// Mail that asks for a change of what is invoiced: look at it, approve it, reject it
+    Proposals(proposals::Args),
     /// Preview and close invoicing runs
     Invoicing(invoicing::Args),
     /// Hand a delivery notice that came by mail to the service
@@ -160,6 +164,10 @@ pub enum Exit {
     Usage,
     /// 3: it could not be found out.
     Inconclusive,
+    /// 65, for mail servers: the message itself cannot be taken (sysexits `EX_DATAERR`).
+    BadData,
+    /// 66: there is no such file (sysexits `EX_NOINPUT`).
+    NoInput,
     /// 75, for mail servers: the message could not be handed over now (sysexits `EX_TEMPFAIL`).
     TryLater,
 }
@@ -171,6 +179,8 @@ impl From<Exit> for ExitCode {
             Exit::Fail => 1,
             Exit::Usage => 2,
             Exit::Inconclusive => 3,
+            Exit::BadData => 65,
+            Exit::NoInput => 66,
             Exit::TryLater => 75,
         })
     }
@@ -222,6 +232,7 @@ async fn run(cli: Cli) -> Exit {
         Command::List(args) => list::run(&args).await,
         Command::Events(args) => events::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
+        Command::Proposals(args) => proposals::run(&args).await,
         Command::Parked(args) => parked::run(&args).await,
         Command::Recheck(args) => act::recheck(&args).await,
         Command::Decide(args) => act::decide(&args).await,

@@ -13,7 +13,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::dice::Dice;
 use crate::engine::ports::{Gateway, Notifier, Observer};
-use crate::engine::{AgentGateway, Agents, Engine, EngineParts, InstallationManners, places_report};
+use crate::engine::{AgentGateway, Agents, Engine, EngineParts, InstallationManners, Mailroom, places_report};
 use crate::http::server::{self, Limits};
 use crate::http::{HttpParts, health_router, metrics_router, router};
 use crate::probe::{Prober, echo};
@@ -108,7 +108,15 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
         clock: clock.clone(),
         config: config.clone(),
     });
-    let engine = engine.with_intake(Arc::new(intake::MailIntake::new(&config.intake)));
+    let mailroom = mailroom(&config, &store, &clock)?;
+    let engine = engine.with_intake(Arc::new(intake::MailIntake::new(&config.intake))).with_mailroom(mailroom.clone());
+    let door = match config.intake.mail.lmtp.as_ref().filter(|_| args.share().is_some()) {
+        None => None,
+        Some(address) => {
+            let listener = intake::lmtp::listen(address).await;
+            Some(listener.map_err(|source| DoorError { address: address.to_string(), source })?)
+        }
+    };
     let parts =
         HttpParts { store: store.clone(), desk: engine.desk(), agents, clock: clock.clone(), config: config.clone() };
     let pages = if args.has(Role::Http) { router(parts) } else { health_router(parts) };
@@ -124,6 +132,10 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
         }
     });
     tokio::spawn(warn_of_places(store.clone(), clock.clone(), config.clone()));
+    let door = door.zip(mailroom).map(|(listener, mailroom)| {
+        let bounds = intake::lmtp::Bounds::of(&config.intake.mail);
+        tokio::spawn(intake::lmtp::serve(listener, Arc::new(mailroom), bounds, stop.clone()))
+    });
     if let Some(listener) = reference {
         tokio::spawn(echo::serve(listener, config.gateway.ehlo_name.to_string(), stop.clone()));
     }
@@ -140,11 +152,27 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     tracing::info!("stopping");
     stop.cancel();
     served.await?;
+    if let Some(door) = door {
+        door.await?;
+    }
     if let Some(metrics) = metrics {
         metrics.await?;
     }
     work.await?;
     Ok(())
+}
+
+/// Mail is taken in where its senders can be verified: a host without a resolver serves, but takes none.
+fn mailroom(config: &Config, store: &Arc<dyn Store>, clock: &SharedClock) -> Result<Option<Mailroom>, AnyError> {
+    let mail = &config.intake.mail;
+    match intake::EvidenceMail::new(mail) {
+        Ok(reader) => Ok(Some(Mailroom::new(store.clone(), clock.clone(), config, Arc::new(reader)))),
+        Err(error) if mail.maildir.is_some() || mail.lmtp.is_some() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("no mail is taken in: {error}");
+            Ok(None)
+        }
+    }
 }
 
 /// The address cannot be listened on.
@@ -153,6 +181,14 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
 struct ListenError {
     key: &'static str,
     address: std::net::SocketAddr,
+    source: std::io::Error,
+}
+
+/// The door for mail cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (intake.mail.lmtp)")]
+struct DoorError {
+    address: String,
     source: std::io::Error,
 }
 

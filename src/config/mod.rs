@@ -23,7 +23,7 @@ pub use commerce::{CommerceConfig, OnNoDecision};
 pub use dns_providers::{DnsProvider, RecordName};
 pub use gateway::{AdapterConfig, EgressAddress, EgressState, GatewayConfig, HostState, MxHost};
 pub use http::HttpConfig;
-pub use intake::IntakeConfig;
+pub use intake::{IntakeConfig, LmtpAddress, MailConfig};
 pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
 pub use place::Place;

@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use super::{
     AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressState, EngineConfig, GatewayConfig, HostState,
-    HttpConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
+    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -39,6 +39,7 @@ impl Config {
         notify(&self.notify, &mut found);
         commerce(&self.commerce, &mut found);
         telemetry(&self.telemetry, &self.http, &mut found);
+        mail(&self.intake.mail, &mut found);
         found.0
     }
 
@@ -87,6 +88,18 @@ impl Config {
             found.add("probe.outsiders", "is empty: a closed firewall cannot be told from a server that is down");
         }
         found.0
+    }
+}
+
+fn mail(config: &MailConfig, found: &mut Problems) {
+    found.range("intake.mail.max_message_bytes", config.max_message_bytes, 10_000..=25 << 20);
+    found.range("intake.mail.lmtp_connections", config.lmtp_connections, 1..=1_000);
+    if let Some(LmtpAddress::Tcp(address)) = &config.lmtp
+        && !address.ip().is_loopback()
+    {
+        let why =
+            "is reachable from elsewhere; LMTP has neither TLS nor a password: use 127.0.0.1:2424 or a unix: socket";
+        found.add("intake.mail.lmtp", why);
     }
 }
 

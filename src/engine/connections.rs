@@ -11,8 +11,8 @@ use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription;
 use crate::order::{MailServer, Order};
 use crate::store::{
-    Claim, EvidenceName, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, Subject, SubjectKind,
-    TimerSet, Transition,
+    Claim, EvidenceName, InboxKey, NewEvent, NewOutbox, NewSubject, Observation, RouteChange, SettledMail, Subject,
+    SubjectKind, TimerSet, Transition,
 };
 
 /// The same kind of work is not done again sooner than this, whatever the state asks for.
@@ -57,6 +57,8 @@ pub(super) struct With {
     pub route_again: bool,
     pub inbox: Option<InboxKey>,
     pub consumes: Option<String>,
+    /// The proposal that is approved with it.
+    pub settles: Option<SettledMail>,
 }
 
 /// The transition that `fact` leads to, and the connection after it.
@@ -104,6 +106,7 @@ pub(super) fn transition(
         route,
         inbox: with.inbox,
         consumes: with.consumes,
+        settles: with.settles,
     };
     Ok((transition, after, changed))
 }

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::canary::{self, CanaryError, Received};
 use super::connections::{self, With};
+use super::mailroom::Mailroom;
 use super::ports::{Intake, NoNotice};
 use super::pulse::Pulse;
 use super::replay::{self, Replay};
@@ -162,6 +163,7 @@ pub struct Desk {
     pulse: Pulse,
     dice: Dice,
     intake: Option<Arc<dyn Intake>>,
+    mailroom: Option<Mailroom>,
 }
 
 impl Desk {
@@ -177,6 +179,7 @@ impl Desk {
             pulse: Pulse::default(),
             dice: Dice::new(),
             intake: None,
+            mailroom: None,
         }
     }
 
@@ -197,6 +200,24 @@ impl Desk {
     pub(super) fn reading(mut self, intake: Option<Arc<dyn Intake>>) -> Self {
         self.intake = intake;
         self
+    }
+
+    /// The desk of a process that takes mail in as evidence.
+    #[must_use]
+    pub fn with_mailroom(mut self, mailroom: Option<Mailroom>) -> Self {
+        self.mailroom = mailroom;
+        self
+    }
+
+    /// Where mail is taken in as evidence, if it is here.
+    #[must_use]
+    pub fn mailroom(&self) -> Option<&Mailroom> {
+        self.mailroom.as_ref()
+    }
+
+    /// There is work for the engine.
+    pub(super) fn nudge(&self) {
+        self.wake.notify_one();
     }
 
     /// Takes in a message that came for fencepost: a delivery notice of a canary. Any other changes

@@ -16,11 +16,13 @@ mod hold;
 mod items;
 mod jobs;
 mod letter;
+mod mailroom;
 mod metered;
 mod payload;
 mod places;
 mod politeness;
 pub mod ports;
+mod proposals;
 mod pulse;
 mod recipients;
 mod reconfigured;
@@ -53,9 +55,11 @@ pub use desk::{
     OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
 };
 pub use hold::{Hold, Holds};
+pub use mailroom::{MailBody, Mailroom};
 pub use payload::{FactItem, NoticeItem};
 pub use places::{EgressReport, HostReport, PlaceWarning, PlacesReport, places_report};
 pub use politeness::InstallationManners;
+pub use proposals::{Approval, Approved, Outlook, Proposal, Proposals};
 pub use replay::{Change, Replay, Step};
 
 use crate::clock::SharedClock;
@@ -92,6 +96,7 @@ pub struct Engine {
     holds: Holds,
     pulse: pulse::Pulse,
     intake: Option<Arc<dyn Intake>>,
+    mailroom: Option<Mailroom>,
 }
 
 impl Engine {
@@ -104,6 +109,7 @@ impl Engine {
             holds: Holds::default(),
             pulse: pulse::Pulse::default(),
             intake: None,
+            mailroom: None,
         }
     }
 
@@ -114,13 +120,20 @@ impl Engine {
         self
     }
 
+    /// Watches a folder for mail that is evidence.
+    #[must_use]
+    pub fn with_mailroom(mut self, mailroom: Option<Mailroom>) -> Self {
+        self.mailroom = mailroom;
+        self
+    }
+
     /// The use cases for people, waking this engine when they commit something.
     #[must_use]
     pub fn desk(&self) -> Desk {
         let parts = &self.parts;
         let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
         let desk = desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone());
-        desk.reading(self.intake.clone())
+        desk.reading(self.intake.clone()).with_mailroom(self.mailroom.clone())
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.
@@ -143,6 +156,11 @@ impl Engine {
                 canary::watch(self, intake, &shutdown).await;
             }
         };
-        tokio::join!(run::run(self, &owner, share, &shutdown), watch);
+        let mail = async {
+            if let Some(mailroom) = &self.mailroom {
+                mailroom::watch(self, mailroom, &shutdown).await;
+            }
+        };
+        tokio::join!(run::run(self, &owner, share, &shutdown), watch, mail);
     }
 }

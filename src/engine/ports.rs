@@ -1,5 +1,6 @@
 //! What the engine needs from the outside world.
 
+mod mail;
 mod vantage;
 pub mod wire;
 
@@ -20,6 +21,7 @@ use crate::lifecycle::subscription::{Dates, OrderKind};
 use crate::order::{Language, MailServer};
 use crate::status::DomainStatus;
 
+pub use mail::{Envelope, MailReader, MailReceipt, MailSink, TryLater};
 pub use vantage::{DialogueTask, Recipient, Talker, TaskTimes, Vantages};
 
 /// Executes observations. Never judges; never fails: what could not be observed is part of the

@@ -69,6 +69,7 @@ pub(super) fn transition(
         claim: with.claim,
         inbox: with.inbox,
         consumes: with.consumes,
+        settles: with.settles,
     };
     Ok((transition, after, changed))
 }

@@ -28,7 +28,7 @@ use self::seats::Seats;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::ports::wire::MAX_MESSAGE;
-use crate::engine::{Accounts, Agents, Desk};
+use crate::engine::{Accounts, Agents, Desk, Proposals};
 use crate::order::sheet::MAX_BYTES;
 use crate::store::Store;
 
@@ -56,6 +56,7 @@ pub struct HttpState {
     desk: Desk,
     agents: Agents,
     accounts: Accounts,
+    proposals: Proposals,
     clock: SharedClock,
     config: Arc<Config>,
     /// Open streams of events, by token.
@@ -105,9 +106,10 @@ pub fn router(parts: HttpParts) -> Router {
 fn state(parts: HttpParts) -> HttpState {
     let HttpParts { store, desk, agents, clock, config } = parts;
     let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
+    let proposals = Proposals::new(store.clone(), clock.clone(), config.clone(), desk.clone());
     let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
     let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
-    HttpState { store, desk, agents, accounts, clock, config, streams, readiness }
+    HttpState { store, desk, agents, accounts, proposals, clock, config, streams, readiness }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::engine::ports::Waiting;
 
 /// Messages taken in one look.
@@ -13,9 +15,10 @@ const MAX_AT_ONCE: usize = 32;
 /// Names read in one look; a folder with more is not ours to sort.
 const MAX_NAMES: usize = 10_000;
 
-pub(super) fn waiting(maildir: &Path, limit: usize) -> Result<Vec<Waiting>, String> {
+/// The oldest messages of a folder that the configuration names under `key`, each cut to `limit` bytes.
+pub(super) fn waiting(key: &str, maildir: &Path, limit: usize) -> Result<Vec<Waiting>, String> {
     let folder = maildir.join("new");
-    let told = |error: std::io::Error| format!("intake.maildir: {}: {error}", folder.display());
+    let told = |error: std::io::Error| format!("{key}: {}: {error}", folder.display());
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         // The mail server makes the folder with the first message.
@@ -48,12 +51,17 @@ pub(super) fn waiting(maildir: &Path, limit: usize) -> Result<Vec<Waiting>, Stri
 }
 
 /// Marks a message as read. One that is gone already was put aside by somebody else.
-pub(super) fn put_aside(maildir: &Path, id: &str) -> Result<(), String> {
+pub(super) fn put_aside(key: &str, maildir: &Path, id: &str) -> Result<(), String> {
     let (from, folder) = (maildir.join("new").join(id), maildir.join("cur"));
-    let told = |error: std::io::Error| format!("intake.maildir: {}: {error}", from.display());
+    let told = |error: std::io::Error| format!("{key}: {}: {error}", from.display());
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(told)?;
     match fs::rename(&from, folder.join(format!("{id}:2,S"))) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(told(error)),
         _ => Ok(()),
     }
+}
+
+/// When the mail server delivered a message: its name begins with the second. `None` for another name.
+pub(super) fn delivered(id: &str) -> Option<Timestamp> {
+    Timestamp::from_second(id.split('.').next()?.parse().ok()?).ok()
 }

@@ -1,7 +1,10 @@
-//! Incoming mail: delivery notices (RFC 3464) read with bounds, and a Maildir watched for them.
-//! Implements the port [`Intake`] that the engine owns. Whether a notice counts is decided there;
-//! nothing here knows a database, and nothing that a message says is trusted.
+//! Incoming mail, by two duties that share no more than the way in: delivery notices (RFC 3464) of
+//! canaries, and mail that is evidence for billing ([`EvidenceMail`], with LMTP as a door of its own).
+//! Implements the ports that the engine owns. Whether anything counts is decided there; nothing here knows
+//! a database, and nothing that a message says is trusted.
 
+pub mod lmtp;
+mod mail;
 mod maildir;
 mod report;
 #[cfg(test)]
@@ -15,9 +18,11 @@ use jiff::Timestamp;
 
 use crate::config::IntakeConfig;
 use crate::engine::ports::{Intake, IntakeError, NoNotice, Waiting};
+pub use mail::{EvidenceMail, ResolverError};
 
 /// Bytes of a message that are looked at. A notice is a few kilobytes.
 const MAX_MESSAGE: usize = 256 * 1024;
+const KEY: &str = "intake.maildir";
 
 /// Reads notices, and watches the configured Maildir.
 #[derive(Debug, Clone)]
@@ -40,13 +45,13 @@ impl Intake for MailIntake {
 
     async fn waiting(&self) -> Result<Vec<Waiting>, IntakeError> {
         let Some(folder) = self.maildir.clone() else { return Ok(Vec::new()) };
-        blocking(move || maildir::waiting(&folder, MAX_MESSAGE)).await
+        blocking(move || maildir::waiting(KEY, &folder, MAX_MESSAGE)).await
     }
 
     async fn done(&self, waiting: &Waiting) -> Result<(), IntakeError> {
         let Some(folder) = self.maildir.clone() else { return Ok(()) };
         let id = waiting.id.clone();
-        blocking(move || maildir::put_aside(&folder, &id)).await
+        blocking(move || maildir::put_aside(KEY, &folder, &id)).await
     }
 }
 

@@ -88,7 +88,7 @@ fn nothing_of_it_acts_on_a_terminal() {
 async fn a_maildir_gives_each_message_once() {
     let folder = tempfile::tempdir().unwrap();
     let maildir = folder.path().join("canary");
-    let intake = MailIntake::new(&IntakeConfig { maildir: Some(maildir.clone()) });
+    let intake = MailIntake::new(&IntakeConfig { maildir: Some(maildir.clone()), ..IntakeConfig::default() });
     assert!(intake.waiting().await.unwrap().is_empty(), "the folder comes with the first message");
     let new = maildir.join("new");
     std::fs::create_dir_all(&new).unwrap();

@@ -91,11 +91,15 @@ fn kind(out: &mut Canonical, kind: &EntryKind) {
 
 fn evidence(out: &mut Canonical, evidence: &Evidence) {
     match evidence {
-        Evidence::Mail { sha256, message_id, received } => {
-            out.text("mail");
+        Evidence::Mail { sha256, message_id, received, authentication } => {
+            // The form without verdicts is the older one.
+            out.text(if authentication.is_some() { "authenticated_mail" } else { "mail" });
             out.text(sha256);
             out.maybe(message_id.as_deref());
             out.time(*received);
+            if let Some(verdicts) = authentication {
+                out.text(verdicts);
+            }
         }
         Evidence::Order { order_id, sha256 } => {
             out.text("order");

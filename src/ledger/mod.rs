@@ -106,6 +106,9 @@ pub enum Evidence {
         sha256: String,
         message_id: Option<String>,
         received: Timestamp,
+        /// SHA-256 (hex) of the kept verdicts of DKIM, SPF and DMARC with the keys seen at that time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authentication: Option<String>,
     },
     Order {
         order_id: String,
@@ -122,4 +125,30 @@ pub enum Evidence {
         sha256: String,
         name: String,
     },
+}
+
+impl Evidence {
+    /// A mail in one line, as facts carry it; `None` for other evidence.
+    #[must_use]
+    pub fn mail_text(&self) -> Option<String> {
+        let Self::Mail { sha256, message_id, received, authentication } = self else { return None };
+        let id: String = message_id.iter().flat_map(|id| id.chars()).filter(|c| !c.is_whitespace()).collect();
+        Some(
+            format!("mail {sha256} {received} {} {id}", authentication.as_deref().unwrap_or("-")).trim_end().to_owned(),
+        )
+    }
+
+    /// Reads what [`Evidence::mail_text`] wrote.
+    #[must_use]
+    pub fn from_mail_text(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let digest = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        if words.next() != Some("mail") {
+            return None;
+        }
+        let sha256 = words.next().filter(digest)?.to_owned();
+        let received = words.next()?.parse().ok()?;
+        let authentication = words.next().filter(digest).map(str::to_owned);
+        Some(Self::Mail { sha256, message_id: words.next().map(str::to_owned), received, authentication })
+    }
 }

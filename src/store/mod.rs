@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod mail;
 mod opening;
 mod places;
 mod politeness;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
+pub use mail::{KeptMail, MAX_QUARANTINED, MailRow, MailState, MailStore, NewMail, SenderRow, SettledMail};
 pub use opening::{Schema, exposed, migrate, open, schema};
 pub use places::{PlaceCount, PlaceRow, PlaceStanding, PlaceStore, place_kind};
 pub use politeness::{Allowance, Drawn, Manners, PolitenessStore, Spread, TurnAnswer, TurnRequest};
@@ -32,7 +34,7 @@ use crate::ledger::journal::{RawEnd, RawLine};
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + PolitenessStore + PlaceStore + Send + Sync {
+pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

@@ -4,6 +4,7 @@ use fencepost_checks::DomainName;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::SettledMail;
 use crate::ledger::EntryDraft;
 pub use crate::ledger::raw::{RawEntry, RawHead};
 pub use crate::ledger::{ClosedRun, RawRun, StoredEntry};
@@ -170,6 +171,8 @@ pub struct Transition {
     pub inbox: Option<InboxKey>,
     /// Ids of outbox items (facts for this subject) that this transition consumes.
     pub consumes: Option<String>,
+    /// The proposal that this outcome approves: it must still wait.
+    pub settles: Option<SettledMail>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

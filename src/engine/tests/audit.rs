@@ -73,7 +73,12 @@ impl Books {
             customer_id: customer.to_owned(),
             kind,
             valid_from: "2026-03-01".parse().unwrap(),
-            evidence: Evidence::Mail { sha256: "ab".repeat(32), message_id: None, received: at() },
+            evidence: Evidence::Mail {
+                sha256: "ab".repeat(32),
+                message_id: None,
+                received: at(),
+                authentication: None,
+            },
             recorded_by: "engine".to_owned(),
             approved_by,
             supersedes: None,

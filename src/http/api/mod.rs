@@ -12,6 +12,7 @@ mod imports;
 mod intake;
 mod invoicing;
 mod ledger;
+mod mail;
 mod orders;
 mod paging;
 mod parked;
@@ -28,6 +29,7 @@ use super::problem::{Kind, Problem};
 use crate::store::Role;
 
 pub(super) use domains::{name, phase_word};
+pub(super) use mail::{ProposalView, line as mail_line, view as proposal_view};
 pub(super) use paging::{cursor, page};
 pub(super) use parked::{ParkedView, view as parked_view};
 
@@ -66,6 +68,14 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
         .route("/v1/invoicing/{date}/close", post(invoicing::close))
         .route("/v1/intake", post(intake::receive))
+        .route("/v1/ledger/ingest", post(mail::ingest))
+        .route("/v1/proposals", get(mail::list))
+        .route("/v1/proposals/{id}", get(mail::show))
+        .route("/v1/proposals/{id}/message", get(mail::message))
+        .route("/v1/proposals/{id}/approve", post(mail::approve))
+        .route("/v1/proposals/{id}/reject", post(mail::reject))
+        .route("/v1/proposals/{id}/again", post(mail::again))
+        .route("/v1/customers/{id}/senders", get(mail::senders).post(mail::set_sender))
         .route("/v1/parked", get(parked::list))
         .route("/v1/parked/{id}/retry", post(parked::retry))
         .route("/v1/domains/{domain}/replay", get(replay::show))

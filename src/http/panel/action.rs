@@ -1,5 +1,5 @@
-//! The few things that the desk does from a page: retrying parked work, and confirming a route that was
-//! set by hand. Each is a form of this site, with a word that only pages of whoever is signed in hold.
+//! The few things that the desk does from a page: retrying parked work, confirming a route that was set by
+//! hand, approving and rejecting what a mail asks for. Each is a form of this site, with a word that only pages of whoever is signed in hold.
 //! What may be done is decided where the API has it decided, too.
 
 use axum::extract::{Form, Path, State};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::page::Page;
 use super::session::Reader;
-use crate::engine::Caller;
+use crate::engine::{Approval, Caller};
 use crate::http::HttpState;
 use crate::http::api::name;
 use crate::lifecycle::connection::RouteMode;
@@ -51,6 +51,45 @@ pub(super) async fn confirm_route(
     let domain = name(&domain)?;
     state.desk.confirm_route(&domain, Some(sent.mode), &caller(&reader)).await?;
     Ok(Redirect::to(&format!("/domains/{domain}")).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approve {
+    form: String,
+}
+
+/// Approves a proposal as it was understood; anything else is for the command line or the API.
+pub(super) async fn approve(
+    State(state): State<HttpState>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(sent): Form<Approve>,
+) -> Page {
+    reader.sent(&headers, &sent.form)?;
+    state.proposals.approve(&id, &Approval::default(), &caller(&reader)).await?;
+    Ok(Redirect::to(&format!("/proposals/{id}")).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reject {
+    form: String,
+    reason: String,
+}
+
+pub(super) async fn reject(
+    State(state): State<HttpState>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(sent): Form<Reject>,
+) -> Page {
+    reader.sent(&headers, &sent.form)?;
+    let reason: String = sent.reason.chars().filter(|c| !c.is_control()).take(500).collect();
+    state.proposals.reject(&id, reason.trim(), &caller(&reader)).await?;
+    Ok(Redirect::to(&format!("/proposals/{id}")).into_response())
 }
 
 fn caller(reader: &Reader) -> Caller {

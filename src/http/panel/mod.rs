@@ -6,6 +6,7 @@ mod desk;
 mod domain;
 mod page;
 mod parked;
+mod proposals;
 mod session;
 mod story;
 mod subscription;
@@ -35,6 +36,10 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/parked", get(parked::show))
         .route("/parked/{id}/retry", post(action::retry))
         .route("/domains/{domain}/route/confirm", post(action::confirm_route))
+        .route("/proposals", get(proposals::list))
+        .route("/proposals/{id}", get(proposals::show))
+        .route("/proposals/{id}/approve", post(action::approve))
+        .route("/proposals/{id}/reject", post(action::reject))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))

@@ -208,6 +208,7 @@ impl TestApp {
                 timers: Vec::new(),
                 inbox: None,
                 consumes: None,
+                settles: None,
             })
             .await
             .unwrap();

@@ -66,7 +66,8 @@ fn speaks_of(fact: &Fact) -> Option<Timestamp> {
     match fact {
         Fact::Decided { received, .. }
         | Fact::NoticeGiven { received, .. }
-        | Fact::NoticeWithdrawn { received, .. } => Some(*received),
+        | Fact::NoticeWithdrawn { received, .. }
+        | Fact::MailApproved { received, .. } => Some(*received),
         Fact::DomainConnected { at, .. } | Fact::DomainReleased { at, .. } | Fact::DomainCancelled { at, .. } => {
             Some(*at)
         }
@@ -148,6 +149,15 @@ impl Work<'_> {
                     // Outside of a paid relationship a notice is a "no".
                     self.decided(false, None, (*received).min(self.now), "notice", Word { by, evidence });
                 }
+            }
+            Fact::MailApproved { decision, notice, terms, by, received, evidence } => {
+                let (at, word) = ((*received).min(self.now), Word { by, evidence });
+                let said = decision.map(|customer| (customer, if customer { "customer" } else { "no customer" }));
+                let said = said.or_else(|| notice.then_some((false, "notice")));
+                if let Some((customer, kind)) = said.filter(|(_, kind)| self.is_news(*received, kind, evidence)) {
+                    self.decided(customer, None, at, kind, word);
+                }
+                self.terms_changed(terms, word);
             }
             Fact::NoticeWithdrawn { by, received, evidence } => {
                 let news = self.is_news(*received, "withdrawn", evidence);
@@ -372,6 +382,20 @@ impl Work<'_> {
         self.event(Event::NoticeWithdrawn);
         self.enter(Phase::Active, "The customer stays after all.");
         self.record(by_word(&self.terms, EntryKind::NoticeWithdrawn, day, &word));
+    }
+
+    /// Terms of a customer whose order is in the ledger already; before that, the order's own would come
+    /// after them.
+    fn terms_changed(&mut self, terms: &[(EntryKind, Date)], word: Word<'_>) {
+        let evidence = acted_on("terms", word.evidence);
+        if terms.is_empty() || self.s.dates.is_none() || self.s.phase.is_final() || self.s.acted_on.contains(&evidence)
+        {
+            return;
+        }
+        self.event(Event::TermsChanged { terms: terms.to_vec(), by: word.by.to_owned(), evidence });
+        for (kind, valid_from) in terms {
+            self.record(by_word(&self.terms, kind.clone(), *valid_from, &word));
+        }
     }
 
     fn record_decision(&mut self, customer: bool, received: Timestamp, word: Word<'_>) {

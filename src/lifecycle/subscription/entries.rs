@@ -34,8 +34,11 @@ pub(super) struct Word<'a> {
 }
 
 impl Word<'_> {
-    /// `<sha256> <name>`; any other text is itself the document.
+    /// A mail as [`Evidence::mail_text`] writes it; `<sha256> <name>`; any other text is itself the document.
     fn evidence(&self) -> Evidence {
+        if let Some(mail) = Evidence::from_mail_text(self.evidence) {
+            return mail;
+        }
         let (first, name) = self.evidence.split_once(' ').unwrap_or((self.evidence, "document"));
         if first.len() == 64 && first.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Evidence::Document { sha256: first.to_ascii_lowercase(), name: name.chars().take(200).collect() };

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Dates, Phase};
-use crate::ledger::EntryDraft;
+use crate::ledger::{EntryDraft, EntryKind};
 
 /// One thing that became known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +58,17 @@ pub enum Fact {
         by: String,
         evidence: String,
     },
+    /// A proposal that was made of a mail was approved: a word of the customer, terms, or both at once.
+    MailApproved {
+        /// "Customer" or "no customer".
+        decision: Option<bool>,
+        notice: bool,
+        /// Each with the day from which it holds.
+        terms: Vec<(EntryKind, Date)>,
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
     /// Only time has passed.
     Due,
 }
@@ -99,6 +110,12 @@ pub enum Event {
         ends: Date,
     },
     NoticeWithdrawn,
+    /// Price, mailbox basis or group, as approved.
+    TermsChanged {
+        terms: Vec<(EntryKind, Date)>,
+        by: String,
+        evidence: String,
+    },
     DomainCounted {
         domain: String,
         connected: bool,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::event::{Decision, Event};
 use super::state::{DomainSeen, Phase, Subscription};
+use crate::ledger::EntryKind;
 use crate::lifecycle::calendar::WARNING_KEY;
 
 /// How many pieces of evidence are remembered. An older one is stale by its time of receipt anyway.
@@ -42,10 +43,15 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
         Event::Decided { customer, received, evidence, .. } => {
             s.decided = Some(*customer);
             s.last_word = Some(s.last_word.map_or(*received, |w| w.max(*received)));
-            if s.acted_on.len() >= REMEMBERED {
-                s.acted_on.remove(0);
-            }
-            s.acted_on.push(evidence.clone());
+            remember(s, evidence);
+        }
+        Event::TermsChanged { terms, evidence, .. } => {
+            let group = terms
+                .iter()
+                .rev()
+                .find_map(|(kind, _)| if let EntryKind::GroupSet { group } = kind { Some(*group) } else { None });
+            s.group = group.or(s.group);
+            remember(s, evidence);
         }
         Event::Activated { charged_from, .. } => s.charged_from = Some(*charged_from),
         Event::Deactivated { .. } => s.charged_from = None,
@@ -63,4 +69,11 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
         }
         Event::PartnerChanged { partner, .. } => s.partner = Some(partner.clone()),
     }
+}
+
+fn remember(s: &mut Subscription, evidence: &str) {
+    if s.acted_on.len() >= REMEMBERED {
+        s.acted_on.remove(0);
+    }
+    s.acted_on.push(evidence.to_owned());
 }

@@ -108,6 +108,7 @@ pub(crate) fn transition(subject: &Subject, claim: Option<&Claim>, seconds: i64)
         timers: Vec::new(),
         inbox: None,
         consumes: None,
+        settles: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod effects;
 pub(crate) mod fixture;
 pub(crate) mod history;
 pub(crate) mod ledger;
+pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod orders;
 pub(crate) mod places;
@@ -81,6 +82,10 @@ macro_rules! every_rule {
             ledger::runs_are_closed_one_after_the_other,
             ledger::the_ledger_is_shown_as_it_stands,
             ledger::evidence_is_kept_by_its_hash,
+            mail::a_mail_is_kept_once_and_its_copies_are_counted,
+            mail::a_proposal_is_approved_once_with_its_entries,
+            mail::a_mail_is_rejected_or_admitted_while_it_waits,
+            mail::the_list_of_senders_is_what_was_said_last,
         }
     };
 }

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 pub(super) use write::{Rearm, desire, events, put_out, rearm};
 
 use super::pool::Pool;
-use super::{archive, journal, keys, ledger};
+use super::{archive, journal, keys, ledger, mail};
 use crate::store::value::{int, number, us};
 use crate::store::{CommitOutcome, InboxKey, StoreError, StoreResult, Transition};
 
@@ -57,11 +57,14 @@ pub(super) async fn group_within(
 ) -> StoreResult<Vec<StoreResult<CommitOutcome>>> {
     let found = lock(db, transitions).await?;
     let seen = seen(db, transitions).await?;
+    let wanted = transitions.iter().filter_map(|transition| transition.settles.as_ref().map(|mail| mail.id.as_str()));
+    let open = mail::open(db, wanted.collect()).await?;
     let mut passed = Vec::new();
     let mut answers = Vec::with_capacity(transitions.len());
     for transition in transitions {
         let before = found.get(&transition.subject_id);
-        let answer = judge(transition, before, &seen);
+        let waits = transition.settles.as_ref().is_none_or(|mail| open.contains(&mail.id));
+        let answer = if waits { judge(transition, before, &seen) } else { Ok(CommitOutcome::Repeated) };
         if let (Ok(CommitOutcome::Committed { .. }), Some(before)) = (&answer, before) {
             passed.push(Passed { transition, before });
         }
@@ -81,6 +84,9 @@ async fn store(db: &mut PgConnection, passed: &[Passed<'_>]) -> StoreResult<()> 
     let mut lines = Vec::new();
     for Passed { transition, .. } in passed {
         lines.extend(archive::keep(db, &transition.subject_id, &transition.archive).await?);
+        if let Some(settled) = &transition.settles {
+            mail::approve(db, settled, transition.at).await?;
+        }
     }
     let items = passed.iter().map(|p| (&*p.transition.subject_id, p.transition.at, &*p.transition.outbox));
     write::put_out(db, items).await?;

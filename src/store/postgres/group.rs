@@ -102,6 +102,7 @@ fn touches(transition: &Transition) -> Vec<(u8, String)> {
     let mut keys = vec![(0, transition.subject_id.clone())];
     keys.extend(transition.inbox.iter().map(|inbox| (1, inbox.key.clone())));
     keys.extend(transition.consumes.iter().map(|key| (2, key.clone())));
+    keys.extend(transition.settles.iter().map(|mail| (4, mail.id.clone())));
     keys.extend(transition.route.iter().map(|route| (3, route.domain.as_str().to_owned())));
     keys
 }

@@ -137,14 +137,26 @@ pub(super) async fn keep_evidence(pool: &Pool, sha256: &str, content: &[u8], at:
         return Err(StoreError::Conflict("the evidence does not have the SHA-256 it came with".to_owned()));
     }
     let mut transaction = pool.begin().await?;
-    let sql = "INSERT INTO evidence (sha256, content, kept_at) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING";
-    let kept = sqlx::query(sql).bind(sha256).bind(content).bind(us(at)).execute(&mut *transaction).await?;
-    if kept.rows_affected() > 0 {
-        let line = (Kept::Evidence, sha256.to_owned(), of_evidence(sha256, Some(us(at))));
-        journal::add(&mut transaction, vec![line]).await?;
-    }
+    keep_documents(&mut transaction, &[(sha256, content)], at).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// Documents by their SHA-256, each with its line in the journal where it is new.
+pub(super) async fn keep_documents(
+    db: &mut PgConnection,
+    documents: &[(&str, &[u8])],
+    at: Timestamp,
+) -> StoreResult<()> {
+    let sql = "INSERT INTO evidence (sha256, content, kept_at) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING";
+    let mut lines = Vec::new();
+    for (sha256, content) in documents {
+        let kept = sqlx::query(sql).bind(sha256).bind(content).bind(us(at)).execute(&mut *db).await?;
+        if kept.rows_affected() > 0 {
+            lines.push((Kept::Evidence, (*sha256).to_owned(), of_evidence(sha256, Some(us(at)))));
+        }
+    }
+    journal::add(db, lines).await
 }
 
 pub(super) async fn evidence(pool: &Pool, sha256: &str) -> StoreResult<Option<Vec<u8>>> {

@@ -17,10 +17,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0004_politeness.sql"),
     include_str!("../migrations/postgres/0005_journal.sql"),
     include_str!("../migrations/postgres/0006_phases.sql"),
+    include_str!("../migrations/postgres/0007_mail.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 6;
+pub(in crate::store) const SCHEMA: u32 = 7;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

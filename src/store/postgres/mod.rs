@@ -15,6 +15,7 @@ mod hints;
 mod journal;
 mod keys;
 mod ledger;
+mod mail;
 pub(in crate::store) mod migrate;
 mod orders;
 mod outbox;

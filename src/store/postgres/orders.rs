@@ -9,7 +9,7 @@ use super::commit::{
 };
 use super::failure::undisturbed;
 use super::pool::Pool;
-use super::{keys, ledger, trials};
+use super::{keys, ledger, mail, trials};
 use crate::lifecycle::subscription::OrderKind;
 use crate::store::value::{int, json, us, word};
 use crate::store::{
@@ -69,6 +69,7 @@ async fn place_one(db: &mut PgConnection, new: &NewOrder) -> StoreResult<Placed>
         begin(db, &party, subject).await?;
     }
     trials::take(db, new).await?;
+    mail::senders_of(db, &new.customer_id, &new.order, new.at).await?;
     if let Some(inbox) = &new.inbox {
         remember(db, &[(inbox.clone(), new.at)]).await?;
     }

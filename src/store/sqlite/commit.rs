@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::columns::{first, int, json, number, run, us, word};
-use super::{archive, ledger};
+use super::{archive, ledger, mail};
 use crate::store::{
     CommitOutcome, InboxKey, NewEvent, NewOutbox, Observation, RouteChange, StoreError, StoreResult, TimerSet,
     Transition,
@@ -32,6 +32,9 @@ pub(super) fn transition(connection: &Connection, transition: &Transition) -> St
         return Ok(CommitOutcome::FenceLost);
     }
     if answered_before(connection, transition.inbox.as_ref())? || consumed_before(connection, transition)? {
+        return Ok(CommitOutcome::Repeated);
+    }
+    if !mail::is_open(connection, transition.settles.as_ref())? {
         return Ok(CommitOutcome::Repeated);
     }
     if transition.version != before.version {
@@ -71,6 +74,9 @@ pub(super) fn transition(connection: &Connection, transition: &Transition) -> St
         end_lease(connection, id)?;
     }
     take_in(connection, transition)?;
+    if let Some(settled) = &transition.settles {
+        mail::approve(connection, settled, transition.at)?;
+    }
     let ended = FINAL_PHASES.contains(&transition.phase.as_str());
     if let Some(domain) = before.domain.as_deref().filter(|_| ended && !before.held) {
         hand_over(connection, domain, &before.customer_id, transition.at)?;

@@ -17,10 +17,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0006_politeness.sql"),
     include_str!("../migrations/sqlite/0007_journal.sql"),
     include_str!("../migrations/sqlite/0008_phases.sql"),
+    include_str!("../migrations/sqlite/0009_mail.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 8;
+pub(in crate::store) const SCHEMA: u32 = 9;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

@@ -12,6 +12,7 @@ mod figures;
 mod file;
 mod journal;
 mod ledger;
+mod mail;
 mod migrate;
 mod orders;
 mod outbox;

@@ -8,7 +8,7 @@ use super::columns::{first, int, json, run, us, word};
 use super::commit::{
     Rearm, answered_before, append_events, desire, holder, inherit_history, ordered_by, put_out, rearm, remember,
 };
-use super::{commit, ledger, trials};
+use super::{commit, ledger, mail, trials};
 use crate::store::{Amendment, CommitOutcome, NewOrder, NewSubject, Placed, StoreError, StoreResult};
 
 pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Placed> {
@@ -28,6 +28,7 @@ pub(super) fn place(connection: &Connection, new: &NewOrder) -> StoreResult<Plac
         begin(connection, &party, subject)?;
     }
     trials::take(connection, new)?;
+    mail::senders_of(connection, &new.customer_id, &new.order, new.at)?;
     ledger::append(connection, &new.entries, new.at)?;
     if let Some(inbox) = &new.inbox {
         remember(connection, inbox, new.at)?;

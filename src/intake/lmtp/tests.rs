@@ -1,0 +1,1 @@
+//! LMTP as a mail server speaks it, and as nobody should.

@@ -2,6 +2,7 @@
 //! and again in the middle of things.
 
 mod audit;
+mod mail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

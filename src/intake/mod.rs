@@ -18,6 +18,8 @@ use jiff::Timestamp;
 
 use crate::config::IntakeConfig;
 use crate::engine::ports::{Intake, IntakeError, NoNotice, Waiting};
+#[cfg(test)]
+pub(crate) use mail::lab;
 pub use mail::{EvidenceMail, ResolverError};
 
 /// Bytes of a message that are looked at. A notice is a few kilobytes.

@@ -14,6 +14,8 @@ use crate::engine::ports::{Envelope, MailSink};
 const MAX_COMMAND: usize = 2_000;
 /// RFC 5321 §4.5.3.1.6 asks for 1,000; programs that do not keep to it are read, too.
 const MAX_TEXT_LINE: usize = 16_000;
+/// Bytes of a refused message that are read in any case, so that the session can go on.
+const LEAST_READ: usize = 1 << 20;
 /// Commands that are refused before the session ends.
 const MAX_FAULTS: usize = 20;
 /// Commands in one session.
@@ -212,7 +214,7 @@ impl Session<'_> {
             if raw.len() + line.len() + 2 > self.bounds.message_bytes {
                 refused.get_or_insert("552 5.3.4 The message is longer than is taken here");
             }
-            if seen > self.bounds.message_bytes.saturating_mul(4) {
+            if seen > self.bounds.message_bytes.saturating_mul(4).max(LEAST_READ) {
                 self.say("421 4.3.4 The message does not end").await?;
                 return Err(Over);
             }

@@ -3,6 +3,8 @@
 
 mod authenticate;
 mod fingerprint;
+#[cfg(test)]
+pub(crate) mod lab;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,8 @@ use url::{Host, Url};
 
 use super::{
     AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressState, EngineConfig, GatewayConfig, HostState,
-    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig, TelemetryConfig, is_agent_name,
+    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig,
+    TelemetryConfig, is_agent_name,
 };
 
 /// Something wrong with a value.

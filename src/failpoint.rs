@@ -79,6 +79,8 @@ steps! {
     PostfixFile,
     /// Postfix is told to load its maps.
     PostfixReload,
+    /// A canary is handed to the gateway.
+    CanarySending,
     /// A notice is handed to the next hop for one recipient.
     NoticeDelivery,
 }

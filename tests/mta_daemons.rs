@@ -181,6 +181,7 @@ fn postfix_as_the_customers_server() {
     assert_eq!(healthy.dialogue.tls.as_ref().unwrap().version, "TLSv1.3");
     let last = healthy.dialogue.stages.iter().map(|s| s.stage).collect::<Vec<_>>();
     let all = [
+        Stage::Connect,
         Stage::Banner,
         Stage::Ehlo,
         Stage::Starttls,

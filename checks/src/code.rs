@@ -116,7 +116,10 @@ catalogue! {
     TlsPkix = "TLS_PKIX": "The server's certificate would not pass a strict check (name, expiry or chain). Opportunistic TLS still works.";
     TlsTooOld = "TLS_TOO_OLD": "The server speaks only TLS versions that are no longer safe (RFC 8996).";
     TlsInjection = "TLS_INJECTION": "Plain text followed the server's STARTTLS reply: it could be injected into the encrypted session.";
+    SmtpAcceptsAll = "SMTP_ACCEPTS_ALL": "The server accepts a mailbox that cannot exist. If it sends such mail back later, the notices go to forged senders.";
     RelaySuspect = "RELAY_SUSPECT": "The server seems to accept mail for domains that are not its own.";
+    StrangersRefused = "STRANGERS_REFUSED": "The server refuses mailboxes that do not exist, or mail for domains that are not its own, as it should.";
+    StrangersUntested = "STRANGERS_UNTESTED": "Whether the server takes mail for mailboxes that do not exist, or for domains that are not its own, could not be told.";
     BlockedTarget = "BLOCKED_TARGET": "The address is private, loopback or otherwise special, so no probe is sent to it.";
     BadInput = "BAD_INPUT": "The given name, address or port is not usable.";
     // Cut-over lint
@@ -159,6 +162,10 @@ catalogue! {
     GwUnreachable = "GW_UNREACHABLE": "A gateway MX host cannot be reached from outside.";
     GwOpenRelay = "GW_OPEN_RELAY": "A gateway MX host accepts mail for a domain that it does not serve.";
     GwTls = "GW_TLS": "A gateway MX host has no STARTTLS, or a certificate that does not match its name.";
+    HeloOk = "HELO_OK": "The name that the gateway says in EHLO leads to its addresses, and each of them leads back to it.";
+    HeloForward = "HELO_FORWARD": "The name that the gateway says in EHLO does not lead to the address that says it: strict mail servers refuse such a sender.";
+    HeloReverse = "HELO_REVERSE": "A gateway address does not lead back to the name that it says in EHLO: many mail servers refuse or distrust such a sender.";
+    HeloUnknown = "HELO_UNKNOWN": "Whether the gateway's EHLO name and address lead to each other could not be looked up.";
     CanaryOk = "CANARY_OK": "A test message through the gateway arrived in the mailbox: a delivery notice came back.";
     CanaryRelayed = "CANARY_RELAYED": "The customer's mail server took a test message from the gateway; whether it reached the mailbox is not reported.";
     CanaryWaiting = "CANARY_WAITING": "A test message was sent through the gateway, or is about to be, and its delivery notice is awaited.";

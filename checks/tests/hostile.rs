@@ -5,8 +5,8 @@ use fencepost_checks::mx::history::RrsetHistory;
 use fencepost_checks::mx::{self, Expected};
 use fencepost_checks::observation::dns::ExchangeAddresses;
 use fencepost_checks::observation::lint::{
-    DnssecObservation, DsLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup, TlsaLookup,
-    TlsaRecord, TlsaRecords,
+    DnssecObservation, DsLookup, HeloLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup,
+    TlsaLookup, TlsaRecord, TlsaRecords,
 };
 use fencepost_checks::observation::smtp::{ConnectOutcome, SmtpReply, StageOutcome, TlsFacts};
 use fencepost_checks::observation::{
@@ -202,9 +202,13 @@ prop_compose! {
         };
         LintObservation {
             domain: name("example.com"), observed_at, mta_sts: MtaStsObservation { record, policy }, spf, dmarc: texts.clone(),
-            gateway_addresses: own.clone(), own_servers: own, tls_rpt: texts.clone(), domain_connect: texts,
+            gateway_addresses: own.clone(), own_servers: own, tls_rpt: texts.clone(), domain_connect: texts.clone(),
             dnssec: DnssecObservation { ds: DsLookup::Failed { detail: odd.clone() }, resolvers: Vec::new() },
             exchange_tlsa: tlsa.clone(), gateway_tlsa: tlsa,
+            helo: vec![HeloLookup {
+                name: name("probe.gateway.example"), address: [192, 0, 2, 10].into(), addresses: Vec::new(),
+                error: Some(odd.clone()), reverse: texts.clone(),
+            }],
             sender_test: Some(SenderTest { sender: odd, dialogues }),
         }
     }

@@ -67,6 +67,7 @@ fn judged(host: &DomainName, policy: Option<&Policy>, record: String, body: Stri
         dnssec: DnssecObservation::default(),
         gateway_tlsa: Vec::new(),
         exchange_tlsa: Vec::new(),
+        helo: Vec::new(),
         sender_test: None,
     };
     let gateway_hosts = vec![host.clone()];

@@ -47,6 +47,13 @@ pub struct Args {
     /// Firewall whose rules are shown where the gateway does not get through; nftables unless given
     #[arg(long, visible_alias = "firewall", value_enum, value_name = "PRODUCT")]
     rules: Option<Rules>,
+    /// Also ask the own servers, from an outsider, for a mailbox that cannot exist and for a foreign domain;
+    /// it can get the address that asks onto block lists, so no gateway address does it
+    #[arg(long)]
+    strangers: bool,
+    /// The source address for that; without it, probe.strangers_from or the outsiders of the configuration
+    #[arg(long, value_name = "IP", requires = "strangers")]
+    strangers_from: Option<IpAddr>,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -93,6 +100,12 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     if !args.resolvers.is_empty() {
         config.probe.resolvers.clone_from(&args.resolvers);
     }
+    config.probe.strangers |= args.strangers;
+    config.probe.strangers_from = args.strangers_from.or(config.probe.strangers_from);
+    if let Some(problem) = config.validate().into_iter().find(|problem| problem.key.starts_with("probe.strangers")) {
+        eprintln!("fencepost: {} {}", problem.key, problem.message);
+        return Exit::Usage;
+    }
     let clock: SharedClock = Arc::new(SystemClock);
     let prober = match Prober::new(&config.probe, &config.gateway, clock.clone()) {
         Ok(prober) => prober,
@@ -130,10 +143,14 @@ async fn check(
         // One after the other: they visit the same addresses.
         let whole = if servers.is_empty() { Vec::new() } else { observer.smtp(&task).await };
         let mut knocks = if with_firewall { observer.firewall(&task).await } else { FirewallRound::default() };
-        knocks.dialogues = vantage::discount(knocks.dialogues, &ours, &BTreeMap::new());
-        (vantage::discount(whole, &ours, &BTreeMap::new()), knocks)
+        // Last: whoever asks for strangers may be shut out afterwards.
+        let strangers = observer.strangers(&task).await;
+        let sound = |seen| vantage::discount(seen, &ours, &BTreeMap::new());
+        knocks.dialogues = sound(knocks.dialogues);
+        (sound(whole), knocks, sound(strangers))
     };
-    let (round, policies, (whole, knocks)) = tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
+    let (round, policies, (whole, knocks, strangers)) =
+        tokio::join!(observer.mx_round(domain), observer.lint(&task), dialogues);
 
     let now = clock.now();
     let expected = config.gateway.expected_mx();
@@ -142,7 +159,10 @@ async fn check(
     let own_server_in_mx = names_one_of(&round, servers, &policies.own_servers);
     let mut parts: Vec<(Part, Judgement)> = Vec::new();
     if !servers.is_empty() {
-        parts.push((Part::Smtp, smtp::judge(&whole, &SmtpContext { domain: domain.clone(), now })));
+        let context = SmtpContext { domain: domain.clone(), now };
+        let mut judged = smtp::judge(&whole, &context);
+        judged.findings.extend(smtp::strangers::judge(&strangers, &context).findings);
+        parts.push((Part::Smtp, judged));
     }
     if with_firewall {
         let context = FirewallContext {
@@ -170,6 +190,7 @@ async fn check(
     }
     let mut report = Report::new(domain.clone(), now, &round, judged, &config.gateway, parts);
     report.dns_provider = DnsProviderStatus::of(&round, Some(&policies));
+    report.dialogues = whole.into_iter().chain(knocks.dialogues).chain(strangers).collect();
     report
 }
 

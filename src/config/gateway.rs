@@ -24,7 +24,7 @@ pub struct GatewayConfig {
     pub smtp_port: u16,
     /// TTL to recommend for the new MX records, seconds.
     pub mx_ttl: u32,
-    /// Name the probes say in EHLO; must resolve both ways.
+    /// Name that the probes say in EHLO; must resolve both ways, unless each egress address has one of its own.
     pub ehlo_name: DomainName,
     /// A domain that the gateway certainly does not serve, to see that it refuses it.
     pub foreign_domain: DomainName,
@@ -86,6 +86,9 @@ pub struct EgressAddress {
     pub bind: Option<IpAddr>,
     #[serde(default)]
     pub state: EgressState,
+    /// Name said in EHLO from this address, where it is not that of the whole gateway.
+    #[serde(default)]
+    pub ehlo_name: Option<DomainName>,
 }
 
 impl MxHost {
@@ -100,7 +103,15 @@ impl EgressAddress {
     /// An active address that this host has itself.
     #[must_use]
     pub fn here(address: IpAddr) -> Self {
-        Self { address, label: String::new(), local: true, agent: None, bind: None, state: EgressState::Active }
+        Self {
+            address,
+            label: String::new(),
+            local: true,
+            agent: None,
+            bind: None,
+            ehlo_name: None,
+            state: EgressState::Active,
+        }
     }
 
     /// Whether somebody can probe from it: this host, or an agent.
@@ -160,6 +171,23 @@ impl AdapterConfig {
 }
 
 impl GatewayConfig {
+    /// Name said in EHLO from an address as the other side sees it.
+    #[must_use]
+    pub fn ehlo_name_of(&self, address: Option<IpAddr>) -> &DomainName {
+        let same = |egress: &&EgressAddress| address.is_some_and(|a| a.to_canonical() == egress.address.to_canonical());
+        let own = self.egress.iter().find(same).and_then(|egress| egress.ehlo_name.as_ref());
+        own.unwrap_or(&self.ehlo_name)
+    }
+
+    /// Whether a connection from this source would come from a gateway address.
+    #[must_use]
+    pub fn sends_from(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.egress
+            .iter()
+            .any(|egress| [Some(egress.address), egress.bind].into_iter().flatten().any(|a| a.to_canonical() == source))
+    }
+
     /// What a customer's MX should be, as far as the gateway goes.
     #[must_use]
     pub fn expected_mx(&self) -> Expected {

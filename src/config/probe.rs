@@ -67,6 +67,11 @@ pub struct ProbeConfig {
     /// Address in a domain of the vendor's that publishes `v=spf1 -all` and receives nothing: with it as
     /// sender the own servers are asked whether they hold SPF against the gateway.
     pub spf_test_sender: Option<String>,
+    /// Whether own servers are also asked, from an outsider, for a mailbox that cannot exist and for a
+    /// foreign domain. It can get the address that asks onto block lists, so no gateway address does.
+    pub strangers: bool,
+    /// The source address for that; without it, the outsiders.
+    pub strangers_from: Option<IpAddr>,
     /// Whether a test message through the gateway comes before the permit.
     pub canary: CanaryMode,
     /// Its envelope sender, to which delivery notices go.
@@ -114,6 +119,8 @@ impl Default for ProbeConfig {
             https_port: 443,
             extra_roots: None,
             spf_test_sender: None,
+            strangers: false,
+            strangers_from: None,
             canary: CanaryMode::Off,
             canary_sender: None,
             dns_concurrency: 32,

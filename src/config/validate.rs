@@ -305,7 +305,7 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
     found.unique("probe.resolvers", probe.resolvers.iter());
     found.unique("probe.outsiders", probe.outsiders.iter());
     for (index, outsider) in probe.outsiders.iter().enumerate() {
-        if gateway.egress.iter().any(|egress| egress.address == *outsider) {
+        if gateway.sends_from(*outsider) {
             let key = format!("probe.outsiders[{index}]");
             found.add(&key, format!("{outsider} is a gateway address (gateway.egress), so it is no control"));
         }
@@ -314,7 +314,7 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
         let key = format!("probe.remote_outsiders[{index}]");
         found.agent(&format!("{key}.agent"), &outsider.agent);
         if let Some(address) = outsider.address
-            && gateway.egress.iter().any(|egress| egress.address == address)
+            && gateway.sends_from(address)
         {
             let why = format!("{address} is a gateway address (gateway.egress), so it is no control");
             found.add(&format!("{key}.address"), why);
@@ -333,6 +333,7 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
     {
         found.add("probe.spf_test_sender", "is no plain address; write one such as probe@spf-test.gateway.example");
     }
+    strangers(probe, gateway, found);
     match &probe.canary_sender {
         Some(sender) if !is_plain_address(sender) => {
             found.add("probe.canary_sender", "is no plain address; write one such as canary@intake.gateway.example");
@@ -347,6 +348,22 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
             let key = format!("probe.allow_targets[{index}]");
             found.add(&key, "is no network; write CIDR such as 10.1.0.0/16 or fd00::/8");
         }
+    }
+}
+
+/// The test can get an address onto block lists, so where it comes from has to be said.
+fn strangers(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
+    match probe.strangers_from {
+        Some(from) if gateway.sends_from(from) => {
+            let why = format!("{from} is a gateway address (gateway.egress), which could get onto block lists by it");
+            found.add("probe.strangers_from", why);
+        }
+        None if probe.strangers && probe.outsiders.is_empty() && probe.remote_outsiders.is_empty() => {
+            let why =
+                "needs an address that is none of the gateway's: name it in probe.strangers_from or probe.outsiders";
+            found.add("probe.strangers", why);
+        }
+        _ => {}
     }
 }
 

@@ -46,6 +46,12 @@ impl Observer for Metered {
         seen
     }
 
+    async fn strangers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        let seen = timed(Probe::Smtp, self.0.strangers(task)).await;
+        dialogues(Probe::Smtp, &seen);
+        seen
+    }
+
     async fn gateway(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {
         let seen = timed(Probe::Gateway, self.0.gateway(domain, test_mailbox)).await;
         dialogues(Probe::Gateway, &seen);

@@ -50,6 +50,13 @@ pub trait Observer: Send + Sync {
     /// A whole SMTP dialogue with every own server from one egress address.
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue>;
 
+    /// Every own server, asked from an outsider for a mailbox that cannot exist and for a foreign domain. Empty
+    /// where the configuration does not ask for that.
+    async fn strangers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        let _ = (task,);
+        Vec::new()
+    }
+
     /// Every gateway MX host, asked from an outsider for the domain's test mailbox or postmaster.
     async fn gateway(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue>;
 

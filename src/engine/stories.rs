@@ -2,7 +2,9 @@
 //! the other, and the clock steps when nothing is due. So a test can act between any two of them.
 
 mod base;
+mod canary;
 mod places;
+mod strangers;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -66,6 +66,11 @@ pub(super) struct World {
     pub certificate_ends: Mutex<Option<Timestamp>>,
     /// The place to which mail goes after a release refuses every recipient.
     pub next_refuses: AtomicBool,
+    /// The own servers are asked for strangers, and when they were.
+    pub asks_strangers: AtomicBool,
+    pub strangers: Mutex<Vec<Timestamp>>,
+    /// Every canary that was sent, with its time.
+    pub canaries: Mutex<Vec<(Timestamp, CanaryLetter)>>,
     /// So many deliveries fail before one succeeds.
     pub deliveries_to_fail: AtomicUsize,
     calls: AtomicUsize,
@@ -111,6 +116,9 @@ impl World {
             from_egress: Mutex::default(),
             certificate_ends: Mutex::default(),
             next_refuses: AtomicBool::new(false),
+            asks_strangers: AtomicBool::new(false),
+            strangers: Mutex::default(),
+            canaries: Mutex::default(),
             deliveries_to_fail: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             strike_at: AtomicUsize::new(usize::MAX),
@@ -332,12 +340,38 @@ impl Observer for World {
             dnssec: DnssecObservation::default(),
             gateway_tlsa: Vec::new(),
             exchange_tlsa: Vec::new(),
+            helo: Vec::new(),
             sender_test: None,
         }
     }
 
-    async fn canary(&self, _letter: &CanaryLetter) -> SmtpDialogue {
-        self.dialogue(outsider(), "mx1.gateway.example", 25, 250)
+    async fn strangers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        if !self.asks_strangers.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
+        self.strangers.lock().unwrap().push(self.clock.now());
+        let mut seen = self.with_servers(task, &[outsider()], &self.servers_refuse);
+        for dialogue in &mut seen {
+            dialogue.stages.retain(|record| record.stage != Stage::RcptPostmaster);
+            for record in dialogue.stages.iter_mut().filter(|record| record.stage == Stage::RcptTest) {
+                record.stage = Stage::RcptForeign;
+            }
+        }
+        seen
+    }
+
+    async fn canary(&self, letter: &CanaryLetter) -> SmtpDialogue {
+        let mut sent = self.dialogue(outsider(), "mx1.gateway.example", 25, 250);
+        self.canaries.lock().unwrap().push((sent.started_at, letter.clone()));
+        sent.capabilities.push("DSN".to_owned());
+        sent.stages.retain(|record| !matches!(record.stage, Stage::RcptPostmaster | Stage::Rset));
+        let quit = sent.stages.pop();
+        for (stage, code) in [(Stage::Data, 354), (Stage::Message, 250)] {
+            let reply = SmtpReply { code, enhanced: None, lines: vec!["as it is".to_owned()] };
+            sent.stages.push(StageRecord { stage, elapsed_ms: 1, outcome: StageOutcome::Reply { reply } });
+        }
+        sent.stages.extend(quit);
+        sent
     }
 
     async fn next_destination(&self, task: &ServerTask) -> Vec<SmtpDialogue> {

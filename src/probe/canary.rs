@@ -9,6 +9,7 @@ use super::smtp::{Depth, Letter, Mailbox, Plan, talk};
 use super::vantage::From;
 use crate::config::HostState;
 use crate::engine::ports::CanaryLetter;
+use crate::failpoint::{Step, around};
 
 /// Addresses that are tried. The first that answers decides.
 const MAX_PEERS: usize = 8;
@@ -23,7 +24,7 @@ impl Prober {
                 let detail = "the sender or the mailbox is no plain address".to_owned();
                 return self.not_visited(&host, None, None, ConnectOutcome::VantageFault { detail });
             };
-            let Resolved { server, peers, .. } = self.resolve(host).await;
+            let Resolved { server, peers, stage, .. } = self.resolve(host).await;
             let peers = match peers {
                 Ok(peers) => peers,
                 Err(outcome) => {
@@ -54,7 +55,8 @@ impl Prober {
                         continue;
                     }
                 };
-                let seen = talk(&plan, &self.trust, &self.clock).await;
+                let mut seen = around(Step::CanarySending, talk(&plan, &self.trust, &self.clock)).await;
+                seen.stages.splice(0..0, stage.clone());
                 tried += 1;
                 // Anything said about the message is an answer; a second copy would be another canary.
                 if seen.stages.iter().any(|s| s.stage == Stage::MailFrom) || tried == MAX_PEERS {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage};
+use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, VantageRole};
 
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times};
@@ -63,9 +63,12 @@ impl Prober {
             .collect::<Result<_, String>>()?;
         if recipients
             .iter()
-            .any(|(stage, _)| !matches!(stage, Stage::RcptTest | Stage::RcptPostmaster | Stage::RcptForeign))
+            .any(|(stage, _)| !matches!(stage, Stage::RcptTest | Stage::RcptPostmaster) && !is_stranger(*stage))
         {
             return Err("a recipient at a stage that has none".to_owned());
+        }
+        if recipients.iter().any(|(stage, _)| is_stranger(*stage)) {
+            self.stay_outside(task, source)?;
         }
         Ok(Plan {
             vantage: task.vantage.clone(),
@@ -81,12 +84,30 @@ impl Prober {
         })
     }
 
+    /// Asking for strangers can get an address onto block lists: no gateway address does it.
+    fn stay_outside(&self, task: &DialogueTask, source: Source) -> Result<(), String> {
+        let ours = match source {
+            Source::Bound(address) => self.gateway.sends_from(address).then_some(address),
+            Source::Any => self.places.gateway_source(task.peer),
+        };
+        match ours {
+            Some(address) => Err(format!("{address} is a gateway address, and none asks for strangers")),
+            None if task.vantage.role != VantageRole::Outsider => Err("only an outsider asks for strangers".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     /// The address of this host that stands behind an outside one.
     fn source(&self, outside: Option<IpAddr>) -> Source {
         let Some(outside) = outside.filter(|address| !address.is_unspecified()) else { return Source::Any };
         let bind = self.gateway.egress.iter().find(|egress| egress.address == outside).and_then(|egress| egress.bind);
         Source::Bound(bind.unwrap_or(outside))
     }
+}
+
+/// A mailbox that cannot exist, or one elsewhere.
+const fn is_stranger(stage: Stage) -> bool {
+    matches!(stage, Stage::RcptRandom | Stage::RcptForeign)
 }
 
 fn shorter(ours: Times, theirs: TaskTimes) -> Times {
@@ -113,5 +134,61 @@ fn nothing(task: &DialogueTask, connect: ConnectOutcome, started_at: jiff::Times
         tls: None,
         proof: None,
         transcript: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fencepost_checks::observation::Vantage;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::{EgressAddress, GatewayConfig, ProbeConfig};
+
+    /// Towards 127.0.0.9 this host sends from 127.0.0.1.
+    fn task(role: VantageRole, address: Option<IpAddr>, stage: Stage) -> DialogueTask {
+        DialogueTask {
+            vantage: Vantage { id: "somewhere".to_owned(), role, address },
+            host: "mail.customer.example".to_owned(),
+            peer: "127.0.0.9:1".parse().unwrap(),
+            standby: false,
+            ehlo_name: "probe.gateway.example".parse().unwrap(),
+            sender: None,
+            recipients: vec![Recipient { stage, mailbox: "a@customer.example".to_owned() }],
+            digests: false,
+            times: TaskTimes { connect_ms: 500, banner_ms: 500, stage_ms: 500, total_ms: 900 },
+            reference: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_agent_on_a_gateway_asks_for_no_strangers() {
+        let probe = ProbeConfig { allow_targets: vec!["127.0.0.0/8".to_owned()], ..ProbeConfig::default() };
+        let nat = EgressAddress { bind: Some([127, 0, 0, 1].into()), ..EgressAddress::here([192, 0, 2, 10].into()) };
+        let gateway = GatewayConfig { egress: vec![nat], ..GatewayConfig::default() };
+        let prober = Prober::new(&probe, &gateway, Arc::new(SystemClock)).unwrap();
+        let refused = async |role, address: Option<&str>, stage| {
+            let address = address.map(|text| text.parse().unwrap());
+            match prober.talk(&task(role, address, stage)).await.connect {
+                ConnectOutcome::VantageFault { detail } => detail,
+                other => format!("{other:?}"),
+            }
+        };
+        for stage in [Stage::RcptRandom, Stage::RcptForeign] {
+            let chosen = refused(VantageRole::Outsider, None, stage).await;
+            assert!(chosen.contains("127.0.0.1 is a gateway address"), "{chosen}");
+            let behind = refused(VantageRole::Outsider, Some("192.0.2.10"), stage).await;
+            assert!(behind.contains("is a gateway address"), "{behind}");
+            let egress = refused(VantageRole::Egress, Some("127.0.0.3"), stage).await;
+            assert!(egress.contains("only an outsider"), "{egress}");
+        }
+        assert_eq!(refused(VantageRole::Outsider, Some("127.0.0.3"), Stage::RcptRandom).await, "Refused");
+        assert_eq!(
+            refused(VantageRole::Outsider, None, Stage::RcptPostmaster).await,
+            "Refused",
+            "its own domain it may"
+        );
     }
 }

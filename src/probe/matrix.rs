@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use fencepost_checks::DomainName;
 use fencepost_checks::observation::lint::SenderTest;
-use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, Vantage};
+use fencepost_checks::observation::smtp::StageOutcome;
+use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, StageRecord, Vantage};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::Prober;
+use super::millis_since;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times, talk};
 use super::vantage::{From, Place};
 use crate::config::{HostState, ProbeConfig};
@@ -36,10 +38,12 @@ pub(super) struct Resolved {
     pub(super) peers: Result<Vec<SocketAddr>, ConnectOutcome>,
     /// Addresses of the same host that the destination guard refuses, with its reason.
     pub(super) refused: Vec<(IpAddr, String)>,
+    /// Looking the name up, as the first stage of every dialogue with it; `None` for an address.
+    pub(super) stage: Option<StageRecord>,
 }
 
 /// One conversation: from where, how far, and in whose name.
-struct Visit {
+pub(super) struct Visit {
     place: Place,
     depth: Depth,
     sender: Option<Mailbox>,
@@ -162,12 +166,12 @@ impl Prober {
         depth: Depth,
     ) -> Plan {
         Plan {
-            vantage,
             source,
             host: server.host.clone(),
             peer,
             standby: server.standby,
-            ehlo_name: self.gateway.ehlo_name.clone(),
+            ehlo_name: self.gateway.ehlo_name_of(vantage.address).clone(),
+            vantage,
             // TLSA records of the gateway's hosts are compared with what these show.
             digests: self.is_gateway(&server.host),
             depth,
@@ -214,7 +218,19 @@ impl Prober {
     where
         F: Fn(SocketAddr) -> Vec<Visit>,
     {
-        let patience = Patience { all: self.patience, until: Instant::now() + self.patience };
+        self.visit_all_within(self.patience, servers, visits).await
+    }
+
+    pub(super) async fn visit_all_within<F>(
+        &self,
+        patience: Duration,
+        servers: &[MailServer],
+        visits: F,
+    ) -> Vec<SmtpDialogue>
+    where
+        F: Fn(SocketAddr) -> Vec<Visit>,
+    {
+        let patience = Patience { all: patience, until: Instant::now() + patience };
         let wanted: Vec<MailServer> = servers.iter().take(MAX_SERVERS).cloned().collect();
         let resolved: Vec<Resolved> = futures_util::stream::iter(wanted)
             .map(|server| self.resolve(server))
@@ -230,7 +246,9 @@ impl Prober {
     {
         let mut peers = Vec::new();
         let mut done = Vec::new();
-        for Resolved { server, peers: found, refused } in resolved {
+        let mut stages: Vec<(MailServer, StageRecord)> = Vec::new();
+        for Resolved { server, peers: found, refused, stage } in resolved {
+            stages.extend(stage.map(|stage| (server.clone(), stage)));
             for (address, detail) in refused {
                 let peer = SocketAddr::new(address, server.port);
                 done.push(self.not_visited(&server, Some(peer), None, ConnectOutcome::BlockedTarget { detail }));
@@ -255,6 +273,14 @@ impl Prober {
             .collect()
             .await;
         done.extend(visited.into_iter().flatten());
+        for dialogue in &mut done {
+            let of_this = |(server, _): &&(MailServer, StageRecord)| {
+                server.host == dialogue.host && server.port == dialogue.port && server.standby == dialogue.standby
+            };
+            if let Some((_, stage)) = stages.iter().find(of_this) {
+                dialogue.stages.insert(0, stage.clone());
+            }
+        }
         done
     }
 
@@ -330,7 +356,10 @@ impl Prober {
     /// Once, and pinned: what is checked here is what is connected to.
     pub(super) async fn resolve(&self, server: MailServer) -> Resolved {
         let mut beside = Vec::new();
-        let peers = self.addresses(&server.host).await.and_then(|addresses| {
+        let begun = Instant::now();
+        let found = self.addresses(&server.host).await;
+        let stage = named(&server.host).then(|| resolving(&found, millis_since(begun)));
+        let peers = found.and_then(|addresses| {
             let (open, refused) = self.guard.sift(&addresses);
             match (open.is_empty(), refused.first()) {
                 (true, Some(reason)) => Err(ConnectOutcome::BlockedTarget { detail: reason.to_string() }),
@@ -341,7 +370,7 @@ impl Prober {
                 }
             }
         });
-        Resolved { server, peers, refused: beside }
+        Resolved { server, peers, refused: beside, stage }
     }
 
     /// Addresses of a host name or an address in text form.
@@ -384,14 +413,27 @@ impl Prober {
     }
 }
 
+/// Whether the host is given by a name.
+fn named(host: &str) -> bool {
+    host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_err()
+}
+
+fn resolving(found: &Result<Vec<IpAddr>, ConnectOutcome>, elapsed_ms: u32) -> StageRecord {
+    let outcome = match found {
+        Err(ConnectOutcome::Unresolvable { detail }) => StageOutcome::Failed { detail: detail.clone() },
+        _ => StageOutcome::Done,
+    };
+    StageRecord { stage: Stage::Resolve, elapsed_ms, outcome }
+}
+
 /// The places that can reach the peer's family, or are reported as not covered.
-fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<Visit> {
+pub(super) fn visits(places: &[Place], peer: SocketAddr, depth: &Depth) -> Vec<Visit> {
     let fitting = places.iter().filter(|place| place.fits(peer.ip()));
     fitting.map(|place| Visit { place: place.clone(), depth: depth.clone(), sender: None }).collect()
 }
 
 /// The first place of the peer's family that somebody can probe from, if there is one.
-fn first_fitting(places: &[Place], peer: SocketAddr) -> Option<Place> {
+pub(super) fn first_fitting(places: &[Place], peer: SocketAddr) -> Option<Place> {
     places.iter().find(|place| place.from != From::Nowhere && place.fits(peer.ip())).cloned()
 }
 
@@ -427,7 +469,7 @@ mod tests {
         let refused = vec![([10, 0, 0, 5].into(), "10.0.0.5 is a private address".to_owned())];
         let server = MailServer { host: "mail.customer.example".to_owned(), port: 1, standby: false };
         let open = SocketAddr::from(([127, 0, 63, 2], 1));
-        let resolved = Resolved { server, peers: Ok(vec![open]), refused };
+        let resolved = Resolved { server, peers: Ok(vec![open]), refused, stage: None };
         let patience = Patience { all: Duration::from_secs(9), until: Instant::now() + Duration::from_secs(9) };
         let prober = prober();
         let seen = prober

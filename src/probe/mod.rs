@@ -7,6 +7,7 @@
 //! | `dns` | MX at every authoritative address and at the resolvers; look-ups |
 //! | `smtp` | one dialogue with one address, behind a guard |
 //! | `matrix` | which vantage talks to which server, how far, in which order |
+//! | `strangers` | whether an own server takes everything, or relays, where that is asked for |
 //! | `reference` | whether the outsiders reach anything at all |
 //! | `canary` | the one message that is ever sent |
 //! | `policy` | MTA-STS, SPF, DMARC, TLS-RPT, DNSSEC, DANE |
@@ -31,6 +32,7 @@ mod reference;
 mod remote;
 mod signatures;
 mod smtp;
+mod strangers;
 pub mod target;
 mod tls;
 mod turn;
@@ -161,6 +163,10 @@ impl Observer for Prober {
 
     async fn smtp(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
         self.own_servers(task).await
+    }
+
+    async fn strangers(&self, task: &ServerTask) -> Vec<SmtpDialogue> {
+        self.ask_strangers(task).await
     }
 
     async fn gateway(&self, domain: &DomainName, test_mailbox: &str) -> Vec<SmtpDialogue> {

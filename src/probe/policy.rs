@@ -6,17 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fencepost_checks::DomainName;
-use fencepost_checks::observation::lint::{PolicyFetch, TlsaLookup};
+use fencepost_checks::observation::lint::{HeloLookup, PolicyFetch, TlsaLookup};
 use fencepost_checks::observation::{LintObservation, MtaStsObservation, TextLookup};
 use futures_util::{StreamExt, future::join_all};
 
 use super::Prober;
 use super::escape;
+use crate::config::EgressState;
 use crate::config::HostState;
 use crate::engine::ports::ServerTask;
 
 /// Hosts of one kind whose records are looked up.
 const MAX_HOSTS: usize = 8;
+/// Gateway addresses whose names are looked up.
+const MAX_EGRESS: usize = 50;
 /// RFC 8461 §3.3 asks for a limit such as this one.
 const MAX_POLICY: usize = 64 * 1024;
 /// RFC 8461 §3.3 suggests one minute.
@@ -43,6 +46,7 @@ impl Prober {
             gateway_addresses,
             gateway_tlsa,
             exchange_tlsa,
+            helo,
             dnssec,
             sender_test,
         ) = tokio::join!(
@@ -52,6 +56,7 @@ impl Prober {
             join_all(gateway().map(|host| self.located(host.as_str()))),
             join_all(gateway().map(|host| resolvers.tlsa(host))),
             self.left_behind(domain),
+            self.helo(),
             resolvers.dnssec(domain),
             self.sender_test(task)
         );
@@ -68,8 +73,22 @@ impl Prober {
             dnssec,
             gateway_tlsa,
             exchange_tlsa,
+            helo,
             sender_test,
         }
+    }
+
+    /// What receivers find of the gateway's EHLO names and addresses. A loopback address is seen by nobody else.
+    async fn helo(&self) -> Vec<HeloLookup> {
+        let in_use = self.gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired);
+        let egress = in_use.map(|egress| egress.address).filter(|address| !address.is_loopback());
+        join_all(egress.take(MAX_EGRESS).map(|address| async move {
+            let name = self.gateway.ehlo_name_of(Some(address));
+            let resolvers = &self.dns.resolvers;
+            let (host, reverse) = tokio::join!(resolvers.host(name), resolvers.reverse(address));
+            HeloLookup { name: name.clone(), address, addresses: host.addresses, error: host.error, reverse }
+        }))
+        .await
     }
 
     async fn located(&self, host: &str) -> (String, Vec<IpAddr>) {

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fencepost_checks::observation::{ConnectOutcome, Proof, SmtpDialogue};
+use fencepost_checks::observation::{ConnectOutcome, Proof, SmtpDialogue, Stage};
 use fencepost_checks::vantage::echoed;
 use tokio::time::Instant;
 
 use super::Prober;
 use super::smtp::{Depth, Plan, Source, Times, talk};
+use crate::order::MailServer;
 
 /// A proof serves so long, and so long when a new one cannot be had after a look that went well.
 const FRESH: Duration = Duration::from_secs(5 * 60);
@@ -38,11 +39,28 @@ struct Kept {
 impl Prober {
     /// A conversation with the proof of where it came from.
     pub(super) async fn converse(&self, plan: &Plan, reference: &[SocketAddr]) -> SmtpDialogue {
+        if let Some(fault) = self.would_expose_the_gateway(plan, reference).await {
+            let server = MailServer { host: plan.host.clone(), port: plan.peer.port(), standby: plan.standby };
+            return self.not_visited(&server, Some(plan.peer), Some(plan.vantage.clone()), fault);
+        }
         let begun = Instant::now();
         let mut dialogue = talk(plan, &self.trust, &self.clock).await;
         let answered = matches!(dialogue.connect, ConnectOutcome::Connected { .. });
         dialogue.proof = self.proof(plan, reference, if answered { None } else { Some(begun) }).await;
         dialogue
+    }
+
+    /// Whoever asks for strangers may get onto block lists, so it is not done where the world sees a gateway
+    /// address behind the vantage.
+    async fn would_expose_the_gateway(&self, plan: &Plan, reference: &[SocketAddr]) -> Option<ConnectOutcome> {
+        let strangers =
+            matches!(&plan.depth, Depth::Recipients(all) if all.iter().any(|(s, _)| *s == Stage::RcptRandom));
+        if !strangers {
+            return None;
+        }
+        let outside = self.proof(plan, reference, None).await?.outside?;
+        let detail = format!("the world sees {outside} here, a gateway address: none asks for strangers");
+        self.gateway.sends_from(outside).then_some(ConnectOutcome::VantageFault { detail })
     }
 
     /// `None` where there is no reference server that this vantage could reach by its family.

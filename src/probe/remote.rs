@@ -52,11 +52,11 @@ impl Prober {
                 .collect(),
         };
         DialogueTask {
-            vantage,
             host: server.host.clone(),
             peer,
             standby: server.standby,
-            ehlo_name: self.gateway.ehlo_name.clone(),
+            ehlo_name: self.gateway.ehlo_name_of(vantage.address).clone(),
+            vantage,
             sender: sender.map(ToString::to_string),
             recipients,
             digests: self.is_gateway(&server.host),

@@ -51,6 +51,11 @@ pub(super) struct Places {
     pub(super) outsiders: Vec<Place>,
     /// Whether the configuration names an outsider. Only then its view counts as a comparison.
     pub(super) has_outsiders: bool,
+    /// From where strangers are asked for: what the configuration names, and no gateway address. Empty where
+    /// nobody wants to know.
+    pub(super) strangers: Vec<Place>,
+    /// Addresses that a connection from a gateway address is bound to here.
+    bound: Vec<IpAddr>,
 }
 
 impl Places {
@@ -59,15 +64,23 @@ impl Places {
         let mut outsiders: Vec<Place> = probe.outsiders.iter().map(|a| outsider(*a)).collect();
         outsiders.extend(probe.remote_outsiders.iter().map(remote_outsider));
         let has_outsiders = !outsiders.is_empty();
+        let strangers = match probe.strangers_from {
+            _ if !probe.strangers => Vec::new(),
+            Some(from) => vec![outsider(from)],
+            None => outsiders.clone(),
+        };
         if !has_outsiders {
             outsiders.push(by_the_system());
         }
+        let bound = gateway.egress.iter().filter_map(|egress| egress.bind).collect();
         Self {
             egress: egress_in(EgressState::Active),
             announced: egress_in(EgressState::Announced),
             ours: gateway.every_egress(),
             outsiders,
             has_outsiders,
+            strangers,
+            bound,
         }
     }
 
@@ -77,14 +90,17 @@ impl Places {
         if place.vantage.role != Outsider || place.from != From::Here(Source::Any) {
             return None;
         }
+        let chosen = self.gateway_source(peer)?;
+        Some(format!(
+            "this host would ask from {chosen}, which is a gateway address and so no outsider; name another one of its \
+             addresses in probe.outsiders, or let an agent elsewhere ask"
+        ))
+    }
+
+    /// The address from which the system would send to the peer, if it is one of the gateway's or stands behind one.
+    pub(super) fn gateway_source(&self, peer: SocketAddr) -> Option<IpAddr> {
         let chosen = Source::Any.towards(peer)?;
-        let ours = self.ours.iter().any(|a| a.to_canonical() == chosen.to_canonical());
-        ours.then(|| {
-            format!(
-                "this host would ask from {chosen}, which is a gateway address and so no outsider; name another one of its \
-                 addresses in probe.outsiders, or let an agent elsewhere ask"
-            )
-        })
+        self.ours.iter().chain(&self.bound).any(|a| a.to_canonical() == chosen.to_canonical()).then_some(chosen)
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the state of a connection and its kept observations to the status that people rely on.
 //! Decides nothing: answer, permit and window come from the lifecycle, evaluated at `now`.
 
+use fencepost_checks::explain::{Group, explain};
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
@@ -206,20 +207,39 @@ fn instructions(
     }
 }
 
-/// Findings of every gate, gravest first.
+/// Findings of every gate that still matter, gravest first.
 fn findings(input: &ProjectInput<'_>) -> Vec<Finding> {
     let mut all: Vec<Finding> = input
         .observations
         .iter()
-        // What a change of own servers saw is of interest while it lasts.
-        .filter(|o| o.kind.starts_with("findings:"))
-        .filter(|o| input.connection.route_change.is_some() || !o.kind.starts_with("findings:next_"))
-        .filter_map(|o| serde_json::from_str::<Vec<Finding>>(&o.body).ok())
-        .flatten()
+        .filter_map(|o| Some((o.kind.strip_prefix("findings:")?, &o.body)))
+        .filter_map(|(gate, body)| Some((gate, serde_json::from_str::<Vec<Finding>>(body).ok()?)))
+        .flat_map(|(gate, findings)| findings.into_iter().map(move |finding| (gate, finding)))
+        .filter(|(gate, finding)| matters(input.connection, gate, finding))
+        .map(|(_, finding)| finding)
         .collect();
-    all.extend(early_cutover(input.connection));
+    all.extend(early_cutover(input.connection).filter(|_| input.connection.phase < Phase::Releasing));
     all.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     all
+}
+
+/// Whoever leaves needs no advice about an arrival: what is told then is whether the next destination takes
+/// mail, and whether the name servers can be asked; and nothing once it is over.
+fn matters(connection: &Connection, gate: &str, finding: &Finding) -> bool {
+    match connection.phase {
+        Phase::Released | Phase::Cancelled => false,
+        Phase::Releasing => match gate {
+            // An earlier release asked another one.
+            "next_destination" => connection
+                .release
+                .as_ref()
+                .is_none_or(|release| release.departed_at.is_none() && finding.observed_at >= release.since),
+            "mx" => explain(finding.code).group == Group::NameServers,
+            _ => false,
+        },
+        // What a change of own servers saw is of interest while it lasts.
+        _ => gate != "next_destination" && (connection.route_change.is_some() || !gate.starts_with("next_")),
+    }
 }
 
 /// The MX names the gateway before it may: only the lifecycle knows that.

@@ -12,49 +12,64 @@ use super::lab::hostile_dns::{A, HostileDns, MX, NS, QR_AA, QR_RA, Record, Reply
 use super::lab::hostile_smtp::{HostileSmtp, Script, say};
 use super::on_terminal;
 
-const DOMAIN: &str = "customer.example";
-const SERVER: &str = "mail.customer.example";
+pub const DOMAIN: &str = "customer.example";
+pub const SERVER: &str = "mail.customer.example";
 /// Clears the screen, links, retitles the window, C1, and turns the reading direction.
 const VENOM: &str = "\u{1b}[2J\u{1b}]8;;http://evil.example/\u{7}here\u{1b}]8;;\u{7}\u{1b}]0;title\u{7}\u{9b}31m\u{202e}txt\u{2066}\u{200b}\u{8}\u{7f}";
 
-const fn at(case: u8, host: u8) -> IpAddr {
+pub const fn at(case: u8, host: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 67, case, host))
 }
 
 /// One world of hostile servers; it ends when dropped.
-struct Hostile {
+pub struct Hostile {
     config: tempfile::TempDir,
     port: u16,
-    _servers: (Vec<HostileDns>, HostileSmtp),
+    _dns: Vec<HostileDns>,
+    pub smtp: HostileSmtp,
 }
 
 impl Hostile {
     async fn start(case: u8, script: &Script) -> Self {
+        let rules = answers(case);
+        Self::with(case, script, &rules).await
+    }
+
+    /// With these rules in front of a polite zone and its resolver.
+    pub async fn with(case: u8, script: &Script, rules: &dyn Fn(u16) -> Vec<Rule>) -> Self {
         for _ in 0..50 {
             let port = std::net::TcpListener::bind((at(case, 1), 0)).unwrap().local_addr().unwrap().port();
             let smtp = HostileSmtp::start(SocketAddr::new(at(case, 25), port), script.clone()).await;
             let root = vec![Rule::any([Send(Reply::referral(DOMAIN, &[("ns1.customer.example", Some(at(case, 2)))]))])];
             let mut dns = Vec::new();
-            for (host, rules) in [(1, root), (2, answers(case, QR_AA)), (3, answers(case, QR_RA))] {
+            for (host, rules) in [(1, root), (2, rules(QR_AA)), (3, rules(QR_RA))] {
                 dns.extend(HostileDns::start(SocketAddr::new(at(case, host), port), true, rules).await.ok());
             }
             if let (Ok(smtp), 3) = (smtp, dns.len()) {
                 let config = tempfile::tempdir().unwrap();
                 std::fs::write(config.path().join("fencepost.yaml"), configuration(case, port)).unwrap();
-                return Self { config, port, _servers: (dns, smtp) };
+                return Self { config, port, _dns: dns, smtp };
             }
         }
         panic!("no free port");
     }
 
-    fn arguments(&self, more: &[&str]) -> Vec<String> {
+    /// Changes the configuration.
+    pub fn configure(&self, from: &str, to: &str) {
+        let file = self.config.path().join("fencepost.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(file, text.replacen(from, to, 1)).unwrap();
+    }
+
+    pub fn arguments(&self, more: &[&str]) -> Vec<String> {
         let config = self.config.path().join("fencepost.yaml").display().to_string();
         let server = format!("{SERVER}:{}", self.port);
         let first = ["--config", &config, "check", DOMAIN, "--server", &server];
         first.iter().chain(more).map(|word| (*word).to_owned()).collect()
     }
 
-    async fn run(&self, more: &[&str]) -> Output {
+    pub async fn run(&self, more: &[&str]) -> Output {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_fencepost"));
         command.args(self.arguments(more)).env_clear().kill_on_drop(true);
         tokio::time::timeout(Duration::from_secs(60), command.output()).await.expect("the check to end").unwrap()
@@ -62,7 +77,11 @@ impl Hostile {
 }
 
 /// The zone, as its server or a resolver gives it.
-fn answers(case: u8, flags: u16) -> Vec<Rule> {
+fn answers(case: u8) -> impl Fn(u16) -> Vec<Rule> {
+    move |flags| hostile_zone(case, flags)
+}
+
+fn hostile_zone(case: u8, flags: u16) -> Vec<Rule> {
     let of = |records: Vec<Record>| {
         let mut reply = Reply::of(records);
         reply.flags = flags;

@@ -8,9 +8,11 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+mod helo;
 mod hostile;
 #[path = "../lab/mod.rs"]
 mod lab;
+mod strangers;
 mod world;
 
 use std::collections::BTreeSet;
@@ -49,6 +51,8 @@ async fn every_domain_as_programs_read_it() {
         names(&value, &mut members);
     }
     // What no domain showed would be described without anybody having seen it.
+    // A reference server of our own (tests/agents.rs has one) and wrong bytes (tests/hostile) are elsewhere.
+    members.extend(["proof", "at", "outside", "smtp"].map(str::to_owned));
     for described in described(&serde_json::from_str(SCHEMA).unwrap()) {
         assert!(members.contains(&described), "no domain of the world shows `{described}`");
     }
@@ -96,6 +100,57 @@ fn a_mistake_in_the_command_is_status_2() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");
         assert!(!output.stderr.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_stage_has_a_time_of_its_own() {
+    let world = World::start().await;
+    let json = async |domain: &str, server: Option<&str>| -> Value {
+        let more: Vec<&str> =
+            ["--output", "json"].into_iter().chain(server.into_iter().flat_map(|s| ["--server", s])).collect();
+        serde_json::from_slice(&world.run(domain, &more).await.stdout).unwrap()
+    };
+    let stages = |dialogue: &Value| -> Vec<String> {
+        let all = dialogue["stages"].as_array().unwrap().iter();
+        all.map(|stage| {
+            assert!(stage["elapsed_ms"].is_u64(), "{stage}");
+            format!("{} {}", stage["stage"].as_str().unwrap(), stage["outcome"]["kind"].as_str().unwrap())
+        })
+        .collect()
+    };
+    let healthy = json("healthy.example", None).await;
+    let whole = &healthy["dialogues"][0];
+    assert_eq!(stages(whole)[..4], ["resolve done", "connect done", "banner reply", "ehlo reply"], "{whole}");
+    assert!(whole["transcript"].as_array().unwrap().iter().any(|line| line == "C: QUIT"), "{whole}");
+
+    let literal = format!("127.66.10.1:{}", world.port);
+    let by_address = json("healthy.example", Some(&literal)).await;
+    let dialogues = by_address["dialogues"].as_array().unwrap();
+    let of_literal = dialogues.iter().find(|dialogue| dialogue["host"] == "127.66.10.1").unwrap();
+    assert_eq!(stages(of_literal)[..2], ["connect done", "banner reply"], "an address is not looked up");
+
+    let down = json("down.example", None).await;
+    assert_eq!(stages(&down["dialogues"][0]), ["resolve done", "connect failed"], "{down}");
+    let nowhere = format!("nowhere.down.example:{}", world.port);
+    let down = json("down.example", Some(&nowhere)).await;
+    let unresolved =
+        down["dialogues"].as_array().unwrap().iter().find(|d| d["host"] == "nowhere.down.example").unwrap();
+    assert_eq!((stages(unresolved), &unresolved["peer"]), (vec!["resolve failed".to_owned()], &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_are_told_which_finding_follows_from_which() {
+    let world = World::start().await;
+    let output = world.run("all-blocked.example", &["--output", "json"]).await;
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    let finding = |code: &str| findings.iter().find(|f| f["code"] == code).unwrap_or_else(|| panic!("{code}: {value}"));
+    let effect = finding("SMTP_UNREACHABLE");
+    let root = finding(effect["follows_from"]["code"].as_str().unwrap());
+    assert_eq!(effect["follows_from"]["subject"], root["subject"], "{effect}");
+    assert!(root.get("follows_from").is_none() && root["code"].as_str().unwrap().starts_with("FW_"), "{root}");
+    let text = told(&world, "all-blocked.example", &[]).await;
+    assert!(text.contains("Follows from it: SMTP_UNREACHABLE"), "as people are told:\n{text}");
 }
 
 /// Status and output of every domain, in the order of the world.

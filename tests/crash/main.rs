@@ -16,10 +16,14 @@
 
 mod agents;
 mod books;
+mod canary;
 mod database;
 mod dice;
 mod frozen;
 mod full_disk;
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
+#[path = "../lab/hostile_smtp.rs"]
+mod hostile_smtp;
 mod kill;
 mod late;
 mod points;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fencepost::failpoint::{self, Point};
 
-/// `serve`, `books`, `postfix`.
+/// `serve`, `books`, `canary`, `postfix`.
 const ROLE: &str = "FENCEPOST_TEST_ROLE";
 /// What the role works with: a file or a folder.
 const PLACE: &str = "FENCEPOST_TEST_PLACE";
@@ -119,6 +119,7 @@ fn process() {
             let _ = fencepost::cli::main_from(line.map(Into::into));
         }
         "books" => super::books::play(Path::new(&place)),
+        "canary" => super::canary::play(Path::new(&place)),
         "postfix" => super::postfix::play(Path::new(&place)),
         other => panic!("there is no role {other}"),
     }

@@ -13,6 +13,7 @@
 mod lab;
 
 mod dns;
+mod gateway;
 mod memory;
 mod policy;
 mod smtp;

@@ -34,6 +34,8 @@ pub enum Step {
     Swallow,
     /// Takes lines up to an empty one: the head of an HTTP request.
     Request,
+    /// Takes lines up to a dot alone: a message.
+    Message,
     /// A TLS handshake as server.
     Tls(TlsAcceptor),
     /// Bytes below TLS, where there is a TLS session.
@@ -92,6 +94,8 @@ impl Script {
 /// One connection as the server heard it.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
+    /// Who connected.
+    pub from: Option<SocketAddr>,
     /// Whole lines with their ends, and whether they came inside TLS.
     pub lines: Vec<(Vec<u8>, bool)>,
     /// More bytes were there when a command was read: the client did not wait for the answer.
@@ -120,7 +124,7 @@ impl HostileSmtp {
         let task = tokio::spawn(async move {
             let mut guests = tokio::task::JoinSet::new();
             let now = Arc::new(AtomicUsize::new(0));
-            while let Ok((socket, _)) = listener.accept().await {
+            while let Ok((socket, from)) = listener.accept().await {
                 // The end of an earlier connection may not have been noticed here yet.
                 let left = async {
                     while now.load(Ordering::SeqCst) > 0 {
@@ -131,7 +135,7 @@ impl HostileSmtp {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 let slot = {
                     let mut all = ears.lock().unwrap();
-                    all.push(Heard::default());
+                    all.push(Heard { from: Some(from), ..Heard::default() });
                     all.len() - 1
                 };
                 let mut guest = Guest { plain: Some(socket), tls: None, input: Vec::new(), heard: ears.clone(), slot };
@@ -221,6 +225,7 @@ impl Guest {
                     self.note(|heard| heard.swallowed += count);
                 }
                 Step::Request => while self.hear().await?.as_slice() != b"\r\n" {},
+                Step::Message => while self.hear().await?.as_slice() != b".\r\n" {},
                 Step::Tls(acceptor) => {
                     let socket = self.plain.take().ok_or(Gone)?;
                     self.tls = Some(Box::new(acceptor.accept(socket).await.map_err(|_| Gone)?));

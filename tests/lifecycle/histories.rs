@@ -165,7 +165,7 @@ proptest! {
                     || watched.run.c.phase >= Phase::Confirming => mx(Mx::Ours, now),
                 TimerKind::Mx => mx(Mx::Old, now),
                 TimerKind::Route => Fact::RouteApplied { mode: watched.run.c.route, at: now },
-                TimerKind::NextDestination => Fact::NextDestination { accepts: true, at: now },
+                TimerKind::NextDestination => Fact::NextDestination { verdict: Verdict::Pass, at: now },
                 TimerKind::Deadline => Fact::Due,
             };
             watched.fact(&fact)?;

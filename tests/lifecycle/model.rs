@@ -66,7 +66,7 @@ enum Step {
     RouteApplied,
     /// Six hours ago.
     LateRoute(RouteMode),
-    NextDestination(bool),
+    NextDestination(Verdict),
     Due,
     /// The gateway's hosts or addresses are others from now on.
     Reconfigured,
@@ -146,7 +146,7 @@ impl Model for Machine {
             steps.extend(self.watches.iter().map(|n| Step::Watched(*n)));
         }
         if phase == Phase::Releasing {
-            steps.extend([Step::NextDestination(true), Step::NextDestination(false)]);
+            steps.extend([Verdict::Pass, Verdict::Fail, Verdict::Inconclusive].map(Step::NextDestination));
         }
     }
 
@@ -237,7 +237,7 @@ fn fact_of(step: Step, world: &World, now: Timestamp) -> Fact {
         Step::LateMx(kind) => mx(kind, earlier),
         Step::RouteApplied => Fact::RouteApplied { mode: world.c.route, at: now },
         Step::LateRoute(mode) => Fact::RouteApplied { mode, at: earlier },
-        Step::NextDestination(accepts) => Fact::NextDestination { accepts, at: now },
+        Step::NextDestination(verdict) => Fact::NextDestination { verdict, at: now },
         Step::Due | Step::Reconfigured | Step::Silence(_) | Step::Watched(_) => Fact::Due,
     }
 }

@@ -462,21 +462,28 @@ fn an_order_withdrawn_after_the_go_ahead_says_stop_and_keeps_the_route_for_a_day
 fn people_are_asked_to_move_only_when_the_next_destination_takes_mail() {
     let mut run = Run::connected();
     run.wait(hours(1)).fact(&by_person(1));
-    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Wait, vec![Actor::Customer]));
+    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Wait, vec![Actor::Vendor]), "nobody has asked yet");
     run.wait(minutes(30));
-    run.fact(&Fact::NextDestination { accepts: false, at: run.now });
-    run.wait(minutes(30)).fact(&Fact::NextDestination { accepts: true, at: start() });
+    run.fact(&Fact::NextDestination { verdict: Verdict::Inconclusive, at: run.now });
+    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Wait, vec![Actor::Time]), "no clear answer is not a no");
+    run.wait(minutes(30));
+    run.fact(&Fact::NextDestination { verdict: Verdict::Fail, at: run.now });
+    assert_eq!((says(&run), waits_for(&run)), (AnswerKind::Wait, vec![Actor::Customer]));
+    run.wait(minutes(30)).fact(&Fact::NextDestination { verdict: Verdict::Pass, at: start() });
     assert_eq!(run.times_told(Notice::MoveAway), 0, "that was before the release");
     run.wait(minutes(30));
-    run.fact(&Fact::NextDestination { accepts: true, at: run.now });
+    run.fact(&Fact::NextDestination { verdict: Verdict::Pass, at: run.now });
     assert_eq!((run.times_told(Notice::MoveAway), says(&run)), (1, AnswerKind::MoveAway));
+    run.wait(hours(6));
+    run.fact(&Fact::NextDestination { verdict: Verdict::Inconclusive, at: run.now });
+    assert_eq!(says(&run), AnswerKind::MoveAway, "no clear answer takes nothing back");
 }
 
 #[test]
 fn the_route_goes_only_after_the_departure_has_reached_every_sender() {
     let mut run = Run::connected();
     run.wait(hours(1)).fact(&by_person(1));
-    run.fact(&Fact::NextDestination { accepts: true, at: run.now });
+    run.fact(&Fact::NextDestination { verdict: Verdict::Pass, at: run.now });
     run.mx_after(hours(1), Mx::OldCached);
     assert!(run.c.release.as_ref().unwrap().departed_at.is_none(), "a resolver still names the gateway");
     run.mx_after(hours(1), Mx::Old);
@@ -498,7 +505,7 @@ fn the_route_goes_only_after_the_departure_has_reached_every_sender() {
 fn an_mx_that_comes_back_cancels_the_departure() {
     let mut run = Run::connected();
     run.wait(hours(1)).fact(&by_person(1));
-    run.fact(&Fact::NextDestination { accepts: true, at: run.now });
+    run.fact(&Fact::NextDestination { verdict: Verdict::Pass, at: run.now });
     run.mx_after(hours(1), Mx::Old);
     run.mx_after(hours(25), Mx::Old);
     assert_eq!(run.c.route, RouteMode::Absent);

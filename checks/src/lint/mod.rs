@@ -3,6 +3,7 @@
 
 mod dane;
 mod dnssec;
+mod helo;
 mod reports;
 mod route;
 mod sender;
@@ -65,6 +66,7 @@ pub fn judge(seen: &LintObservation, round: Option<&DnsRound>, context: &LintCon
     findings.extend(spf::findings(seen));
     findings.extend(sender::findings(seen, context));
     findings.extend(reports::findings(seen));
+    findings.extend(helo::findings(seen));
     let unread = unread::zone(seen, round);
     if unread.is_some() {
         findings.retain(|f| !unread::means_nothing(f.code));

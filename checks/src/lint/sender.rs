@@ -15,7 +15,7 @@ pub(super) fn findings(seen: &LintObservation, context: &LintContext) -> Vec<Fin
     if seen.own_servers.is_empty() {
         return Vec::new();
     }
-    let mut findings = vec![unverifiable(seen, context)];
+    let mut findings: Vec<Finding> = unverifiable(seen, context).into_iter().collect();
     let Some(test) = &seen.sender_test else { return findings };
     let mut told: Vec<(Code, String)> = Vec::new();
     for dialogue in test.dialogues.iter().take(DIALOGUES) {
@@ -73,8 +73,13 @@ fn one(seen: &LintObservation, test: &SenderTest, dialogue: &SmtpDialogue, conte
     }
 }
 
-fn unverifiable(seen: &LintObservation, context: &LintContext) -> Finding {
-    let hosts: Vec<String> = seen.own_servers.iter().take(5).map(|(host, _)| escape::clean(host, 100)).collect();
+/// Of the servers that have an address: where there is none, there is nothing that could check anything.
+fn unverifiable(seen: &LintObservation, context: &LintContext) -> Option<Finding> {
+    let found = seen.own_servers.iter().filter(|(_, addresses)| !addresses.is_empty());
+    let hosts: Vec<String> = found.take(5).map(|(host, _)| escape::clean(host, 100)).collect();
+    if hosts.is_empty() {
+        return None;
+    }
     let hosts = hosts.join(", ");
     let addresses: Vec<String> = context.gateway_egress.iter().take(20).map(ToString::to_string).collect();
     let spf = if seen.sender_test.is_none() {
@@ -82,16 +87,18 @@ fn unverifiable(seen: &LintObservation, context: &LintContext) -> Finding {
     } else {
         ""
     };
-    Finding::new(Code::TargetDmarcUnverifiable, Severity::Info, &hosts, seen.observed_at)
-        .detail(&format!("Whether {hosts} refuses mail for DMARC cannot be seen from outside without sending a message.{spf}"))
-        .remedy(
-            Actor::Customer,
-            &if addresses.is_empty() {
-                format!("See to it that {hosts} does no SPF and DMARC checks on mail that comes from the gateway: the gateway does them.")
-            } else {
-                format!("See to it that {hosts} does no SPF and DMARC checks on mail from the gateway's addresses {}: the gateway does them.", addresses.join(", "))
-            },
-        )
+    Some(
+        Finding::new(Code::TargetDmarcUnverifiable, Severity::Info, &hosts, seen.observed_at)
+            .detail(&format!("Whether {hosts} refuses mail for DMARC cannot be seen from outside without sending a message.{spf}"))
+            .remedy(
+                Actor::Customer,
+                &if addresses.is_empty() {
+                    format!("See to it that {hosts} does no SPF and DMARC checks on mail that comes from the gateway: the gateway does them.")
+                } else {
+                    format!("See to it that {hosts} does no SPF and DMARC checks on mail from the gateway's addresses {}: the gateway does them.", addresses.join(", "))
+                },
+            ),
+    )
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -38,6 +38,9 @@ pub struct LintObservation {
     /// TLSA at `_25._tcp` of the present exchanges that are not the gateway's.
     #[serde(default)]
     pub exchange_tlsa: Vec<TlsaLookup>,
+    /// The gateway's EHLO names and addresses, as receivers look them up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helo: Vec<HeloLookup>,
     /// The own servers asked with a sender whose SPF record forbids everybody; `None` where no such
     /// sender is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +135,20 @@ pub struct TlsaRecord {
     pub matching: u8,
     /// Lower-case hexadecimal; where `matching` is 0, the SHA-256 of the data, because that may be long.
     pub data: String,
+}
+
+/// One gateway address with the name that it says in EHLO, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeloLookup {
+    pub name: DomainName,
+    pub address: IpAddr,
+    /// Where the name leads.
+    pub addresses: Vec<IpAddr>,
+    /// Why it leads nowhere, where that is so: `nxdomain`, `no data`, `servfail`, `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Names in the PTR set of the address, lower-case, without the final dot.
+    pub reverse: TextLookup,
 }
 
 /// Dialogues with the own servers, from a gateway address, with a sender whose domain publishes

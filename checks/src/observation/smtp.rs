@@ -23,7 +23,10 @@ pub enum Stage {
     RcptTest,
     /// RCPT of `postmaster@domain`.
     RcptPostmaster,
-    /// RCPT of a mailbox in a domain that the gateway does not serve (gateway side only).
+    /// RCPT of a mailbox of the domain that cannot exist (where somebody asked for that test only).
+    RcptRandom,
+    /// RCPT of a mailbox in a foreign domain: of the gateway's hosts, and of own servers where somebody
+    /// asked for that test.
     RcptForeign,
     Rset,
     /// DATA, of a canary only.
@@ -121,6 +124,10 @@ pub enum StageOutcome {
     },
     /// The stage was passed without a reply of its own (certificate seen, for example).
     Done,
+    /// Resolving or connecting came to nothing; [`SmtpDialogue::connect`] says what kind of nothing.
+    Failed {
+        detail: String,
+    },
     /// The other side closed or reset the connection.
     Closed,
     TimedOut {

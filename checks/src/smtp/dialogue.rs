@@ -104,6 +104,7 @@ pub(crate) const fn stage_words(stage: Stage) -> &'static str {
         Stage::MailFrom => "MAIL FROM",
         Stage::RcptTest => "RCPT TO of the test mailbox",
         Stage::RcptPostmaster => "RCPT TO of postmaster",
+        Stage::RcptRandom => "RCPT TO of a mailbox that cannot exist",
         Stage::RcptForeign => "RCPT TO of a foreign domain",
         Stage::Rset => "RSET",
         Stage::Data => "DATA",

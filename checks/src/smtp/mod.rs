@@ -4,6 +4,7 @@
 pub(crate) mod dialogue;
 pub(crate) mod meaning;
 mod outcome;
+pub mod strangers;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;

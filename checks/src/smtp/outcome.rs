@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::dialogue::{Kind, connect_words, from, kind, peer, record, reply, say, server, stage_words};
 use super::meaning::{self, Meaning};
-use super::{looks_temporary, tls};
+use super::{looks_temporary, strangers, tls};
 use crate::observation::smtp::{ConnectOutcome, SmtpDialogue, SmtpReply, Stage, StageOutcome};
 use crate::{Actor, Code, DomainName, Finding, Severity, escape};
 
@@ -30,7 +30,7 @@ pub(super) fn of(d: &SmtpDialogue, domain: &DomainName) -> (Outcome, Vec<Finding
         findings.extend(about.slow());
         findings.extend(about.odd_greeting());
         findings.extend(about.masked());
-        findings.extend(about.relay());
+        findings.extend(strangers::accepted(d));
         findings.extend(tls::findings(d));
     }
     (outcome, findings)
@@ -120,7 +120,10 @@ impl About<'_> {
                     &format!("Find out what listens on TCP port {} of {}; start the mail service there, or give the right port.", self.d.port, peer(self.d)),
                 );
             }
-            StageOutcome::Done | StageOutcome::TlsFailed { .. } | StageOutcome::TlsInjection => {
+            StageOutcome::Done
+            | StageOutcome::Failed { .. }
+            | StageOutcome::TlsFailed { .. }
+            | StageOutcome::TlsInjection => {
                 return self.no_banner("no SMTP greeting was recorded");
             }
         }
@@ -150,9 +153,10 @@ impl About<'_> {
             // A failed handshake says that TLS is broken; whether mail is accepted stays open.
             StageOutcome::TlsFailed { .. } => (last == Some(stage)).then(|| (Outcome::Open, Vec::new())),
             StageOutcome::TlsInjection => Some((Outcome::Refused, Vec::new())),
-            StageOutcome::Closed | StageOutcome::TimedOut { .. } | StageOutcome::Protocol { .. } => {
-                Some(self.broke_off(stage))
-            }
+            StageOutcome::Closed
+            | StageOutcome::Failed { .. }
+            | StageOutcome::TimedOut { .. }
+            | StageOutcome::Protocol { .. } => Some(self.broke_off(stage)),
         }
     }
 
@@ -389,15 +393,6 @@ impl About<'_> {
             self.finding(Code::SmtpMiddlebox, Severity::Warning)
                 .detail(&format!("Something in front of {} rewrites SMTP: {what}.", peer(self.d)))
                 .remedy(Actor::Customer, "Switch off SMTP inspection (\"fixup\", \"ESMTP inspect\", \"mailguard\") in the firewall: it breaks STARTTLS."),
-        )
-    }
-
-    fn relay(&self) -> Option<Finding> {
-        let r = reply(self.d, Stage::RcptForeign).filter(|r| kind(r) == Kind::Yes)?;
-        Some(
-            self.finding(Code::RelaySuspect, Severity::Warning)
-                .detail(&format!("{} accepted a recipient of a domain that is not its own: {}. Without sending a message this is no proof.", peer(self.d), say(r)))
-                .remedy(Actor::Customer, "See whether the server relays mail for anybody; allow relaying only for own networks and after authentication."),
         )
     }
 

@@ -35,11 +35,15 @@ pub struct DialogueSpec {
     pub mail: Option<String>,
     pub test: Option<String>,
     pub postmaster: Option<String>,
+    pub random: Option<String>,
     pub foreign: Option<String>,
     /// Seconds that the greeting took.
     pub slow: u32,
     /// Only greeting and QUIT, as the firewall matrix asks for.
     pub short: bool,
+    /// Asks for strangers alone, as a test of its own does; both are refused unless given.
+    #[serde(skip)]
+    pub strangers: bool,
 }
 
 impl DialogueSpec {
@@ -112,6 +116,9 @@ impl DialogueSpec {
         if !step(d, Stage::MailFrom, self.mail.as_deref().unwrap_or("250 2.1.0 ok"), 0) {
             return;
         }
+        if self.strangers {
+            return self.ask_strangers(d);
+        }
         for (stage, text) in [(Stage::RcptTest, &self.test), (Stage::RcptPostmaster, &self.postmaster)] {
             step(d, stage, text.as_deref().unwrap_or("250 2.1.5 ok"), 0);
             if !matches!(d.stages.last().map(|s| &s.outcome), Some(StageOutcome::Reply { .. })) {
@@ -121,6 +128,19 @@ impl DialogueSpec {
         if let Some(text) = &self.foreign {
             step(d, Stage::RcptForeign, text, 0);
         }
+        step(d, Stage::Rset, "250 ok", 0);
+        step(d, Stage::Quit, "221 bye", 0);
+    }
+
+    /// Two tests, with RSET between them.
+    fn ask_strangers(&self, d: &mut SmtpDialogue) {
+        step(d, Stage::RcptRandom, self.random.as_deref().unwrap_or("550 5.1.1 no such user"), 0);
+        if !matches!(d.stages.last().map(|s| &s.outcome), Some(StageOutcome::Reply { .. })) {
+            return;
+        }
+        step(d, Stage::Rset, "250 ok", 0);
+        step(d, Stage::MailFrom, "250 2.1.0 ok", 0);
+        step(d, Stage::RcptForeign, self.foreign.as_deref().unwrap_or("554 5.7.1 relay access denied"), 0);
         step(d, Stage::Rset, "250 ok", 0);
         step(d, Stage::Quit, "221 bye", 0);
     }

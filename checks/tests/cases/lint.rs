@@ -1,13 +1,14 @@
 //! Cases of `lint::judge`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::lint::{LintContext, judge};
 use fencepost_checks::mx::Expected;
 use fencepost_checks::observation::lint::{
-    DnssecObservation, DsLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup, TlsaLookup,
-    TlsaRecord, TlsaRecords, ValidationAnswer, ValidationSeen,
+    DnssecObservation, DsLookup, HeloLookup, LintObservation, MtaStsObservation, PolicyFetch, SenderTest, TextLookup,
+    TlsaLookup, TlsaRecord, TlsaRecords, ValidationAnswer, ValidationSeen,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -59,6 +60,8 @@ pub struct LintCase {
     exchange_tlsa: BTreeMap<String, String>,
     #[serde(default)]
     gateway_addresses: BTreeMap<String, String>,
+    #[serde(default)]
+    helo: Vec<HeloSpec>,
     /// Dialogues with `sender@spf-test.example`.
     #[serde(default)]
     sender_test: Option<Vec<DialogueSpec>>,
@@ -71,6 +74,37 @@ pub struct LintCase {
     #[serde(default)]
     suffixes: Vec<String>,
     expect: Expect,
+}
+
+/// A gateway address and its EHLO name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeloSpec {
+    /// Default: 192.0.2.10.
+    #[serde(default)]
+    address: Option<String>,
+    /// Where probe.gateway.example leads: addresses, or why it leads nowhere.
+    leads: String,
+    /// Names in the PTR set: none, or `failed TEXT`.
+    back: String,
+}
+
+impl HeloSpec {
+    fn look(&self) -> Result<HeloLookup, String> {
+        let addresses: Vec<IpAddr> = self.leads.split_whitespace().filter_map(|a| a.parse().ok()).collect();
+        let address = self.address.as_deref().unwrap_or("192.0.2.10");
+        let back: Vec<String> = match self.back.strip_prefix("failed ") {
+            Some(_) => vec![self.back.clone()],
+            None => self.back.split_whitespace().map(str::to_owned).collect(),
+        };
+        Ok(HeloLookup {
+            name: names(&["probe.gateway.example"]).remove(0),
+            address: address.parse().map_err(|_| format!("helo: `{address}` is no address"))?,
+            error: addresses.is_empty().then(|| self.leads.clone()),
+            addresses,
+            reverse: texts(&back),
+        })
+    }
 }
 
 impl Case for LintCase {
@@ -95,6 +129,7 @@ impl Case for LintCase {
             dnssec: self.dnssec()?,
             gateway_tlsa: tlsa(&self.gateway_tlsa)?,
             exchange_tlsa: tlsa(&self.exchange_tlsa)?,
+            helo: self.helo.iter().map(HeloSpec::look).collect::<Result<_, _>>()?,
             sender_test: match &self.sender_test {
                 Some(specs) => {
                     Some(SenderTest { sender: "sender@spf-test.example".to_owned(), dialogues: visited(specs)? })

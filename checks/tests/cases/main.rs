@@ -64,6 +64,7 @@ fn run_all() -> Run {
             "history" => run.file::<history::HistoryCase>(&name, &text),
             "firewall" => run.file::<firewall::FirewallCase>(&name, &text),
             "smtp" => run.file::<smtp::SmtpCase>(&name, &text),
+            "strangers" => run.file::<smtp::StrangersCase>(&name, &text),
             "gateway" => run.file::<smtp::GatewayCase>(&name, &text),
             "canary" => run.file::<canary::CanaryCase>(&name, &text),
             "lint" => run.file::<lint::LintCase>(&name, &text),

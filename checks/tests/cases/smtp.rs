@@ -1,4 +1,4 @@
-//! Cases of `smtp::judge` and `gateway::judge`.
+//! Cases of `smtp::judge`, `smtp::strangers::judge` and `gateway::judge`.
 
 use fencepost_checks::{gateway, smtp};
 use serde::Deserialize;
@@ -27,6 +27,37 @@ impl Case for SmtpCase {
         let dialogues = self.dialogues.iter().map(DialogueSpec::dialogue).collect::<Result<Vec<_>, _>>()?;
         let context = smtp::SmtpContext { domain: names(&["example.com"]).remove(0), now: noon() };
         let got = Got::of(smtp::judge(&dialogues, &context));
+        let difference = self.expect.difference(&got);
+        Ok((got, difference))
+    }
+}
+
+/// Dialogues that ask an own server for strangers, from an outsider.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrangersCase {
+    name: String,
+    #[expect(dead_code, reason = "for the reader: which rule the case holds")]
+    spec: String,
+    dialogues: Vec<DialogueSpec>,
+    expect: Expect,
+}
+
+impl Case for StrangersCase {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run(&self) -> Result<(Got, String), String> {
+        let from_outside = |spec: &DialogueSpec| DialogueSpec {
+            from: Some(spec.from.clone().unwrap_or_else(|| "outsider helsinki".to_owned())),
+            strangers: true,
+            ..spec.clone()
+        };
+        let dialogues =
+            self.dialogues.iter().map(|spec| from_outside(spec).dialogue()).collect::<Result<Vec<_>, _>>()?;
+        let context = smtp::SmtpContext { domain: names(&["example.com"]).remove(0), now: noon() };
+        let got = Got::of(smtp::strangers::judge(&dialogues, &context));
         let difference = self.expect.difference(&got);
         Ok((got, difference))
     }

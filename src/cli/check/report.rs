@@ -3,7 +3,7 @@
 
 use fencepost_checks::firewall::Snippet;
 use fencepost_checks::mx::{MxJudgement, MxVerdict};
-use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord};
+use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, SmtpDialogue};
 use fencepost_checks::{Code, DomainName, Finding, Judgement, Severity, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,9 +38,28 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message_to_provider: Option<String>,
     /// One for one thing, the gravest first.
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<Told>,
     /// For every finding whose remedy is to let addresses in.
     pub(super) firewall_rules: Vec<FirewallRules>,
+    /// What was said to the own servers and what they said, stage by stage.
+    pub(super) dialogues: Vec<SmtpDialogue>,
+}
+
+/// A finding, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Told {
+    #[serde(flatten)]
+    pub(super) finding: Finding,
+    /// Mending that one mends this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) follows_from: Option<Root>,
+}
+
+/// Which finding: there is one for one code and subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Root {
+    code: Code,
+    subject: String,
 }
 
 /// Rules to paste that mend one finding.
@@ -105,7 +124,8 @@ impl Report {
             records_to_remove: Vec::new(),
             message_to_provider: None,
             firewall_rules: findings.iter().filter_map(rules).collect(),
-            findings,
+            findings: traced(&findings, &domain),
+            dialogues: Vec::new(),
             domain,
             checked_at,
         };
@@ -124,12 +144,15 @@ impl Report {
 
     /// What somebody has to look at: findings that are more than information and follow from no other.
     pub(super) fn to_do(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|f| f.severity > Severity::Info && cause(f, &self.findings, &self.domain).is_none())
+        let roots = self.findings.iter().filter(|told| told.follows_from.is_none()).map(|told| &told.finding);
+        roots.filter(|finding| finding.severity > Severity::Info)
     }
 
     /// What goes away by itself once `root` is mended.
     pub(super) fn following<'a>(&'a self, root: &'a Finding) -> impl Iterator<Item = &'a Finding> {
-        self.findings.iter().filter(move |f| cause(f, &self.findings, &self.domain) == Some(root))
+        let is_root = |from: &Root| from.code == root.code && from.subject == root.subject;
+        let following = self.findings.iter().filter(move |told| told.follows_from.as_ref().is_some_and(is_root));
+        following.map(|told| &told.finding)
     }
 
     /// Whether the MX names nothing of the gateway yet: then a change needs the go-ahead first.
@@ -166,6 +189,12 @@ impl Report {
 fn rules(finding: &Finding) -> Option<FirewallRules> {
     let rules = finding.allow.as_ref()?.rules();
     Some(FirewallRules { code: finding.code, subject: finding.subject.clone(), rules })
+}
+
+/// The findings, each with the one that it follows from.
+fn traced(findings: &[Finding], domain: &DomainName) -> Vec<Told> {
+    let root = |finding| cause(finding, findings, domain).map(|f| Root { code: f.code, subject: f.subject.clone() });
+    findings.iter().map(|finding| Told { finding: finding.clone(), follows_from: root(finding) }).collect()
 }
 
 fn gravest(findings: &[Finding]) -> Option<Code> {

@@ -130,8 +130,8 @@ async fn an_mx_elsewhere_and_a_closed_firewall_fail() {
             (Part::Lint, Verdict::Pass)
         ]
     );
-    assert_eq!((report.exit(), report.findings[0].severity), (Exit::Fail, Severity::Blocking));
-    assert!(report.findings.iter().any(|f| f.code == Code::FwInverted), "{:#?}", report.findings);
+    assert_eq!((report.exit(), report.findings[0].finding.severity), (Exit::Fail, Severity::Blocking));
+    assert!(report.findings.iter().any(|f| f.finding.code == Code::FwInverted), "{:#?}", report.findings);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!((&json["verdict"], &json["mx_verdict"]), (&"fail".into(), &"foreign_only".into()));
     assert_eq!(json["mx"][0]["exchange"], "mail.customer.example");
@@ -143,7 +143,7 @@ async fn without_a_gateway_the_mx_is_judged_for_soundness() {
     lab.config.gateway = config::GatewayConfig::default();
     let report = lab.check().await;
     assert_eq!(parts(&report), [(Part::Mx, Verdict::Pass), (Part::Smtp, Verdict::Pass)], "{:#?}", report.findings);
-    assert!(!report.findings.iter().any(|f| f.code == Code::MxForeignOnly));
+    assert!(!report.findings.iter().any(|f| f.finding.code == Code::MxForeignOnly));
     let text =
         |paint| text::render(&report, Layout { rules: text::Rules::Example, paint: print::Paint(paint), width: 100 });
     assert!(text(true).contains("\u{1b}["), "colours where they are asked for");
@@ -155,7 +155,7 @@ async fn a_private_address_is_not_visited_without_permission() {
     let mut lab = Lab::start("mx1.gateway.example.").await;
     lab.config.probe.allow_targets = vec![format!("{DNS}/32")];
     let report = lab.check().await;
-    assert!(report.findings.iter().any(|f| f.code == Code::BlockedTarget), "{:#?}", report.findings);
+    assert!(report.findings.iter().any(|f| f.finding.code == Code::BlockedTarget), "{:#?}", report.findings);
     assert_ne!(report.exit(), Exit::Pass);
 }
 

@@ -168,7 +168,7 @@ impl Page<'_> {
     /// Whether a policy calls for more than a remark.
     fn grave(&self, code: Code) -> bool {
         explain(code).group == Group::Policies
-            && self.report.findings.iter().any(|f| f.code == code && f.severity > Severity::Info)
+            && self.report.findings.iter().any(|t| t.finding.code == code && t.finding.severity > Severity::Info)
     }
 
     fn records(&mut self) {
@@ -239,7 +239,8 @@ impl Page<'_> {
     }
 
     fn remarks(&mut self) {
-        let remarks: Vec<&Finding> = self.report.findings.iter().filter(|f| f.severity == Severity::Info).collect();
+        let findings = self.report.findings.iter().map(|told| &told.finding);
+        let remarks: Vec<&Finding> = findings.filter(|finding| finding.severity == Severity::Info).collect();
         if remarks.is_empty() {
             return;
         }

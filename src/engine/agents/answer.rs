@@ -45,7 +45,9 @@ fn sound(task: &DialogueTask, seen: SmtpDialogue, taken_at: Timestamp, answered_
                     *enhanced = clean(enhanced, 20);
                 }
             }
-            StageOutcome::Protocol { detail, .. } | StageOutcome::TlsFailed { detail } => {
+            StageOutcome::Failed { detail }
+            | StageOutcome::Protocol { detail, .. }
+            | StageOutcome::TlsFailed { detail } => {
                 *detail = clean(detail, MAX_TEXT);
             }
             StageOutcome::Done | StageOutcome::Closed | StageOutcome::TimedOut { .. } | StageOutcome::TlsInjection => {}

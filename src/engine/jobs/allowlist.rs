@@ -8,7 +8,7 @@ use fencepost_checks::observation::{DnsAnswer, DnsRound, SmtpDialogue};
 use fencepost_checks::{Code, Finding, Judgement, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Found, Job, JobError, Whose, places, seen};
+use super::{Found, Job, JobError, Whose, places, seen, strangers};
 use crate::engine::ports::{FirewallRound, ServerTask};
 use crate::lifecycle::connection::{Gate, Phase};
 use crate::order::MailServer;
@@ -25,13 +25,16 @@ pub(super) async fn run(job: &Job<'_>, whose: Whose) -> Result<Found, JobError> 
     let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
     let looks = places::looks(job, whose, &task, &dialogues, &reference, now);
-    let (judged, evidence) = judged(job, task, whose, (&dialogues, &reference), now);
+    let (judged, evidence) = judged(job, task.clone(), whose, (&dialogues, &reference), now);
     let mut fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
     fact.egress = places::fact(job, whose, &looks);
     let outsiders = seen::observation(&whose.kind("outsiders"), &(), &(), now);
     let findings = seen::findings(&whose.kind("allowlist"), &judged.findings, now);
     let mut kept = vec![evidence, findings, outsiders];
     kept.extend(places::addresses(job, &looks, now));
+    if judged.verdict == Verdict::Pass {
+        kept.extend(strangers::look(job, &task, whose).await?);
+    }
     Ok(Found::of(whose.fact(fact), kept))
 }
 

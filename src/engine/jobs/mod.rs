@@ -12,6 +12,7 @@ mod places;
 mod probe;
 mod route;
 mod seen;
+mod strangers;
 
 pub(super) use seen::{Kept, observation as kept};
 

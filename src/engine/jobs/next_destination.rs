@@ -1,6 +1,5 @@
 //! While a domain leaves: whether the place to which its mail will go accepts it from outsiders.
 
-use fencepost_checks::Verdict;
 use fencepost_checks::smtp::{SmtpContext, judge};
 
 use super::{Found, Job, JobError, seen};
@@ -13,6 +12,6 @@ pub(super) async fn run(job: &Job<'_>) -> Result<Found, JobError> {
     let now = job.now();
     let judged = judge(&dialogues, &SmtpContext { domain: task.domain, now });
     let evidence = seen::dialogues("next_destination", &judged, &dialogues, now);
-    let fact = Fact::NextDestination { accepts: judged.verdict == Verdict::Pass, at: seen::oldest(&dialogues, now) };
+    let fact = Fact::NextDestination { verdict: judged.verdict, at: seen::oldest(&dialogues, now) };
     Ok(Found::of(fact, vec![evidence, seen::findings("next_destination", &judged.findings, now)]))
 }

@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{SEEN_BODY, TestApp, findings, order, request, without_ids};
+use super::{SEEN_BODY, TestApp, findings, observation, order, request, without_ids};
 use crate::config::{Config, EgressAddress};
+use crate::lifecycle::connection::{Fact, Phase};
 use crate::store::Role;
 
 fn partial(at: jiff::Timestamp) -> Finding {
@@ -233,4 +234,46 @@ async fn a_route_set_by_hand_waits_for_the_desk() {
     set.ordered("acme", "example.com").await;
     let desk = set.token(Role::Desk, None).await;
     assert_eq!(set.post(&desk, path, &json!({})).await.status, 409, "an adapter confirms its own routes");
+}
+
+#[tokio::test]
+async fn findings_of_an_arrival_end_with_it() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let token = app.token(Role::Partner, Some("acme")).await;
+    let codes = async || {
+        let status = app.get(&token, "/v1/domains/example.com/status").await.json();
+        let all = status["findings"].as_array().unwrap().iter();
+        all.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let seen = |gate: &str, findings: &[(Code, Severity)]| {
+        let now = app.now();
+        let made = |(code, severity): &(Code, Severity)| {
+            Finding::new(*code, *severity, "mail.example.com:25", now).detail("seen").remedy(Actor::Customer, "do")
+        };
+        let findings: Vec<Finding> = findings.iter().map(made).collect();
+        observation(&format!("findings:{gate}"), &findings, now)
+    };
+    let probe = seen("probe", &[(Code::SmtpNoBanner, Severity::Warning)]);
+    let mx = seen("mx", &[(Code::MxForeignOnly, Severity::Warning), (Code::NsLame, Severity::Warning)]);
+    app.facts("example.com", &[], vec![probe, mx]).await;
+    assert_eq!(codes().await, ["MX_FOREIGN_ONLY", "NS_LAME", "SMTP_NO_BANNER"]);
+
+    app.advance(SignedDuration::from_mins(5));
+    let next = seen("next_destination", &[(Code::SmtpRcptRejected, Severity::Blocking)]);
+    let cancel = Fact::Cancel { by: "desk".to_owned(), reason: "changed their mind".to_owned() };
+    let state = app.facts("example.com", &[cancel], vec![next]).await;
+    assert_eq!(state.phase, Phase::Releasing);
+    assert_eq!(codes().await, ["SMTP_RCPT_REJECTED", "NS_LAME"], "the next destination, and who can be asked");
+
+    let early = TestApp::new();
+    early.ordered("acme", "example.com").await;
+    let token = early.token(Role::Desk, None).await;
+    let cancel = Fact::Cancel { by: "desk".to_owned(), reason: "changed their mind".to_owned() };
+    let lint = seen("lint", &[(Code::SpfMx, Severity::Warning)]);
+    let state = early.facts("example.com", &[cancel], vec![lint]).await;
+    assert_eq!(state.phase, Phase::Cancelled);
+    let status = early.get(&token, "/v1/domains/example.com/status").await.json();
+    assert_eq!(status["findings"], json!([]), "nobody has anything to do any more");
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
+use fencepost_checks::firewall::Allow;
 use fencepost_checks::{Actor, Code, Finding, Severity};
 use serde_json::json;
 
@@ -57,6 +58,58 @@ async fn hostile_text_is_shown_and_never_acts() {
         assert!(!reply.text.replacen(own, "", 1).contains("<script"), "{path}");
         assert!(reply.text.contains("&#60;script&#62;"), "{path}: {}", reply.text);
     }
+}
+
+/// The text between a quotation mark and the next.
+fn quoted<'a>(text: &'a str, begin: &str) -> &'a str {
+    let at = text.find(begin).unwrap_or_else(|| panic!("no {begin} in {text}"));
+    text[at..].split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn rules_to_paste_and_the_message_to_forward_cannot_act_either() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let now = app.now();
+    let allow = Allow {
+        sources: vec!["192.0.2.10".parse().unwrap()],
+        servers: vec!["198.51.100.5".parse().unwrap()],
+        port: 25,
+    };
+    let rules: Vec<String> = allow.rules().into_iter().map(|rule| rule.text).collect();
+    assert!(rules.iter().any(|text| text.contains('"')), "some product wants quotation marks: {rules:?}");
+    let finding = Finding::new(Code::FwPartial, Severity::Blocking, "mail.example.com:25", now)
+        .detail("seen")
+        .remedy(Actor::Customer, "allow")
+        .allow(Some(allow));
+    let hostile = "x.\"><script>alert(1)</script>&body=evil\r\nBcc: everybody";
+    let mx = observation("mx", &round("example.com", hostile, now), now);
+    app.facts("example.com", &[], vec![findings(&[finding], now), mx]).await;
+    let text = page(&app, "/domains/example.com", &desk, "h").await.text;
+    let own = "<script src=\"/page.js\" defer></script>";
+    assert!(!text.replacen(own, "", 1).contains("<script"), "{text}");
+    // Every rule is there, and not one mark of it as it stands.
+    for rule in rules {
+        let shown: String = rule
+            .chars()
+            .map(|c| match c {
+                '"' => "&#34;".to_owned(),
+                '\'' => "&#39;".to_owned(),
+                '<' => "&#60;".to_owned(),
+                '>' => "&#62;".to_owned(),
+                '&' => "&#38;".to_owned(),
+                other => other.to_string(),
+            })
+            .collect();
+        assert!(text.contains(&shown), "{shown}\nin\n{text}");
+    }
+    let link = quoted(&text, "mailto:?");
+    assert_eq!(link.matches("subject=").count(), 1, "{link}");
+    assert_eq!(link.matches("&#38;body=").count(), 1, "one body, and it is ours: {link}");
+    assert!(link.contains("%3Cscript%3E") && !link.contains(['<', '>', '\'', ' ', '\n']), "{link}");
+    assert!(link.contains("%26body%3Devil"), "what the zone says stays inside the body: {link}");
 }
 
 #[tokio::test]

@@ -320,11 +320,25 @@ fn releasing(c: &Connection) -> Answer {
             .waits(Actor::DnsProvider, "publish the MX without the gateway", since)
     } else {
         let kind = if c.connected_at.is_none() { AnswerKind::Stop } else { AnswerKind::Wait };
-        say(kind, "The service is ending, but the next destination does not accept mail from outside yet.").waits(
-            Actor::Customer,
-            "open the next mail server to everybody",
-            since,
-        )
+        let (reason, who, what) = match (c.observed.next_destination_ok, c.observed.next_destination_unclear) {
+            (_, true) => (
+                "The service is ending. Whether the next destination accepts mail from outside could not be told: it gave no clear \
+                 answer, and is asked again.",
+                Actor::Time,
+                "a clear answer of the next mail server",
+            ),
+            (None, false) => (
+                "The service is ending. Whether the next destination accepts mail from outside has not been asked yet.",
+                Actor::Vendor,
+                "ask the next mail server",
+            ),
+            (Some(_), false) => (
+                "The service is ending, but the next destination does not accept mail from outside yet.",
+                Actor::Customer,
+                "open the next mail server to everybody",
+            ),
+        };
+        say(kind, reason).waits(who, what, since)
     }
 }
 

@@ -114,7 +114,7 @@ fn take(d: &mut Draft, fact: &Fact) {
         }
         Fact::MxUnchanged { at } => observe::glance(d, *at),
         Fact::RouteApplied { mode, at } => observe::route(d, *mode, *at),
-        Fact::NextDestination { accepts, at } => observe::next_destination(d, *accepts, *at),
+        Fact::NextDestination { verdict, at } => observe::next_destination(d, *verdict, *at),
         Fact::MxAccepted { names, reason, by } => {
             let accepted = AcceptedMx { names: names.clone(), reason: reason.clone(), by: by.clone() };
             if d.c.accepted_mx.as_ref() != Some(&accepted) {

@@ -32,9 +32,10 @@ pub enum Fact {
         mode: RouteMode,
         at: Timestamp,
     },
-    /// While releasing: whether the next destination accepts mail from outsiders.
+    /// While releasing: whether the next destination accepts mail from outsiders. `Inconclusive`: it gave no
+    /// clear answer, which is not a no.
     NextDestination {
-        accepts: bool,
+        verdict: Verdict,
         at: Timestamp,
     },
     /// The desk accepts an MX set as it is.

@@ -270,15 +270,21 @@ pub(super) fn route(d: &mut Draft, mode: RouteMode, at: Timestamp) {
 
 /// Takes in whether the next destination accepts mail. One that was asked before this release began
 /// is about another one.
-pub(super) fn next_destination(d: &mut Draft, accepts: bool, at: Timestamp) {
+pub(super) fn next_destination(d: &mut Draft, verdict: Verdict, at: Timestamp) {
     let at = at.min(d.now);
     let known = d.c.observed.next_destination_at;
     let release_since = d.c.release.as_ref().map(|release| release.since);
     if known.is_some_and(|known| at < known) || release_since.is_none_or(|since| at < since) {
         return;
     }
-    let contradicts = known == Some(at) && d.c.observed.next_destination_ok == Some(false);
-    d.c.observed.next_destination_ok = Some(accepts && !contradicts);
+    let seen = &mut d.c.observed;
+    let contradicts = known == Some(at) && seen.next_destination_ok == Some(false) && !seen.next_destination_unclear;
+    let verdict = if contradicts { Verdict::Fail } else { verdict };
+    seen.next_destination_unclear = verdict == Verdict::Inconclusive;
+    // No clear answer takes nothing back that was known.
+    if !seen.next_destination_unclear {
+        seen.next_destination_ok = Some(verdict == Verdict::Pass);
+    }
     d.c.observed.next_destination_at = Some(at);
 }
 

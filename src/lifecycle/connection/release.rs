@@ -44,6 +44,7 @@ pub(super) fn start(d: &mut Draft, cause: ReleaseCause, why: &str) {
     d.emit(Event::ReleaseStarted { cause });
     d.enter(Phase::Releasing, why);
     d.c.observed.next_destination_ok = None;
+    d.c.observed.next_destination_unclear = false;
     d.c.observed.next_destination_at = None;
     if d.c.connected_at.is_none() {
         d.notify(Notice::Stop);

@@ -256,8 +256,11 @@ pub struct Observed {
     pub next_allowlist: Option<GateSeen>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_probe: Option<GateSeen>,
-    /// While releasing: whether the next destination accepts mail from outsiders.
+    /// While releasing: whether the next destination accepts mail from outsiders, as last known for certain.
     pub next_destination_ok: Option<bool>,
+    /// Whether its last answer said nothing for certain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub next_destination_unclear: bool,
     pub next_destination_at: Option<Timestamp>,
     /// The gateway's own addresses in front of the firewall.
     #[serde(default, skip_serializing_if = "Option::is_none")]

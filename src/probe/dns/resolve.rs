@@ -13,7 +13,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use super::ask::{Patience, ask};
 use super::classify::{self, Role};
 use super::iterate::Iteration;
-use super::name::wire;
+use super::name::{render, wire};
 use crate::probe::escape;
 
 /// Resolvers tried for one look-up.
@@ -142,6 +142,26 @@ impl Resolvers {
                 texts.push(escape::bytes(&whole, MAX_TEXT_CHARS));
                 ttl = ttl.min(classify::sane(record.ttl));
             }
+        }
+        texts.sort();
+        if texts.is_empty() { TextLookup::Absent } else { TextLookup::Found { texts, ttl } }
+    }
+
+    /// Names in the PTR set of an address.
+    pub(crate) async fn reverse(&self, address: IpAddr) -> TextLookup {
+        let name = Name::from(address.to_canonical());
+        let message = match self.look_up(&name, RecordType::PTR).await {
+            Ok(message) => message,
+            Err(detail) => return TextLookup::Failed { detail },
+        };
+        // Blocks smaller than a zone are delegated through aliases (RFC 2317).
+        let owner = classify::aliases(&message, &name).last().map_or(name, |(_, target)| target.clone());
+        let mut texts = Vec::new();
+        let mut ttl = u32::MAX;
+        for record in classify::at(&message.answers, &owner, RecordType::PTR).take(MAX_TEXTS) {
+            let RData::PTR(target) = &record.data else { continue };
+            texts.push(render(&target.0));
+            ttl = ttl.min(classify::sane(record.ttl));
         }
         texts.sort();
         if texts.is_empty() { TextLookup::Absent } else { TextLookup::Found { texts, ttl } }

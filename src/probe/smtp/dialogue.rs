@@ -90,16 +90,34 @@ pub(crate) async fn talk(plan: &Plan, trust: &Trust, clock: &SharedClock) -> Smt
     };
     let overall = Instant::now() + plan.times.total;
     let wait = plan.times.connect.min(plan.times.total);
-    let (outcome, socket) = connect(plan.source, plan.peer, wait).await;
+    let (outcome, socket) = reach(plan, wait, &mut seen).await;
     seen.connect = outcome;
     let Some(socket) = socket else { return seen };
     if let Next::AgainInPlain = visit(plan, Some(trust), socket, overall, &mut seen).await
-        && let (_, Some(socket)) = connect(plan.source, plan.peer, wait).await
+        && let (_, Some(socket)) = reach(plan, wait, &mut seen).await
     {
         seen.transcript.push("* connected again, without STARTTLS".to_owned());
         visit(plan, None, socket, overall, &mut seen).await;
     }
     seen
+}
+
+/// Connects, as a stage with a time of its own.
+async fn reach(plan: &Plan, wait: Duration, seen: &mut SmtpDialogue) -> (ConnectOutcome, Option<TcpStream>) {
+    let begun = Instant::now();
+    let (outcome, socket) = connect(plan.source, plan.peer, wait).await;
+    let stage = match &outcome {
+        ConnectOutcome::Connected { .. } => StageOutcome::Done,
+        ConnectOutcome::TimedOut { after_ms } => StageOutcome::TimedOut { after_ms: *after_ms },
+        ConnectOutcome::Refused => StageOutcome::Failed { detail: "refused".to_owned() },
+        ConnectOutcome::Prohibited => StageOutcome::Failed { detail: "administratively prohibited".to_owned() },
+        ConnectOutcome::Unreachable { detail }
+        | ConnectOutcome::Unresolvable { detail }
+        | ConnectOutcome::BlockedTarget { detail }
+        | ConnectOutcome::VantageFault { detail } => StageOutcome::Failed { detail: escape::text(detail, 300) },
+    };
+    seen.stages.push(StageRecord { stage: Stage::Connect, elapsed_ms: millis_since(begun), outcome: stage });
+    (outcome, socket)
 }
 
 #[derive(PartialEq, Eq)]
@@ -168,12 +186,16 @@ impl Visit<'_> {
         self.replied(Stage::Quit).map(drop)
     }
 
+    /// One transaction for one test, and RSET after each: a mailbox that cannot exist is a test of its own.
     async fn ask_for(&mut self, transport: &mut Transport, recipients: &[(Stage, Mailbox)]) -> Result<(), Broken> {
-        self.begin(self.plan.times.stage);
-        let sender = self.plan.sender.as_ref().map(|mailbox| mailbox.0.clone());
-        let _ = transport.get_mut().command(MailCommand::new(sender, Vec::new())).await;
-        if is_positive(self.replied(Stage::MailFrom)?) {
-            for (stage, mailbox) in recipients {
+        for test in recipients.chunk_by(|(stage, _), _| *stage != Stage::RcptRandom) {
+            self.begin(self.plan.times.stage);
+            let sender = self.plan.sender.as_ref().map(|mailbox| mailbox.0.clone());
+            let _ = transport.get_mut().command(MailCommand::new(sender, Vec::new())).await;
+            if !is_positive(self.replied(Stage::MailFrom)?) {
+                return Ok(());
+            }
+            for (stage, mailbox) in test {
                 self.begin(self.plan.times.stage);
                 let _ = transport.get_mut().command(RcptCommand::new(mailbox.0.clone(), Vec::new())).await;
                 self.replied(*stage)?;

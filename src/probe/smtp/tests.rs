@@ -176,13 +176,14 @@ fn polite(banner: &str, ehlo: &str) -> Vec<Act> {
     script
 }
 
+/// What came after connecting.
 fn codes(seen: &SmtpDialogue) -> Vec<(Stage, u16)> {
     let code = |outcome: &StageOutcome| match outcome {
         StageOutcome::Reply { reply } => reply.code,
         StageOutcome::Done => 1,
         _ => 0,
     };
-    seen.stages.iter().map(|s| (s.stage, code(&s.outcome))).collect()
+    seen.stages.iter().filter(|s| s.stage != Stage::Connect).map(|s| (s.stage, code(&s.outcome))).collect()
 }
 
 fn last(seen: &SmtpDialogue) -> (Stage, &StageOutcome) {
@@ -375,7 +376,13 @@ async fn connections_fail_in_different_ways() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut closed = plan(listener.local_addr().unwrap());
     drop(listener);
-    assert_eq!(run(&closed, None).await.connect, ConnectOutcome::Refused);
+    let refused = run(&closed, None).await;
+    assert_eq!(refused.connect, ConnectOutcome::Refused);
+    let [StageRecord { stage: Stage::Connect, outcome: StageOutcome::Failed { detail }, .. }] = &refused.stages[..]
+    else {
+        panic!("connecting is a stage of its own: {:?}", refused.stages)
+    };
+    assert_eq!(detail, "refused");
     closed.source = Source::Bound("192.0.2.1".parse().unwrap());
     let ConnectOutcome::VantageFault { detail } = run(&closed, None).await.connect else { panic!("a fault of ours") };
     assert!(detail.contains("192.0.2.1 is not usable on this host"), "{detail}");

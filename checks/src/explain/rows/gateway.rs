@@ -28,6 +28,29 @@ pub(super) const GW_TLS: Explanation = row(
     "Give the gateway's MX host STARTTLS with a valid certificate for its name.",
     "RFC 3207, RFC 8461 §4.2",
 );
+pub(super) const HELO_OK: Explanation =
+    row(Group::Gateway, &[Info], &[Nobody], "Nothing to do.", "RFC 5321 §4.1.4, RFC 8601 §2.7.3");
+pub(super) const HELO_FORWARD: Explanation = row(
+    Group::Gateway,
+    &[Warning],
+    &[Vendor],
+    "Give the EHLO name an A or AAAA record with the gateway's address, or configure the name that has one.",
+    "RFC 5321 §4.1.1.1, §4.1.4",
+);
+pub(super) const HELO_REVERSE: Explanation = row(
+    Group::Gateway,
+    &[Warning],
+    &[Vendor],
+    "Have whoever gave out the address set its PTR record to the EHLO name.",
+    "RFC 1912 §2.1, RFC 8601 §2.7.3",
+);
+pub(super) const HELO_UNKNOWN: Explanation = row(
+    Group::Gateway,
+    &[Info],
+    &[Vendor],
+    "See whether the resolvers, and the name servers of both zones, answer.",
+    "RFC 8601 §2.7.3",
+);
 pub(super) const CANARY_OK: Explanation =
     row(Group::Gateway, &[Info], &[Nobody], "Nothing to do.", "RFC 3461 §4.1, RFC 3464 §2.3.3");
 pub(super) const CANARY_RELAYED: Explanation =

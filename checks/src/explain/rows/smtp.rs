@@ -110,3 +110,19 @@ pub(super) const RELAY_SUSPECT: Explanation = row(
     "Allow relaying only for own networks and after authentication.",
     "RFC 5321 §7.1, RFC 2505 §2.1",
 );
+pub(super) const SMTP_ACCEPTS_ALL: Explanation = row(
+    Group::Smtp,
+    &[Info],
+    &[Customer],
+    "Let the server refuse unknown mailboxes at RCPT instead of sending such mail back later.",
+    "RFC 5321 §3.3, §6.2",
+);
+pub(super) const STRANGERS_REFUSED: Explanation =
+    row(Group::Smtp, &[Info], &[Nobody], "Nothing to do.", "RFC 5321 §3.3, RFC 2505 §2.1");
+pub(super) const STRANGERS_UNTESTED: Explanation = row(
+    Group::Smtp,
+    &[Info],
+    &[Nobody],
+    "Nothing to do for the change. To know, ask again later, or from another address that is none of the gateway's.",
+    "RFC 5321 §4.2.1",
+);

@@ -2,7 +2,7 @@
 //! what came back. The token is committed before the message leaves, so that no notice can come for
 //! one that nobody knows.
 
-use fencepost_checks::canary::{Canary, CanaryContext, Notice, Step, judge, next};
+use fencepost_checks::canary::{AGAIN, Action, Canary, CanaryContext, Notice, Step, judge, next};
 use fencepost_checks::{Judgement, Verdict};
 use jiff::Timestamp;
 
@@ -33,7 +33,6 @@ pub(super) async fn look(
     let mut canary: Option<Canary> = job.kept.body(canary::SENT);
     let notice: Option<Notice> = job.kept.body(canary::NOTICE);
     let step = next(canary.as_ref(), notice.as_ref(), &about, now);
-    let first = canary.is_none();
     match step {
         Step::Plan => {
             let token = canary::token(&job.loaded.subject.id);
@@ -60,9 +59,14 @@ pub(super) async fn look(
     judged.findings.extend(found.findings);
     if required {
         judged.verdict = judged.verdict.max(found.verdict);
-    } else if first {
-        // Looks again within a minute, and sends: otherwise the permit would be there before the message.
+    } else if step == Step::Plan {
+        // Looks again within a minute, and sends: otherwise the permit would be there before the first message.
         judged.verdict = judged.verdict.max(Verdict::Inconclusive);
+    }
+    let failed = |n: &Notice| n.action == Action::Failed && canary.as_ref().is_some_and(|c| c.token == n.token);
+    if judged.verdict == Verdict::Pass && notice.as_ref().is_some_and(failed) {
+        // Another one is due then, although the gate is well.
+        judged.retry_after = Some(AGAIN);
     }
     let canary = canary.filter(|_| step != Step::Wait)?;
     Some(seen::observation(canary::SENT, &(&canary.token, canary.sent_at()), &canary, now))

@@ -72,8 +72,10 @@ async fn unread(play: &Play, hours: i64) {
 #[tokio::test]
 async fn an_optional_canary_is_sent_before_the_permit_which_does_not_wait_for_its_notice() {
     let play = play(CanaryMode::Optional).await;
-    play.until_canary(1).await;
-    assert!(!play.permit().await, "the message leaves before the permit");
+    while play.canaries().is_empty() {
+        assert!(!play.permit().await, "the message leaves before the permit");
+        play.step().await;
+    }
     unread(&play, 1).await;
     assert!(play.permit().await, "nobody waits for the notice");
     assert!(play.told().await.contains("CANARY_LATE"), "half an hour without a notice: {}", play.told().await);
@@ -96,8 +98,8 @@ async fn a_failed_optional_canary_warns_and_takes_no_permit() {
     let told = play.told().await;
     assert!(told.contains("CANARY_FAILED") && !told.contains("\"blocking\""), "{told}");
     assert!(play.permit().await);
-    unread(&play, 2).await;
-    assert!(play.canaries().len() >= 2, "it is tried again after an hour");
+    unread(&play, 1).await;
+    assert!(play.canaries().len() == 2, "it is tried again after an hour: {:?}", play.canaries());
     let waits = play.canaries()[1].duration_since(play.canaries()[0]);
     assert!(waits >= SignedDuration::from_hours(1), "{waits}");
 }

@@ -17,7 +17,7 @@ use super::dialogue::{Depth, Mailbox, Plan, Times, talk};
 use super::*;
 use crate::clock::{SharedClock, SystemClock};
 use crate::probe::tls::Trust;
-use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, Vantage};
+use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, StageRecord, Vantage};
 
 const HOST: &str = "mail.customer.example";
 

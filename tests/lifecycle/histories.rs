@@ -19,7 +19,7 @@ enum Act {
     /// Allowlist or probe of the own servers that shall replace others.
     NewServer(Gate, Verdict),
     Route(Option<RouteMode>, i64),
-    NextDestination(bool, i64),
+    NextDestination(Verdict, i64),
     /// Clean rounds every quarter of an hour.
     Watched(i64),
     AllPass,
@@ -55,7 +55,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (rounds, lateness()).prop_map(|(kind, late)| Act::Mx(kind, late)),
         2 => (prop::sample::select(vec![Gate::Allowlist, Gate::Probe]), verdict()).prop_map(|(g, v)| Act::NewServer(g, v)),
         4 => (prop::option::weighted(0.2, modes), lateness()).prop_map(|(mode, late)| Act::Route(mode, late)),
-        1 => (any::<bool>(), lateness()).prop_map(|(accepts, late)| Act::NextDestination(accepts, late)),
+        1 => (verdict(), lateness()).prop_map(|(verdict, late)| Act::NextDestination(verdict, late)),
         1 => (1..30_i64).prop_map(Act::Watched),
         3 => Just(Act::AllPass),
     ]
@@ -98,8 +98,8 @@ impl Watched {
                 let mode = mode.unwrap_or(self.run.c.route);
                 self.fact(&Fact::RouteApplied { mode, at: ago(*late, &self.run) })
             }
-            Act::NextDestination(accepts, late) => {
-                self.fact(&Fact::NextDestination { accepts: *accepts, at: ago(*late, &self.run) })
+            Act::NextDestination(verdict, late) => {
+                self.fact(&Fact::NextDestination { verdict: *verdict, at: ago(*late, &self.run) })
             }
             Act::Watched(hours) => {
                 for _ in 0..hours * 4 {

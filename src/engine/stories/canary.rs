@@ -78,6 +78,7 @@ async fn an_optional_canary_is_sent_before_the_permit_which_does_not_wait_for_it
     }
     unread(&play, 1).await;
     assert!(play.permit().await, "nobody waits for the notice");
+    unread(&play, 3).await;
     assert!(play.told().await.contains("CANARY_LATE"), "half an hour without a notice: {}", play.told().await);
     assert_eq!(play.canaries().len(), 1, "no second message while the first may still be reported");
 

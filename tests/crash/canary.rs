@@ -93,7 +93,7 @@ pub fn play(folder: &Path) {
         pause_ms: 0,
         ..ProbeConfig::default()
     };
-    let host = MxHost { name: "mx1.gateway.example".parse().unwrap(), preference: 10 };
+    let host = MxHost::current("mx1.gateway.example".parse().unwrap(), 10);
     let gateway = GatewayConfig { mx_hosts: vec![host], smtp_port: port, ..GatewayConfig::default() };
     let letter = CanaryLetter {
         token: "token1".to_owned(),

@@ -19,7 +19,7 @@ impl Play {
     }
 
     /// The gateway reports about the last canary.
-    async fn report(&self, action: Action) -> Received {
+    async fn notice(&self, action: Action) -> Received {
         let token = self.stage.world.canaries.lock().unwrap().last().unwrap().1.token.clone();
         let notice = Notice {
             token,
@@ -83,7 +83,7 @@ async fn an_optional_canary_is_sent_before_the_permit_which_does_not_wait_for_it
     assert_eq!(play.canaries().len(), 1, "no second message while the first may still be reported");
 
     // Late is not never.
-    assert!(matches!(play.report(Action::Delivered).await, Received::Taken { .. }));
+    assert!(matches!(play.notice(Action::Delivered).await, Received::Taken { .. }));
     unread(&play, 1).await;
     assert!(play.told().await.contains("CANARY_OK"), "{}", play.told().await);
     assert!(play.permit().await);
@@ -94,7 +94,7 @@ async fn an_optional_canary_is_sent_before_the_permit_which_does_not_wait_for_it
 async fn a_failed_optional_canary_warns_and_takes_no_permit() {
     let play = play(CanaryMode::Optional).await;
     play.until_canary(1).await;
-    play.report(Action::Failed).await;
+    play.notice(Action::Failed).await;
     unread(&play, 1).await;
     let told = play.told().await;
     assert!(told.contains("CANARY_FAILED") && !told.contains("\"blocking\""), "{told}");
@@ -111,11 +111,11 @@ async fn a_required_canary_holds_the_permit_until_it_is_delivered() {
     play.until_canary(1).await;
     play.for_minutes(20).await;
     assert!(!play.permit().await && play.told().await.contains("CANARY_WAITING"), "{}", play.told().await);
-    play.report(Action::Delayed).await;
+    play.notice(Action::Delayed).await;
     play.for_minutes(20).await;
     assert!(!play.permit().await && play.told().await.contains("CANARY_DELAYED"), "{}", play.told().await);
-    assert_eq!(play.report(Action::Delayed).await, Received::Ignored("it was told already"));
-    play.report(Action::Delivered).await;
+    assert_eq!(play.notice(Action::Delayed).await, Received::Ignored("it was told already"));
+    play.notice(Action::Delivered).await;
     unread(&play, 1).await;
     assert!(play.permit().await && play.told().await.contains("CANARY_OK"), "{}", play.told().await);
     assert_eq!(play.canaries().len(), 1);
@@ -126,7 +126,7 @@ async fn a_required_canary_holds_the_permit_until_it_is_delivered() {
 async fn a_required_canary_that_fails_is_sent_again_and_one_that_is_late_is_replaced_after_a_day() {
     let play = play(CanaryMode::Required).await;
     play.until_canary(1).await;
-    play.report(Action::Failed).await;
+    play.notice(Action::Failed).await;
     play.for_minutes(30).await;
     let told = play.told().await;
     assert!(told.contains("CANARY_FAILED") && told.contains("\"blocking\""), "{told}");
@@ -143,7 +143,7 @@ async fn a_required_canary_that_fails_is_sent_again_and_one_that_is_late_is_repl
     assert!(sent[1].duration_since(sent[0]) >= SignedDuration::from_hours(1), "{sent:?}");
     assert!(sent[2].duration_since(sent[1]) >= SignedDuration::from_hours(23), "{sent:?}");
     assert_ne!(play.stage.world.canaries.lock().unwrap()[2].1.token, second, "its token is another one");
-    play.report(Action::Relayed).await;
+    play.notice(Action::Relayed).await;
     unread(&play, 1).await;
     assert!(play.permit().await && play.told().await.contains("CANARY_RELAYED"), "{}", play.told().await);
 }

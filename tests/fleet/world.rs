@@ -158,6 +158,7 @@ impl Observer for World {
             dnssec: DnssecObservation::default(),
             gateway_tlsa: Vec::new(),
             exchange_tlsa: Vec::new(),
+            helo: Vec::new(),
             sender_test: None,
         }
     }

@@ -11,7 +11,8 @@
 //! | [`engine`] | drives the lifecycle with facts | SQL, sockets of its own |
 //! | [`probe`] | DNS, SMTP and HTTPS observations | judgement |
 //! | [`gateway`] | sets routes on the gateway | decisions |
-//! | [`intake`] | reads delivery notices that come back | decisions |
+//! | [`intake`] | reads mail that comes in: delivery notices, evidence for billing | decisions |
+//! | [`proposal`] | what a mail asks for, and whether it may | I/O, clock |
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |

@@ -123,3 +123,10 @@ pub(super) fn named_in(order: &Order) -> Vec<String> {
     named.dedup();
     named
 }
+
+/// Addresses that an order names anew (`true`) or no longer (`false`).
+pub(super) fn changed(before: &[String], after: &[String]) -> Vec<(String, bool)> {
+    let gone = before.iter().filter(|address| !after.contains(address)).map(|address| (address.clone(), false));
+    let new = after.iter().filter(|address| !before.contains(address)).map(|address| (address.clone(), true));
+    gone.chain(new).collect()
+}

@@ -12,8 +12,8 @@ use super::reading::{bounded, listing};
 use super::{PostgresStore, keys, ledger};
 use crate::failpoint::Step;
 use crate::order::Order;
-use crate::store::mail::{MAX_QUARANTINED, named_in};
-use crate::store::value::{from_word, instant, small, us, word};
+use crate::store::mail::{MAX_QUARANTINED, changed, named_in};
+use crate::store::value::{from_json, from_word, instant, small, us, word};
 use crate::store::{
     KeptMail, Listing, MailRow, MailState, MailStore, NewMail, Page, SenderRow, SettledMail, StoreError, StoreResult,
 };
@@ -63,6 +63,26 @@ pub(super) async fn senders_of(
 ) -> StoreResult<()> {
     for address in named_in(order) {
         put_sender(db, customer_id, &SenderRow { address, allowed: true, at, by: "order".to_owned() }).await?;
+    }
+    Ok(())
+}
+
+/// An agreement that names other people: those may speak for the customer, and those that it no longer names may
+/// not. What the desk said of anybody else stays.
+pub(super) async fn senders_change(
+    db: &mut PgConnection,
+    customer_id: &str,
+    order: &Order,
+    at: Timestamp,
+) -> StoreResult<()> {
+    let old: Option<String> = sqlx::query_scalar("SELECT order_body FROM customer WHERE id = $1")
+        .bind(customer_id)
+        .fetch_optional(&mut *db)
+        .await?;
+    let old: Option<Order> = old.as_deref().map(from_json).transpose()?;
+    let before = old.as_ref().map(named_in).unwrap_or_default();
+    for (address, allowed) in changed(&before, &named_in(order)) {
+        put_sender(db, customer_id, &SenderRow { address, allowed, at, by: "order".to_owned() }).await?;
     }
     Ok(())
 }

@@ -121,6 +121,7 @@ async fn amend_once(pool: &Pool, amendment: &Amendment) -> StoreResult<CommitOut
             order.partner
         )));
     }
+    mail::senders_change(db, customer_id, order, transition.at).await?;
     sqlx::query("UPDATE customer SET order_body = $2, partner_id = $3 WHERE id = $1")
         .bind(customer_id)
         .bind(json(order)?)

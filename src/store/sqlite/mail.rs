@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use super::columns::{all, first, from_word, instant, run, small, us, word};
+use super::columns::{all, first, from_json, from_word, instant, run, small, us, word};
 use super::reading::{bounded, listing};
 use super::{SqliteStore, ledger};
 use crate::failpoint::Step;
 use crate::order::Order;
-use crate::store::mail::{MAX_QUARANTINED, named_in};
+use crate::store::mail::{MAX_QUARANTINED, changed, named_in};
 use crate::store::{
     KeptMail, Listing, MailRow, MailState, MailStore, NewMail, Page, SenderRow, SettledMail, StoreError, StoreResult,
 };
@@ -108,6 +108,21 @@ pub(super) fn senders_of(db: &Connection, customer_id: &str, order: &Order, at: 
         put_sender(db, customer_id, &SenderRow { address, allowed: true, at, by: "order".to_owned() })?;
     }
     Ok(())
+}
+
+/// An agreement that names other people: those may speak for the customer, and those that it no longer names may
+/// not. What the desk said of anybody else stays.
+pub(super) fn senders_change(db: &Connection, customer_id: &str, order: &Order, at: Timestamp) -> StoreResult<()> {
+    let old = first(db, "SELECT order_body FROM customer WHERE id = ?1", [customer_id], |row| row_order(row))?;
+    let before = old.as_ref().map(named_in).unwrap_or_default();
+    for (address, allowed) in changed(&before, &named_in(order)) {
+        put_sender(db, customer_id, &SenderRow { address, allowed, at, by: "order".to_owned() })?;
+    }
+    Ok(())
+}
+
+fn row_order(row: &Row<'_>) -> StoreResult<Order> {
+    from_json(&row.get::<_, String>(0)?)
 }
 
 fn put_sender(db: &Connection, customer: &str, sender: &SenderRow) -> StoreResult<()> {

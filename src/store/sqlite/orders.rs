@@ -58,6 +58,7 @@ pub(super) fn amend(connection: &Connection, amendment: &Amendment) -> StoreResu
             order.partner
         )));
     }
+    mail::senders_change(connection, customer_id, order, transition.at)?;
     run(
         connection,
         "UPDATE customer SET order_body = ?2, partner_id = ?3 WHERE id = ?1",

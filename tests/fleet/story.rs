@@ -8,6 +8,7 @@ use fencepost::engine::{Caller, Idempotency};
 use fencepost::order::Order;
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
 use fencepost::store::{Customer, Page, Scope, Store};
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -42,9 +43,12 @@ pub async fn told() {
     let (engine, world) = node::engine(&place).await;
     let log = folder.path().join("nodes.log");
     let mut nodes: Vec<Node> = (0..NODES).map(|_| Node::start(&place, &log)).collect();
-    for n in 0..customers {
-        engine.desk().place_order(order(n), &caller(n)).await.unwrap();
-    }
+    let desk = engine.desk();
+    let orders = (0..customers).map(|n| {
+        let desk = &desk;
+        async move { desk.place_order(order(n), &caller(n)).await.unwrap() }
+    });
+    stream::iter(orders).buffer_unordered(8).collect::<Vec<_>>().await;
     let ordered = began.elapsed();
     let store = PostgresStore::open(&node::store_config(&place), LeaseClock::Caller).await.unwrap();
     let db = PgPoolOptions::new().max_connections(1).connect(&place.store).await.unwrap();

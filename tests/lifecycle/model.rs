@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::oracle::{Flaw, Oracle};
-use crate::script::{ALL_GATES, Mx, Run, by_person, domain, gate, hours, mx, new_server, start};
+use crate::script::{ALL_GATES, Announced, Mx, Run, by_person, domain, firewall, gate, hours, mx, new_server, start};
 
 type Decide = fn(&Connection, &Fact, Timestamp) -> Decision;
 
@@ -33,6 +33,8 @@ struct Machine {
     late: bool,
     /// The gateway may be configured anew.
     reconfigured: bool,
+    /// What may become of an announced address.
+    announced: &'static [Announced],
     /// Verdicts with which own servers that shall replace others are seen: firewall, server.
     next: [&'static [Verdict]; 2],
     begins: Begin,
@@ -58,6 +60,7 @@ struct World {
 enum Step {
     Person(u8),
     Gate(Gate, Verdict),
+    Firewall(Verdict, Announced),
     NewServer(Gate, Verdict),
     /// Seen six hours ago.
     LateGate(Gate, Verdict),
@@ -138,7 +141,10 @@ impl Model for Machine {
             steps.push(Step::RouteApplied);
         }
         steps.push(Step::Due);
-        if self.reconfigured && phase <= Phase::Ready {
+        for met in self.announced {
+            steps.extend([Step::Firewall(PASS, *met), Step::Firewall(FAIL, *met)]);
+        }
+        if self.reconfigured && phase <= Phase::Drifted {
             steps.push(Step::Reconfigured);
         }
         steps.extend(self.silences.iter().map(|n| Step::Silence(*n)));
@@ -203,6 +209,8 @@ impl Model for Machine {
             never!(CutOffUnannounced, "mail is deferred after 30 announced days and refused after three more"),
             never!(HeldTooLong, "a suspension defers mail for 72 hours at most"),
             never!(ImportWrittenUnproven, "an imported route is written only after its path was proven"),
+            never!(AnnouncedMatters, "an announced address is a request and nothing else"),
+            never!(DriftedByEdit, "no drift without three rounds that show another MX"),
         ]
     }
 }
@@ -231,6 +239,7 @@ fn fact_of(step: Step, world: &World, now: Timestamp) -> Fact {
     match step {
         Step::Person(n) => by_person(n),
         Step::Gate(which, verdict) => gate(which, verdict, now),
+        Step::Firewall(verdict, met) => firewall(verdict, met, now),
         Step::NewServer(which, verdict) => new_server(which, verdict, now),
         Step::LateGate(which, verdict) => gate(which, verdict, earlier),
         Step::Mx(kind) => mx(kind, now),
@@ -316,6 +325,9 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
 
     let mut shift = SignedDuration::ZERO;
     if let Some(mx) = &mut c.observed.mx {
+        // Memory for the judgement of the next round alone.
+        mx.ours.clear();
+        mx.whole.clear();
         let long_bad = mx.bad_since.map(|since| mx.last_at.duration_since(since) >= hours(1));
         mx.first_at = base;
         mx.last_at = if releasing { cut(mx.last_at, 6) } else { look(mx.last_at) };
@@ -359,6 +371,7 @@ fn normal(mut world: World, now: Timestamp, late: bool) -> World {
 
     let oracle = &mut world.oracle;
     oracle.silent_since = c.observed.mx.as_ref().and_then(|mx| mx.silent_since);
+    oracle.bad = if c.connected_at.is_some() && !releasing { oracle.bad.min(3) } else { 0 };
     oracle.cut_off = oracle.cut_off.map(|at| cut(at, 33 * 24));
     oracle.held = oracle.held.map(|at| cut(at, 73));
     oracle.mx_at = c.observed.mx.as_ref().map(|mx| mx.last_at);
@@ -391,6 +404,7 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
         watches: &[],
         late: false,
         reconfigured: false,
+        announced: &[],
         next: [&[], &[]],
         begins: Begin::Ordered,
         seen: Arc::clone(seen),
@@ -471,6 +485,31 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
             Machine { rounds: &[Mx::Old, Mx::Ours], persons: &[0, 3, 9, 10, 11], silences: &[24], ..world(true) },
         ),
         (
+            "places that come and go",
+            Machine {
+                verdicts: [&[], &[PASS], &[], &[]],
+                rounds: &[Mx::Ours, Mx::OursRetiring, Mx::Old],
+                announced: &[
+                    Announced::None,
+                    Announced::GetsIn,
+                    Announced::Blocked,
+                    Announced::Unknown,
+                    Announced::Retired,
+                ],
+                reconfigured: true,
+                begins: Begin::Connected,
+                ..world(false)
+            },
+        ),
+        (
+            "places under a permit",
+            Machine {
+                verdicts: [&[], &[PASS], &[PASS], &[PASS]],
+                announced: &[Announced::GetsIn, Announced::Blocked],
+                ..world(false)
+            },
+        ),
+        (
             "import",
             Machine {
                 verdicts: [&[], &[PASS, FAIL], &[PASS], &[]],
@@ -511,6 +550,8 @@ fn a_planted_fault_is_found() {
         (switched_unverified, "other own servers", "the route goes only to own servers that were seen to take mail"),
         (cut_off_at_once, "endings", "mail is deferred after 30 announced days and refused after three more"),
         (held_for_ever, "suspension", "a suspension defers mail for 72 hours at most"),
+        (announced_fails, "places under a permit", "an announced address is a request and nothing else"),
+        (drifts_when_edited, "places that come and go", "no drift without three rounds that show another MX"),
         (import_trusted, "import", "an imported route is written only after its path was proven"),
         (route_removed_at_once, "release", "no route removed while the MX names the gateway"),
     ] {
@@ -594,4 +635,23 @@ fn import_trusted(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
         decision.events.push(Event::RouteDesired { mode: RouteMode::Deliver });
     }
     decision
+}
+
+/// Takes a blocked announced address for a firewall that shuts the gateway out.
+fn announced_fails(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    match fact {
+        Fact::Gate(gate) if gate.egress.as_ref().is_some_and(|egress| !egress.blocked.is_empty()) => {
+            decide(c, &Fact::Gate(GateFact { verdict: FAIL, ..gate.clone() }), now)
+        }
+        _ => decide(c, fact, now),
+    }
+}
+
+/// Counts every round under another configuration as a bad one.
+fn drifts_when_edited(c: &Connection, fact: &Fact, now: Timestamp) -> Decision {
+    let mut strict = c.clone();
+    if let Some(mx) = strict.observed.mx.as_mut().filter(|_| c.setup != Setup::default()) {
+        (mx.bad_rounds, mx.bad_since) = (3, Some(mx.last_at - hours(1)));
+    }
+    decide(&strict, fact, now)
 }

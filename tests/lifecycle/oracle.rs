@@ -2,8 +2,8 @@
 //! connection made of them. Shared by the model checker and the random histories.
 
 use fencepost::lifecycle::connection::{
-    Connection, Decision, Event, Fact, Gate, Phase, RouteMode, TimerKind, answer, decide, mx_change_permitted,
-    permit_valid_until, table, timers,
+    Connection, Decision, Effect, Event, Fact, Gate, GateFact, Notice, Observed, Phase, RouteMode, TimerKind, answer,
+    decide, mx_change_permitted, permit_valid_until, table, timers,
 };
 use fencepost::lifecycle::permit::Setup;
 use fencepost::status::AnswerKind;
@@ -29,6 +29,8 @@ pub enum Flaw {
     CutOffUnannounced,
     HeldTooLong,
     ImportWrittenUnproven,
+    AnnouncedMatters,
+    DriftedByEdit,
 }
 
 /// The newest look at a gate, and the newest that passed.
@@ -60,6 +62,8 @@ pub struct Oracle {
     pub cut_off: Option<Timestamp>,
     /// When mail began to be deferred for a suspension.
     pub held: Option<Timestamp>,
+    /// Rounds in a row that showed something else than what is accepted.
+    pub bad: u32,
 }
 
 impl Oracle {
@@ -108,6 +112,11 @@ impl Oracle {
                     self.silent_since.get_or_insert(at);
                 }
                 self.t_star = fact.t_star.or(self.t_star);
+                if fact.old_published {
+                    self.bad += 1;
+                } else if fact.clean {
+                    self.bad = 0;
+                }
                 if fact.clean {
                     // A round from before the stretch began tells nothing of what the stretch covers.
                     if self.last_clean.is_none_or(|last| at > last) {
@@ -158,6 +167,9 @@ impl Oracle {
                         // The stretch begins now, if a clean round was seen lately.
                         self.last_clean = self.last_clean.filter(|at| now.duration_since(*at) <= HOUR).map(|_| now);
                     }
+                    if *to == Phase::Drifted && self.bad < 3 {
+                        flaws.push(Flaw::DriftedByEdit);
+                    }
                     let early = self.covered < hours(24) || self.t_star.is_some_and(|t_star| now < t_star);
                     if *to == Phase::Connected && early {
                         flaws.push(Flaw::ConnectedTooEarly);
@@ -195,6 +207,14 @@ impl Oracle {
                     flaws.push(Flaw::ImportWrittenUnproven);
                 }
                 _ => {}
+            }
+        }
+        if let Fact::Gate(gate) = fact
+            && gate.egress.is_some()
+        {
+            let plain = decide(before, &Fact::Gate(GateFact { egress: None, ..gate.clone() }), now);
+            if without_requests(decision) != without_requests(&plain) {
+                flaws.push(Flaw::AnnouncedMatters);
             }
         }
         let held = after.suspension.as_ref().is_some_and(|s| s.defer_until.is_some());
@@ -285,6 +305,20 @@ impl Oracle {
             .filter(|gate| !(c.hosted && **gate == Gate::Allowlist))
             .all(|gate| self.look(*gate).as_ref().is_some_and(|look| look.setup == c.setup && holds(look)))
     }
+}
+
+/// What a decision does beside asking for, or giving back, single addresses.
+fn without_requests(decision: &Decision) -> (Vec<Event>, Vec<Effect>, Observed) {
+    let asks = |event: &&Event| matches!(event, Event::AskedToAllow { .. } | Event::ToldMayRemove { .. });
+    let about = |effect: &&Effect| {
+        let Effect::Notify { notice, .. } = effect else { return false };
+        matches!(notice, Notice::AddressAnnounced | Notice::AddressRetired)
+    };
+    (
+        decision.events.iter().filter(|event| !asks(event)).cloned().collect(),
+        decision.effects.iter().filter(|effect| !about(effect)).cloned().collect(),
+        Observed { egress: None, ..decision.observed.clone() },
+    )
 }
 
 fn fresh(look: &Look, now: Timestamp) -> bool {

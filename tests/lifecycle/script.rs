@@ -1,9 +1,11 @@
 //! Facts as short words, and a connection that is driven by them the way the engine would: every
 //! fact decided, every decision folded, every notice remembered.
 
+use std::net::IpAddr;
+
 use fencepost::lifecycle::connection::{
-    Connection, Decision, Effect, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, RouteMode, TimerKind, decide,
-    evolve, import, open, timers,
+    Connection, Decision, Effect, EgressFact, Event, Fact, Gate, GateFact, MxFact, Notice, Phase, RouteMode, TimerKind,
+    decide, evolve, import, open, timers,
 };
 use fencepost::lifecycle::permit::Setup;
 use fencepost::order::MailServer;
@@ -100,6 +102,39 @@ pub fn gate(gate: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {
         setup,
         egress: None,
     })
+}
+
+/// Two addresses that deliver.
+pub fn active() -> Vec<IpAddr> {
+    vec![[192, 0, 2, 10].into(), [192, 0, 2, 11].into()]
+}
+
+pub fn announced() -> IpAddr {
+    [192, 0, 2, 40].into()
+}
+
+/// A look at the firewall while there is an announced address.
+pub fn firewall(verdict: Verdict, met: Announced, observed_at: Timestamp) -> Fact {
+    let Fact::Gate(fact) = gate(Gate::Allowlist, verdict, observed_at) else { unreachable!() };
+    let those = |wanted: Announced| if met == wanted { vec![announced()] } else { Vec::new() };
+    let egress = EgressFact {
+        active: active(),
+        announced: if matches!(met, Announced::None | Announced::Retired) { Vec::new() } else { vec![announced()] },
+        retired: those(Announced::Retired),
+        verified: those(Announced::GetsIn),
+        blocked: those(Announced::Blocked),
+    };
+    Fact::Gate(GateFact { egress: Some(egress), ..fact })
+}
+
+/// How the announced address was met, or what has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    None,
+    GetsIn,
+    Blocked,
+    Unknown,
+    Retired,
 }
 
 pub fn new_server(which: Gate, verdict: Verdict, observed_at: Timestamp) -> Fact {

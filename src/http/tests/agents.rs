@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{EgressAddress, RemoteOutsider};
+use crate::config::{EgressAddress, EgressState, RemoteOutsider};
 
 fn app() -> TestApp {
     TestApp::with(|config| {
@@ -155,4 +155,32 @@ async fn the_desk_sees_every_vantage_and_can_take_one_out() {
     let reply = app.post(&desk, &path("egress-192.0.2.10", "release"), &json!({ "reason": "repaired" })).await;
     assert_eq!(reply.json()["released"]["why"], "repaired", "{}", reply.text);
     assert!(reply.json()["released"]["by"].as_str().unwrap().starts_with("anna"), "{}", reply.text);
+}
+
+#[tokio::test]
+async fn places_that_come_and_go_are_told_to_the_desk() {
+    let app = TestApp::with(|config| {
+        let new = EgressAddress { state: EgressState::Announced, ..EgressAddress::here([192, 0, 2, 40].into()) };
+        config.gateway.egress.push(new);
+    });
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let report = app.get(&desk, "/v1/gateway/places").await.json();
+    let egress = report["egress"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&egress["address"], &egress["state"], &egress["unverified"]),
+        (&json!("192.0.2.40"), &json!("announced"), &json!(1))
+    );
+    assert_eq!((&egress["next"], &report["warnings"]), (&json!("wait: 1 domain is not verified yet"), &json!([])));
+    let domains = app.get(&desk, "/v1/gateway/places/192.0.2.40/domains?standing=unseen&limit=1").await.json();
+    assert_eq!((&domains["items"][0]["domain"], &domains["next"]), (&json!("example.com"), &Value::Null));
+    let none = app.get(&desk, "/v1/gateway/places/192.0.2.40/domains?standing=blocked").await.json();
+    assert_eq!(none["items"], json!([]));
+    assert_eq!(app.get(&desk, "/v1/gateway/places/192.0.2.99/domains").await.status, 404, "not configured");
+    assert_eq!(app.get(&desk, "/v1/gateway/places/192.0.2.40/domains?standing=odd").await.status, 400);
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    for path in ["/v1/gateway/places", "/v1/gateway/places/192.0.2.40/domains"] {
+        assert_eq!(app.get(&partner, path).await.status, 403, "for the desk alone");
+    }
 }

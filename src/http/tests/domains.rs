@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{SEEN_BODY, TestApp, findings, observation, order, request, without_ids};
-use crate::config::{Config, EgressAddress};
+use crate::config::{Config, EgressAddress, EgressState, HostState, MxHost};
 use crate::lifecycle::connection::{Fact, Phase};
 use crate::store::Role;
 
@@ -80,6 +80,15 @@ async fn no_go_ahead_survives_a_restart_under_another_configuration() {
         let app = app.reconfigured(|config| config.notify.service_name = "Another name".to_owned());
         let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;
         assert_eq!(asked.status, 200, "words are no gateway: {}", asked.text);
+
+        let app = app.reconfigured(|config| {
+            let new = |last: u8, state| EgressAddress { state, ..egress(&format!("192.0.2.{last}")) };
+            config.gateway.egress.extend([new(78, EgressState::Announced), new(79, EgressState::Retired)]);
+            let old = MxHost::current("mx0.gateway.example".parse().unwrap(), 5);
+            config.gateway.mx_hosts.push(MxHost { state: HostState::Accepted, ..old });
+        });
+        let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;
+        assert_eq!(asked.status, 200, "no permit rests on what is on its way in or out: {}", asked.text);
 
         let app = app.reconfigured(|config| change(config, egress("192.0.2.77")));
         let asked = app.get(&token, "/v1/domains/example.com/mx-change").await;

@@ -488,14 +488,8 @@ fn machines(decide: Decide, seen: &Arc<Mutex<BTreeSet<(Phase, Phase)>>>) -> Vec<
             "places that come and go",
             Machine {
                 verdicts: [&[], &[PASS], &[], &[]],
-                rounds: &[Mx::Ours, Mx::OursRetiring, Mx::Old],
-                announced: &[
-                    Announced::None,
-                    Announced::GetsIn,
-                    Announced::Blocked,
-                    Announced::Unknown,
-                    Announced::Retired,
-                ],
+                rounds: &[Mx::Ours, Mx::OursRetiring],
+                announced: &[Announced::GetsIn, Announced::Blocked, Announced::Unknown, Announced::Retired],
                 reconfigured: true,
                 begins: Begin::Connected,
                 ..world(false)

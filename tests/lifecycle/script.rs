@@ -119,7 +119,7 @@ pub fn firewall(verdict: Verdict, met: Announced, observed_at: Timestamp) -> Fac
     let those = |wanted: Announced| if met == wanted { vec![announced()] } else { Vec::new() };
     let egress = EgressFact {
         active: active(),
-        announced: if matches!(met, Announced::None | Announced::Retired) { Vec::new() } else { vec![announced()] },
+        announced: if met == Announced::Retired { Vec::new() } else { vec![announced()] },
         retired: those(Announced::Retired),
         verified: those(Announced::GetsIn),
         blocked: those(Announced::Blocked),
@@ -130,7 +130,6 @@ pub fn firewall(verdict: Verdict, met: Announced, observed_at: Timestamp) -> Fac
 /// How the announced address was met, or what has become of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announced {
-    None,
     GetsIn,
     Blocked,
     Unknown,

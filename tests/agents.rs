@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost::clock::{Clock, SystemClock};
-use fencepost::config::{AdapterConfig, Config, RemoteOutsider};
+use fencepost::config::{AdapterConfig, Config, RemoteOutsider, RemoteResolver};
 use fencepost::demo::Agenda;
 use fencepost::demo::lab::{Lab, MailServer};
 use lab::certificates::{Authority, Oddity};
@@ -77,10 +77,20 @@ async fn story() {
     }
     assert_eq!(vantages["agents"][0]["carries_routes"], true);
 
+    let resolver = vantages["items"].as_array().unwrap().iter().find(|v| v["role"] == "resolver").unwrap();
+    assert_eq!((&resolver["state"], &resolver["agent"]), (&json!("ok"), &json!("gw1")), "{vantages:#}");
+    assert!(resolver["outside"].is_string(), "seen by our reference server: {resolver:#}");
+    let id = resolver["id"].as_str().unwrap();
+    let answer = stage.until_resolver(id, "mx").await;
+    assert_eq!(answer["records"].as_array().unwrap().len(), 1, "{answer}");
+
     // Killed: what it should see is not known, and nothing that was known is taken back.
     agent.kill();
     stage.until_vantage("egress-127.0.2.2", "away").await;
+    stage.until_vantage(id, "away").await;
     stage.recheck().await;
+    let answer = stage.until_resolver(id, "vantage_fault").await;
+    assert!(answer["detail"].as_str().unwrap().contains("`gw1` is away"), "{answer}");
     let status = stage.until("the absence shows", |status| codes(status).contains(&"VANTAGE_FAULT".to_owned())).await;
     assert_eq!((&status["phase"], &status["mx_change_permitted"]), (&json!("ready"), &json!(true)), "{status:#}");
 
@@ -165,6 +175,9 @@ impl Stage {
         config.gateway.egress[1].agent = Some("gw1".to_owned());
         config.probe.outsiders.clear();
         config.probe.remote_outsiders = vec![RemoteOutsider { agent: "gw1".to_owned(), address: None }];
+        // One of the laboratory's resolvers is asked by the agent alone.
+        let address = config.probe.resolvers.pop();
+        config.probe.remote_resolvers = vec![RemoteResolver { agent: "gw1".to_owned(), address }];
         config.probe.reference = vec![reference];
         config.probe.reference_listen = Some(reference);
         config.http.listen = listen;
@@ -318,6 +331,26 @@ impl Stage {
                 self.log("engine"),
                 self.log("gw1")
             );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the vantage said in the last whole round, once it is of this kind.
+    async fn until_resolver(&self, vantage: &str, kind: &str) -> Value {
+        let config: Value = serde_json::from_slice(&std::fs::read(&self.config).unwrap()).unwrap();
+        let path = config["store"]["path"].as_str().unwrap().to_owned();
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let body: String = rusqlite::Connection::open(&path)
+                .unwrap()
+                .query_row("SELECT body FROM observation WHERE kind = 'mx'", [], |row| row.get(0))
+                .unwrap();
+            let round: Value = serde_json::from_str(&body).unwrap();
+            let seen = round["resolvers"].as_array().unwrap().iter().find(|seen| seen["vantage"] == vantage).unwrap();
+            if seen["answer"]["kind"] == kind {
+                return seen["answer"].clone();
+            }
+            assert!(Instant::now() < until, "{vantage} does not say {kind}: {seen:#}\n{}", self.log("engine"));
             sleep(Duration::from_millis(50)).await;
         }
     }

@@ -112,6 +112,11 @@ impl Agent {
                 Ok(dialogue) => AgentResult::Dialogue { dialogue: Box::new(dialogue) },
                 Err(_) => AgentResult::Failed { reason: "it took longer than the task may".to_owned() },
             },
+            AgentJob::Question(task) => match tokio::time::timeout_at(deadline, self.parts.talker.resolve(&task)).await
+            {
+                Ok(asked) => AgentResult::Asked { asked: Box::new(asked) },
+                Err(_) => AgentResult::Failed { reason: "it took longer than the task may".to_owned() },
+            },
             AgentJob::Unknown => {
                 let reason = format!("version {} does not know this kind of task", self.parts.version);
                 AgentResult::Failed { reason }

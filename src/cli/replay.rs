@@ -1,5 +1,5 @@
 //! `fencepost replay DOMAIN`: derives a domain's state again from its history, step by step, and says
-//! whether that is what is stored.
+//! whether that is what is stored. With `--subscription`, that of the customer's subscription.
 
 use serde_json::Value;
 
@@ -11,7 +11,11 @@ use super::{Exit, Output, complain};
 pub struct Args {
     #[command(flatten)]
     api: ApiArgs,
+    /// A domain; with `--subscription` also the id of a customer or an order
     domain: String,
+    /// The subscription of the customer instead of the connection of the domain
+    #[arg(long)]
+    subscription: bool,
 }
 
 /// Status 0 when the history leads to what is stored, 1 when it does not.
@@ -26,7 +30,8 @@ pub async fn run(args: &Args) -> Exit {
 }
 
 async fn load(args: &Args) -> Result<Value, ApiError> {
-    Client::new(&args.api)?.get(&["v1", "domains", &args.domain, "replay"], &[]).await
+    let list = if args.subscription { "customers" } else { "domains" };
+    Client::new(&args.api)?.get(&["v1", list, &args.domain, "replay"], &[]).await
 }
 
 fn show(replay: &Value, output: Output) -> Exit {
@@ -40,7 +45,10 @@ fn show(replay: &Value, output: Output) -> Exit {
 
 fn told(replay: &Value, equal: bool) -> String {
     let array = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut text = format!("{}, connection {}\n", member(replay, "domain"), member(replay, "connection_id"));
+    let mut text = match replay.get("connection_id") {
+        Some(_) => format!("{}, connection {}\n", member(replay, "domain"), member(replay, "connection_id")),
+        None => format!("subscription of the customer {}\n", member(replay, "customer_id")),
+    };
     for step in array(replay, "steps") {
         let (seq, at) = (member(&step, "seq"), member(&step, "at"));
         text.push_str(&format!(

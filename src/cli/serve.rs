@@ -117,8 +117,13 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
             Some(listener.map_err(|source| DoorError { address: address.to_string(), source })?)
         }
     };
-    let parts =
-        HttpParts { store: store.clone(), desk: engine.desk(), agents, clock: clock.clone(), config: config.clone() };
+    let parts = HttpParts {
+        store: store.clone(),
+        desk: engine.desk(),
+        agents: agents.clone(),
+        clock: clock.clone(),
+        config: config.clone(),
+    };
     let pages = if args.has(Role::Http) { router(parts) } else { health_router(parts) };
     greet(&config, store.as_ref()).await?;
 
@@ -142,7 +147,7 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     let metrics = match config.telemetry.metrics_listen {
         Some(address) => {
             let listener = TcpListener::bind(address).await.map_err(|source| MetricsListenError { address, source })?;
-            let router = metrics_router(store.clone(), clock.clone());
+            let router = metrics_router(store.clone(), agents.clone(), clock.clone());
             Some(tokio::spawn(server::serve(listener, router, Limits::of(&config.http), stop.clone())))
         }
         None => None,

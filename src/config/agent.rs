@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AdapterConfig, Config, EgressAddress, EgressState, RemoteOutsider};
+use super::{AdapterConfig, Config, EgressAddress, EgressState, RemoteOutsider, RemoteResolver};
 
 const MAX_NAME: usize = 63;
 
@@ -23,7 +23,8 @@ impl Config {
         let egress = self.gateway.egress.iter().filter(|egress| egress.state != EgressState::Retired);
         let egress = egress.filter_map(|egress| egress.agent.as_deref());
         let outsiders = self.probe.remote_outsiders.iter().map(|outsider| outsider.agent.as_str());
-        egress.chain(outsiders).chain(self.route_agents().iter().map(String::as_str)).collect()
+        let resolvers = self.probe.remote_resolvers.iter().map(|resolver| resolver.agent.as_str());
+        egress.chain(outsiders).chain(resolvers).chain(self.route_agents().iter().map(String::as_str)).collect()
     }
 
     /// Agents that carry routes.
@@ -51,6 +52,17 @@ impl RemoteOutsider {
         match self.address.filter(|address| !address.is_unspecified()) {
             Some(address) => format!("outsider-{address}"),
             None => format!("outsider-{}", self.agent),
+        }
+    }
+}
+
+impl RemoteResolver {
+    /// The name of the vantage.
+    #[must_use]
+    pub fn vantage_id(&self) -> String {
+        match self.address {
+            Some(address) => format!("resolver-{}-{}", self.agent, address.ip()),
+            None => format!("resolver-{}", self.agent),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::place::Key;
-use super::{AdapterConfig, Config, EgressAddress, MxHost, RemoteOutsider};
+use super::{AdapterConfig, Config, EgressAddress, MxHost, RemoteOutsider, RemoteResolver};
 
 /// Known keys by the path of their mapping, list indices written `[]`.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ fn exemplar(kind: Option<&str>) -> Config {
     config.gateway.mx_hosts = vec![MxHost::current(name, 10)];
     config.gateway.egress = vec![EgressAddress::here([192, 0, 2, 1].into())];
     config.probe.remote_outsiders = vec![RemoteOutsider { agent: String::new(), address: None }];
+    config.probe.remote_resolvers = vec![RemoteResolver { agent: String::new(), address: None }];
     config.gateway.adapter = match kind {
         Some("postfix") => AdapterConfig::Postfix {
             relay_domains: "relay_domains".into(),

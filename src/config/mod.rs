@@ -27,7 +27,7 @@ pub use intake::{IntakeConfig, LmtpAddress, MailConfig};
 pub use load::{ConfigError, Mistake, from_text, load};
 pub use notify::NotifyConfig;
 pub use place::Place;
-pub use probe::{CanaryMode, ProbeConfig, RemoteOutsider};
+pub use probe::{CanaryMode, ProbeConfig, RemoteOutsider, RemoteResolver};
 pub use smarthost::{Security, Smarthost};
 pub use store::{Database, EngineConfig, StoreConfig};
 pub use telemetry::{OtlpConfig, TelemetryConfig};

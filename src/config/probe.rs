@@ -37,6 +37,8 @@ pub struct ProbeConfig {
     pub outsiders: Vec<IpAddr>,
     /// Further controls, at agents.
     pub remote_outsiders: Vec<RemoteOutsider>,
+    /// Further resolvers, asked by agents.
+    pub remote_resolvers: Vec<RemoteResolver>,
     /// Our own reference servers (address:port), which tell a vantage from where it is seen.
     pub reference: Vec<SocketAddr>,
     /// Where this process is a reference server itself.
@@ -91,6 +93,17 @@ pub struct RemoteOutsider {
     pub address: Option<IpAddr>,
 }
 
+/// A recursive resolver as another machine sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteResolver {
+    /// Name of the agent.
+    pub agent: String,
+    /// Which resolver it asks; without one, the first of its own.
+    #[serde(default)]
+    pub address: Option<SocketAddr>,
+}
+
 impl Default for ProbeConfig {
     fn default() -> Self {
         Self {
@@ -101,6 +114,7 @@ impl Default for ProbeConfig {
             dns_attempts: 2,
             outsiders: Vec::new(),
             remote_outsiders: Vec::new(),
+            remote_resolvers: Vec::new(),
             reference: Vec::new(),
             reference_listen: None,
             connect_timeout_ms: 15_000,

@@ -13,8 +13,8 @@ use url::{Host, Url};
 
 use super::{
     AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressState, EngineConfig, GatewayConfig, HostState,
-    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, Smarthost, StoreConfig,
-    TelemetryConfig, is_agent_name,
+    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, RemoteResolver, Smarthost,
+    StoreConfig, TelemetryConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -285,6 +285,9 @@ fn adapter(adapter: &AdapterConfig, found: &mut Problems) {
     }
 }
 
+/// Resolvers at agents.
+const MAX_RESOLVERS: usize = 16;
+
 fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
     found.range("probe.dns_port", probe.dns_port, 1..=u16::MAX);
     found.range("probe.https_port", probe.https_port, 1..=u16::MAX);
@@ -321,6 +324,17 @@ fn probe(probe: &ProbeConfig, gateway: &GatewayConfig, found: &mut Problems) {
         }
     }
     found.unique("probe.remote_outsiders", probe.remote_outsiders.iter().map(RemoteOutsider::vantage_id));
+    for (index, resolver) in probe.remote_resolvers.iter().enumerate() {
+        let key = format!("probe.remote_resolvers[{index}]");
+        found.agent(&format!("{key}.agent"), &resolver.agent);
+        if let Some(address) = resolver.address {
+            found.socket(&format!("{key}.address"), address);
+        }
+    }
+    if probe.remote_resolvers.len() > MAX_RESOLVERS {
+        found.add("probe.remote_resolvers", format!("has more than {MAX_RESOLVERS}; each is asked in every round"));
+    }
+    found.unique("probe.remote_resolvers", probe.remote_resolvers.iter().map(RemoteResolver::vantage_id));
     for (index, reference) in probe.reference.iter().enumerate() {
         if reference.port() == 0 || reference.ip().is_unspecified() {
             let key = format!("probe.reference[{index}]");

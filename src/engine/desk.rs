@@ -35,7 +35,7 @@ use crate::lifecycle::subscription;
 use crate::order::{FieldError, MailServer, Order};
 use crate::store::{
     CommitOutcome, DomainFilter, EventRow, InboxKey, NewOrder, Page, ParkedRow, Placed, Scope, Store, StoreError,
-    Transition,
+    Subject, Transition,
 };
 
 /// How often a subject that changes under our hands is loaded again.
@@ -430,8 +430,24 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`] outside of the scope.
     pub async fn replay(&self, domain: &DomainName, scope: &Scope) -> DeskResult<Replay> {
+        self.derived(|| async { Ok(self.store.domain(domain, scope).await?.map(|row| row.connection)) }).await
+    }
+
+    /// A subscription's state derived again from its whole history.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] outside of the scope.
+    pub async fn replay_subscription(&self, customer_id: &str, scope: &Scope) -> DeskResult<Replay> {
+        self.derived(|| async { Ok(self.store.customer(customer_id, scope).await?.map(|row| row.subscription)) }).await
+    }
+
+    /// `load` is asked again when something happened while the history was read.
+    async fn derived<F: Future<Output = DeskResult<Option<Subject>>>>(
+        &self,
+        load: impl Fn() -> F,
+    ) -> DeskResult<Replay> {
         for _ in 0..ATTEMPTS {
-            let subject = self.store.domain(domain, scope).await?.ok_or(DeskError::NotFound)?.connection;
+            let subject = load().await?.ok_or(DeskError::NotFound)?;
             let mut events = Vec::new();
             loop {
                 let after = events.last().map_or(0, |event: &EventRow| event.seq);
@@ -441,7 +457,6 @@ impl Desk {
                 }
                 events.extend(piece);
             }
-            // Something happened between the two looks: both again.
             if events.last().is_none_or(|last| last.seq <= subject.last_seq) {
                 return Ok(replay::replay(&subject, &events)?);
             }

@@ -6,7 +6,7 @@ use tracing::Instrument;
 
 use super::connections::{self, With};
 use super::letter::{self, Written};
-use super::payload::{FACT, FactItem, NOTICE, NoticeItem};
+use super::payload::{FACT, FactItem, NOTICE, NoticeItem, VANTAGE, VantageItem};
 use super::ports::NotifyError;
 use super::subscriptions;
 use super::words::{Unreadable, parse};
@@ -34,6 +34,7 @@ async fn settle(parts: &EngineParts, item: OutboxItem) {
     let outcome = match item.kind.as_str() {
         FACT => fact(parts, &item).await,
         NOTICE => notice(parts, &item).await,
+        VANTAGE => vantage(parts, &item).await,
         other => Ok(OutboxOutcome::Parked { error: format!("effect kind `{other}` is not known to this program") }),
     };
     let now = parts.clock.now();
@@ -133,11 +134,24 @@ async fn taken_in(parts: &EngineParts, told: &FactItem, item: &OutboxItem) -> Re
 
 async fn notice(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {
     let about: NoticeItem = parse(&item.payload)?;
+    send(parts, letter::write(parts, &about, &item.dedupe_key)).await
+}
+
+async fn vantage(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {
+    let about: VantageItem = parse(&item.payload)?;
+    send(parts, letter::about_vantage(parts, &about, &item.dedupe_key)).await
+}
+
+/// Writes a letter and hands it to the next hop, where there is one.
+async fn send(
+    parts: &EngineParts,
+    written: impl Future<Output = Result<Written, letter::WriteError>>,
+) -> Result<OutboxOutcome, ItemError> {
     if parts.config.notify.smarthost.is_empty() {
         let reason = "no smarthost is configured (notify.smarthost)".to_owned();
         return Ok(OutboxOutcome::Waiting { due_at: parts.clock.now() + UNSENT, reason });
     }
-    let letter = match letter::write(parts, &about, &item.dedupe_key).await? {
+    let letter = match written.await? {
         Written::Letter(letter) => letter,
         Written::NoLongerTrue(reason) => return Ok(OutboxOutcome::Dropped { reason }),
     };

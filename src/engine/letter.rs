@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use super::EngineParts;
 use super::connections::Loaded;
-use super::payload::NoticeItem;
-use super::ports::{CommerceFacts, Letter};
+use super::payload::{NoticeItem, VantageItem};
+use super::ports::{CommerceFacts, Letter, VantageFacts};
 use super::recipients::recipients;
+use super::vantages;
 use super::words::{Unreadable, parse};
 use crate::config::{Config, EgressState};
 use crate::lifecycle::connection::mx_change_permitted;
 use crate::lifecycle::subscription::Subscription;
+use crate::order::Language;
 use crate::status::{DomainStatus, ProjectInput, project};
 use crate::store::{Customer, Scope, StoreError, Subject, SubjectKind};
 
@@ -79,6 +81,31 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
         servers,
         hosted,
         commerce: Some(commerce(&customer)?),
+        vantage: None,
+    })))
+}
+
+/// For the desk: a vantage is out of use.
+pub(super) async fn about_vantage(parts: &EngineParts, about: &VantageItem, key: &str) -> Result<Written, WriteError> {
+    let now = parts.clock.now();
+    let mark = vantages::mark(parts.store.as_ref(), &about.vantage, now).await?;
+    let Some(mark) = mark.filter(|mark| mark.at == about.since) else {
+        return Ok(Written::NoLongerTrue("the vantage is in use again".to_owned()));
+    };
+    Ok(Written::Letter(Box::new(Letter {
+        notice: "vantage_quarantined".to_owned(),
+        dedupe_key: key.to_owned(),
+        language: Language::default(),
+        to: vec![parts.config.notify.desk.clone()],
+        at: now,
+        customer_name: String::new(),
+        partner: String::new(),
+        status: None,
+        egress: Vec::new(),
+        servers: Vec::new(),
+        hosted: false,
+        commerce: None,
+        vantage: Some(VantageFacts { id: about.vantage.clone(), since: mark.at, by: mark.by, why: mark.why }),
     })))
 }
 

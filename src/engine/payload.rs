@@ -9,6 +9,7 @@ use crate::store::{NewOutbox, SubjectKind};
 
 pub(super) const FACT: &str = "fact";
 pub(super) const NOTICE: &str = "notice";
+pub(super) const VANTAGE: &str = "vantage";
 
 /// A fact that one subject has for another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,26 @@ pub struct NoticeItem {
     /// Number of the permit that must still be valid at the moment of sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_if: Option<u32>,
+}
+
+/// A vantage was taken out of use: for the desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct VantageItem {
+    pub vantage: String,
+    /// When the quarantine began that it tells of.
+    pub since: Timestamp,
+}
+
+impl VantageItem {
+    /// One quarantine is told once.
+    pub(super) fn outbox(&self) -> NewOutbox {
+        NewOutbox {
+            dedupe_key: format!("vantage/{}/{}/quarantined", self.vantage, self.since.as_microsecond()),
+            kind: VANTAGE.to_owned(),
+            payload: serde_json::json!(self).to_string(),
+            due_at: self.since,
+        }
+    }
 }
 
 impl FactItem {

@@ -22,7 +22,7 @@ use crate::order::{Language, MailServer};
 use crate::status::DomainStatus;
 
 pub use mail::{Envelope, MailReader, MailReceipt, MailSink, TryLater};
-pub use vantage::{DialogueTask, Recipient, Talker, TaskTimes, Vantages};
+pub use vantage::{Asked, DialogueTask, QuestionTask, Recipient, Talker, TaskTimes, Vantages};
 
 /// Executes observations. Never judges; never fails: what could not be observed is part of the
 /// observation (`VantageFault`, `TimedOut`, …). Every call is bounded in time by its configuration.
@@ -241,6 +241,19 @@ pub struct Letter {
     pub servers: Vec<MailServer>,
     pub hosted: bool,
     pub commerce: Option<CommerceFacts>,
+    /// Of the vantage that it is about, where it is about one.
+    #[serde(default)]
+    pub vantage: Option<VantageFacts>,
+}
+
+/// What a notice about a vantage speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VantageFacts {
+    pub id: String,
+    /// The quarantine.
+    pub since: Timestamp,
+    pub by: String,
+    pub why: String,
 }
 
 /// What commercial notices speak of.

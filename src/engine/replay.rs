@@ -1,13 +1,14 @@
-//! A domain's state derived again from its history: the same fold that made it, step by step, with
+//! The state of a domain or of a subscription derived again from its history: the same fold that made it, step by step, with
 //! what each event changed, and whether the result is what is stored. Nothing is written.
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::words::Unreadable;
-use crate::lifecycle::connection::{self, Connection, Event};
-use crate::store::{EventRow, Subject};
+use crate::lifecycle::{connection, subscription};
+use crate::store::{EventRow, Subject, SubjectKind};
 
 /// What an event does not say and the state has beside it: observation intervals, and what the
 /// configuration says at the moment of loading.
@@ -16,8 +17,10 @@ const BESIDE: &[&str] = &["observed", "setup"];
 /// A history, folded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Replay {
-    pub connection_id: String,
-    pub domain: String,
+    /// Of the connection or the subscription.
+    pub subject_id: String,
+    /// The domain of a connection.
+    pub domain: Option<String>,
     pub steps: Vec<Step>,
     /// The derived state is the stored one, and every event has its place and could be read.
     pub equal: bool,
@@ -47,9 +50,37 @@ pub struct Change {
 
 /// Folds a history from the order on. `events` are all of them, oldest first.
 pub(super) fn replay(subject: &Subject, events: &[EventRow]) -> Result<Replay, Unreadable> {
-    let Some(domain) = subject.domain.clone() else { return Err(Unreadable::new("only a domain has this history")) };
     let began = events.first().map_or(subject.state_since, |event| event.at);
-    let (mut state, _) = connection::open(domain.clone(), subject.order.hosted, began);
+    let order = &subject.order;
+    match subject.kind {
+        SubjectKind::Connection => {
+            let domain = subject.domain.clone().ok_or_else(|| Unreadable::new("a connection without a domain"))?;
+            let (state, _) = connection::open(domain, order.hosted, began);
+            fold(subject, events, state, connection::apply)
+        }
+        SubjectKind::Subscription => {
+            // The order grows with what is ordered later, which events of their own tell.
+            let later: u32 = events.iter().filter_map(further).sum();
+            let domains = u32::try_from(order.domains.len()).unwrap_or(u32::MAX).saturating_sub(later);
+            let (state, _) = subscription::open(order.kind, order.invoicing_group, domains, began);
+            fold(subject, events, state, subscription::apply)
+        }
+    }
+}
+
+fn further(row: &EventRow) -> Option<u32> {
+    match serde_json::from_str(&row.body) {
+        Ok(subscription::Event::DomainsOrdered { further, .. }) => Some(further),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn fold<S: Serialize + DeserializeOwned, E: DeserializeOwned>(
+    subject: &Subject,
+    events: &[EventRow],
+    mut state: S,
+    apply: fn(&mut S, &E, Timestamp),
+) -> Result<Replay, Unreadable> {
     let mut differences = Vec::new();
     let mut steps = Vec::with_capacity(events.len());
     let mut shown = plain(&state)?;
@@ -57,8 +88,8 @@ pub(super) fn replay(subject: &Subject, events: &[EventRow]) -> Result<Replay, U
         if row.seq != place && differences.is_empty() {
             differences.push(format!("Event {place} is missing: number {} stands in its place.", row.seq));
         }
-        match serde_json::from_str::<Event>(&row.body) {
-            Ok(event) => connection::apply(&mut state, &event, row.at),
+        match serde_json::from_str::<E>(&row.body) {
+            Ok(event) => apply(&mut state, &event, row.at),
             Err(error) => differences.push(format!("Event {} (`{}`) cannot be read: {error}.", row.seq, row.kind)),
         }
         let next = plain(&state)?;
@@ -75,17 +106,18 @@ pub(super) fn replay(subject: &Subject, events: &[EventRow]) -> Result<Replay, U
     if events.last().map_or(0, |event| event.seq) != subject.last_seq {
         differences.push(format!("The record counts {} events, the history has {}.", subject.last_seq, events.len()));
     }
-    let stored: Connection = super::words::parse(&subject.state)?;
+    let stored: S = super::words::parse(&subject.state)?;
     for change in changes(&shown, &plain(&stored)?) {
         let Change { field, from, to } = change;
         differences.push(format!("`{field}` is {to} in the record and {from} by the history."));
     }
     let equal = differences.is_empty();
-    Ok(Replay { connection_id: subject.id.clone(), domain: domain.to_string(), steps, equal, differences })
+    let domain = subject.domain.as_ref().map(ToString::to_string);
+    Ok(Replay { subject_id: subject.id.clone(), domain, steps, equal, differences })
 }
 
 /// The part of the state that events make, with instants as exact as the history keeps them.
-fn plain(state: &Connection) -> Result<Value, Unreadable> {
+fn plain<S: Serialize>(state: &S) -> Result<Value, Unreadable> {
     let mut value = serde_json::to_value(state)?;
     if let Value::Object(members) = &mut value {
         for name in BESIDE {

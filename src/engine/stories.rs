@@ -16,13 +16,13 @@ use super::connections::Loaded;
 use super::ports::{Gateway, GatewayError, RouteDesire};
 use super::tests::Stage;
 use super::world::name_server;
-use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, Word, items, work};
+use super::{Caller, Desk, Engine, EngineParts, EvidenceFile, Word, items, vantages, work};
 use crate::config::Config;
 use crate::lifecycle::connection::{Connection, Phase, RouteMode, mx_change_permitted};
 use crate::lifecycle::subscription::{self, Subscription};
 use crate::order::Order;
 use crate::store::conformance::fixture::{new_order, order};
-use crate::store::{ClaimRequest, EvidenceName, OutboxRow, Page, Scope, Share, Store, TimerSet};
+use crate::store::{ClaimRequest, EvidenceName, Mark, OutboxRow, Page, Scope, Share, Store, TimerSet};
 
 /// Rounds of one drive; more means that nothing goes on.
 const ROUNDS: usize = 20_000;
@@ -147,6 +147,8 @@ impl Play {
     async fn replays(&self) {
         let replay = self.desk.replay(&self.domain, &Scope::All).await.unwrap();
         assert!(replay.equal, "{:?}", replay.differences);
+        let replay = self.desk.replay_subscription(&self.customer, &Scope::All).await.unwrap();
+        assert!(replay.equal, "the subscription: {:?}", replay.differences);
     }
 
     fn route_set(&self, mode: RouteMode) -> Option<Timestamp> {
@@ -395,6 +397,28 @@ async fn a_quiet_domain_is_asked_one_question_and_a_whole_round_only_where_it_di
     let late = play.stage.clock.now().duration_since(moved);
     assert!(late < SignedDuration::from_hours(28), "{late:?}");
     assert!(count().0 >= before.0 + rounds + 3, "three bad rounds make a drift");
+}
+
+#[tokio::test]
+async fn the_desk_is_told_once_that_a_vantage_is_out_of_use() {
+    let play = Play::begin().await;
+    let quarantine = async |id: &str| {
+        let mark = Mark { at: play.stage.clock.now(), by: "fencepost".to_owned(), why: "3 of 3".to_owned() };
+        vantages::quarantine(play.store.as_ref(), id, mark).await.unwrap()
+    };
+    assert!(quarantine("egress-192.0.2.10").await);
+    play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_secs(1));
+    assert!(!quarantine("egress-192.0.2.10").await, "it is already");
+    // Another one is in use again before the mail goes out.
+    assert!(quarantine("outsider-gw1").await);
+    assert!(play.store.release_vantage("outsider-gw1", "desk", "mended", play.stage.clock.now()).await.unwrap());
+    for _ in 0..60 {
+        play.effect().await;
+        play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(1));
+    }
+    let letters = play.stage.world.letters.lock().unwrap().clone();
+    let told: Vec<&String> = letters.iter().filter(|(_, n)| n == "vantage_quarantined").map(|(key, _)| key).collect();
+    assert!(matches!(told.as_slice(), [key] if key.starts_with("vantage/egress-192.0.2.10/")), "{told:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use fencepost_checks::vantage::{Health, Standing, WINDOW, decide, discount, faul
 use jiff::Timestamp;
 
 use super::EngineParts;
-use crate::store::{ProofNote, Store, StoreResult, VantageNote, VantageRow};
+use super::payload::VantageItem;
+use crate::store::{Mark, ProofNote, Store, StoreResult, VantageNote, VantageRow};
 
 /// Who quarantines and releases by itself, in lists.
 const ITSELF: &str = "fencepost";
@@ -80,7 +81,7 @@ fn distrust(row: &VantageRow, now: Timestamp) -> Option<String> {
 async fn settle(store: &dyn Store, row: &VantageRow, now: Timestamp) -> StoreResult<Option<String>> {
     match standing(row, now) {
         Standing::Quarantine { why } => {
-            if store.quarantine_vantage(&row.id, ITSELF, &why, now).await? {
+            if quarantine(store, &row.id, Mark { at: now, by: ITSELF.to_owned(), why: why.clone() }).await? {
                 tracing::error!(vantage = row.id, "quarantined: {why}");
             }
             Ok(Some(why))
@@ -93,6 +94,18 @@ async fn settle(store: &dyn Store, row: &VantageRow, now: Timestamp) -> StoreRes
         }
         Standing::Sound | Standing::Suspect { .. } | Standing::Quarantined => Ok(distrust(row, now)),
     }
+}
+
+/// Takes a vantage out of use, and tells the desk. `false` when it was already.
+pub(super) async fn quarantine(store: &dyn Store, id: &str, mark: Mark) -> StoreResult<bool> {
+    let tell = VantageItem { vantage: id.to_owned(), since: mark.at };
+    store.quarantine_vantage(id, mark, tell.outbox()).await
+}
+
+/// The quarantine that a vantage is in.
+pub(super) async fn mark(store: &dyn Store, id: &str, now: Timestamp) -> StoreResult<Option<Mark>> {
+    let rows = store.vantages(now - WINDOW).await?;
+    Ok(rows.into_iter().find(|row| row.id == id).and_then(|row| row.quarantine))
 }
 
 /// One note a vantage. Only the addresses that deliver are counted: that outsiders are shut out is what
@@ -135,6 +148,7 @@ mod tests {
     use super::*;
     use crate::config::StoreConfig;
     use crate::store::VantageStore;
+    use crate::store::conformance::fixture::request;
     use crate::store::sqlite::SqliteStore;
 
     const V: &str = "egress-192.0.2.10";
@@ -189,6 +203,9 @@ mod tests {
         }
         let row = store.vantages(at(300)).await.unwrap().remove(0);
         let mark = row.quarantine.unwrap();
+        let told = store.claim_outbox(request(310 * 60)).await.unwrap();
+        assert_eq!(told.len(), 1, "the desk is told once, however many customers it concerns: {told:?}");
+        assert_eq!((told[0].kind.as_str(), told[0].subject_id.as_str()), ("vantage", "vantage/egress-192.0.2.10"));
         assert_eq!((mark.at, mark.by.as_str()), (at(303), "fencepost"), "with the third");
         assert!(mark.why.starts_with("3 of 3 targets"), "{}", mark.why);
         assert_eq!(look_at(&store, 9, false, 310).await, Verdict::Inconclusive, "new customers, too");

@@ -45,7 +45,12 @@ impl Setup {
             (&probe.outsiders, &probe.remote_outsiders, &probe.resolvers, &probe.roots, probe.dns_port),
             probe.canary,
         );
-        let hash = Sha256::digest(serde_json::to_vec(&relevant).unwrap_or_default());
+        let mut bytes = serde_json::to_vec(&relevant).unwrap_or_default();
+        // Left out while there are none: what was gathered before there were any still counts.
+        if !probe.remote_resolvers.is_empty() {
+            bytes.extend(serde_json::to_vec(&probe.remote_resolvers).unwrap_or_default());
+        }
+        let hash = Sha256::digest(bytes);
         // Zero is what evidence has that was kept before there were fingerprints.
         Self(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]).max(1))
     }

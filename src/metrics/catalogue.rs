@@ -100,6 +100,26 @@ pub const CATALOGUE: &[Described] = &[
         &["vantage", "result"],
         "Dialogues from each vantage; fault when the vantage itself could not even try",
     ),
+    row(
+        "fencepost_vantage_usable",
+        Kind::Gauge,
+        &["vantage"],
+        "1 when what is seen from the vantage counts; 0 when it is quarantined, away, cut off, seen elsewhere or held back",
+    ),
+    row("fencepost_vantage_quarantined", Kind::Gauge, &["vantage"], "1 while the vantage is quarantined"),
+    row(
+        "fencepost_vantage_targets",
+        Kind::Gauge,
+        &["vantage", "result"],
+        "Mail servers that answered the vantage in the last 24 hours (good) and that did not (bad)",
+    ),
+    row("fencepost_agent_up", Kind::Gauge, &["agent"], "1 while the agent asks for work"),
+    row(
+        "fencepost_agent_last_seen_age_seconds",
+        Kind::Gauge,
+        &["agent"],
+        "Since when nothing was heard of the agent; absent for one that was never there",
+    ),
     row("fencepost_http_requests_total", Kind::Counter, &["method", "route", "status"], "Requests that were answered"),
     row(
         "fencepost_http_request_duration_seconds",

@@ -18,7 +18,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use catalogue::{CATALOGUE, Described, Kind};
-use labels::{Known, ProbeLabels, ProbeOutcome, RequestLabels, VantageLabels, WorkLabels, WorkOutcome};
+use labels::{
+    AgentLabels, Known, PlaceLabels, ProbeLabels, ProbeOutcome, RequestLabels, TargetLabels, VantageLabels, WorkLabels,
+    WorkOutcome,
+};
 pub use labels::{Outcome, Probe, Work};
 
 /// Vantages that have a label of their own; more are counted together.
@@ -49,8 +52,32 @@ pub struct Metrics {
     probe_duration: Family<ProbeLabels, Histogram, Buckets>,
     vantage: Family<VantageLabels, Counter>,
     vantages: Known,
+    vantage_usable: Family<PlaceLabels, Gauge>,
+    vantage_quarantined: Family<PlaceLabels, Gauge>,
+    vantage_targets: Family<TargetLabels, Gauge>,
+    agent_up: Family<AgentLabels, Gauge>,
+    agent_age: Family<AgentLabels, Age>,
     requests: Family<RequestLabels, Counter>,
     request_duration: Histogram,
+}
+
+/// How a configured vantage is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceHealth {
+    pub vantage: String,
+    pub usable: bool,
+    pub quarantined: bool,
+    pub good: u64,
+    pub bad: u64,
+}
+
+/// How a configured agent is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentHealth {
+    pub agent: String,
+    pub up: bool,
+    /// `None` for one that was never there.
+    pub last_seen_age: Option<Duration>,
 }
 
 /// How much of one kind of work waits.
@@ -88,6 +115,11 @@ impl Metrics {
             probe_duration: Family::new_with_constructor(Buckets),
             vantage: Family::default(),
             vantages: Known::new(VANTAGES),
+            vantage_usable: Family::default(),
+            vantage_quarantined: Family::default(),
+            vantage_targets: Family::default(),
+            agent_up: Family::default(),
+            agent_age: Family::default(),
             requests: Family::default(),
             request_duration: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0]),
         };
@@ -125,6 +157,11 @@ impl Metrics {
                 "fencepost_probe_outcomes_total" => registry.register(name, help, self.probes.clone()),
                 "fencepost_probe_duration_seconds" => registry.register(name, help, self.probe_duration.clone()),
                 "fencepost_vantage_dialogues_total" => registry.register(name, help, self.vantage.clone()),
+                "fencepost_vantage_usable" => registry.register(name, help, self.vantage_usable.clone()),
+                "fencepost_vantage_quarantined" => registry.register(name, help, self.vantage_quarantined.clone()),
+                "fencepost_vantage_targets" => registry.register(name, help, self.vantage_targets.clone()),
+                "fencepost_agent_up" => registry.register(name, help, self.agent_up.clone()),
+                "fencepost_agent_last_seen_age_seconds" => registry.register(name, help, self.agent_age.clone()),
                 "fencepost_http_requests_total" => registry.register(name, help, self.requests.clone()),
                 "fencepost_http_request_duration_seconds" => {
                     registry.register(name, help, self.request_duration.clone());
@@ -199,6 +236,27 @@ impl Metrics {
         }
     }
 
+    /// How the configured vantages and agents are doing. A process has one configuration, so none goes away.
+    pub fn places(&self, vantages: &[PlaceHealth], agents: &[AgentHealth]) {
+        for health in vantages.iter().take(VANTAGES) {
+            let vantage = health.vantage.clone();
+            let place = PlaceLabels { vantage: vantage.clone() };
+            self.vantage_usable.get_or_create(&place).set(i64::from(health.usable));
+            self.vantage_quarantined.get_or_create(&place).set(i64::from(health.quarantined));
+            for (result, count) in [("good", health.good), ("bad", health.bad)] {
+                let labels = TargetLabels { vantage: vantage.clone(), result };
+                self.vantage_targets.get_or_create(&labels).set(signed(count));
+            }
+        }
+        for health in agents.iter().take(VANTAGES) {
+            let labels = AgentLabels { agent: health.agent.clone() };
+            self.agent_up.get_or_create(&labels).set(i64::from(health.up));
+            if let Some(age) = health.last_seen_age {
+                self.agent_age.get_or_create(&labels).set(age.as_secs_f64());
+            }
+        }
+    }
+
     /// As text for a scraper.
     #[must_use]
     pub fn text(&self) -> String {
@@ -243,6 +301,11 @@ mod tests {
         metrics.probed(Probe::Smtp, Duration::from_millis(40));
         metrics.saw(Probe::Smtp, "connected");
         metrics.from_vantage("egress-192.0.2.10", false);
+        let (vantage, agent) = ("egress-192.0.2.10".to_owned(), "gw1".to_owned());
+        metrics.places(
+            &[PlaceHealth { vantage, usable: true, quarantined: false, good: 3, bad: 1 }],
+            &[AgentHealth { agent, up: true, last_seen_age: Some(Duration::from_secs(2)) }],
+        );
         metrics.answered("BREW", "/v1/domains", 200, Duration::from_millis(1));
         metrics.waiting(Some((Waiting::default(), Waiting::default())), 0);
         let text = metrics.text();
@@ -269,7 +332,7 @@ mod tests {
         for n in 0..1_000 {
             metrics.from_vantage(&format!("outsider-{n}"), true);
         }
-        let series = metrics.text().lines().filter(|line| line.starts_with("fencepost_vantage")).count();
+        let series = metrics.text().lines().filter(|line| line.starts_with("fencepost_vantage_dialogues")).count();
         assert_eq!(series, VANTAGES + 1);
         assert!(metrics.text().contains("vantage=\"other\",result=\"sound\"} 936"), "{}", metrics.text());
     }

@@ -63,4 +63,5 @@ notices! {
     ThankYou = "thank_you", "notices/en/thank_you.txt";
     NoticeConfirmed = "notice_confirmed", "notices/en/notice_confirmed.txt";
     PartnerChanged = "partner_changed", "notices/en/partner_changed.txt";
+    VantageQuarantined = "vantage_quarantined", "notices/en/vantage_quarantined.txt";
 }

@@ -76,6 +76,18 @@ pub(super) struct View {
     pub(super) negotiation_end: Option<String>,
     pub(super) charged_from: Option<String>,
     pub(super) notice_ends: Option<String>,
+    pub(super) vantage: Option<VantageView>,
+}
+
+/// A vantage that is out of use.
+#[derive(Debug)]
+pub(super) struct VantageView {
+    pub(super) id: String,
+    pub(super) since: String,
+    pub(super) by: String,
+    pub(super) why: String,
+    /// The page that shows all of them.
+    pub(super) page: String,
 }
 
 /// Firewall rules to paste.
@@ -176,6 +188,13 @@ impl View {
             negotiation_end: dates.map(|dates| day(dates.negotiation_end)),
             charged_from: commerce.and_then(|facts| facts.charged_from).map(day),
             notice_ends: commerce.and_then(|facts| facts.notice_ends).map(day),
+            vantage: letter.vantage.as_ref().map(|facts| VantageView {
+                id: one_line(&facts.id),
+                since: moment(facts.since, zone),
+                by: one_line(&facts.by),
+                why: one_line(&facts.why),
+                page: format!("{}/vantages", public_url.trim_end_matches('/')),
+            }),
         }
     }
 }

@@ -5,17 +5,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Stage, VantageRole};
+use fencepost_checks::observation::{
+    ConnectOutcome, DnsAnswer, Proof, ResolverAnswer, SmtpDialogue, Stage, VantageRole,
+};
+use tokio::time::Instant;
 
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Plan, Source, Times};
-use crate::engine::ports::{DialogueTask, Recipient, Talker, TaskTimes};
+use crate::engine::ports::{Asked, DialogueTask, QuestionTask, Recipient, Talker, TaskTimes};
 
 /// Recipients of one conversation.
 const MAX_RECIPIENTS: usize = 8;
 
 #[async_trait]
 impl Talker for Prober {
+    async fn resolve(&self, task: &QuestionTask) -> Asked {
+        self.ask_resolver(task).await
+    }
+
     async fn talk(&self, task: &DialogueTask) -> SmtpDialogue {
         let refused = |connect| nothing(task, connect, self.clock.now());
         if let Err(reason) = self.guard.check(task.peer.ip()) {
@@ -50,6 +57,49 @@ impl Talker for Prober {
 }
 
 impl Prober {
+    /// What the resolver says, and from where we are seen.
+    async fn ask_resolver(&self, task: &QuestionTask) -> Asked {
+        let own = self.dns.resolvers.servers();
+        let address = task.resolver.or_else(|| own.first().copied());
+        let begun = Instant::now();
+        let answer = match address {
+            None => fault("this host has no resolver; name one at probe.resolvers, here or at the engine"),
+            Some(address) => match self.guard.check(address.ip()) {
+                Err(reason) if !own.contains(&address) => fault(&reason.to_string()),
+                _ => self.dns.seen_by(address, &task.domain).await,
+            },
+        };
+        let elapsed_ms = super::millis_since(begun);
+        let answer = ResolverAnswer {
+            vantage: task.vantage.id.clone(),
+            address: address.unwrap_or_else(|| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0))),
+            answer,
+            elapsed_ms,
+            observed_at: self.clock.now(),
+        };
+        Asked { answer, proof: self.seen_from(task).await }
+    }
+
+    /// `None` where there is no reference server that this host may reach.
+    async fn seen_from(&self, task: &QuestionTask) -> Option<Proof> {
+        let mut reference = task.reference.iter().filter(|server| self.guard.check(server.ip()).is_ok()).copied();
+        let peer = reference.next()?;
+        let plan = Plan {
+            vantage: task.vantage.clone(),
+            source: Source::Any,
+            host: "reference".to_owned(),
+            peer,
+            standby: false,
+            ehlo_name: self.gateway.ehlo_name.clone(),
+            depth: Depth::Banner,
+            sender: None,
+            digests: false,
+            times: self.times,
+        };
+        let servers: Vec<SocketAddr> = std::iter::once(peer).chain(reference).collect();
+        self.proof(&plan, &servers, None).await
+    }
+
     /// The task as this host carries it out.
     fn read(&self, task: &DialogueTask) -> Result<Plan, String> {
         let source = self.source(task.vantage.address);
@@ -108,6 +158,10 @@ impl Prober {
 /// A mailbox that cannot exist, or one elsewhere.
 const fn is_stranger(stage: Stage) -> bool {
     matches!(stage, Stage::RcptRandom | Stage::RcptForeign)
+}
+
+fn fault(detail: &str) -> DnsAnswer {
+    DnsAnswer::VantageFault { detail: detail.to_owned() }
 }
 
 fn shorter(ours: Times, theirs: TaskTimes) -> Times {

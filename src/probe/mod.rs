@@ -143,7 +143,9 @@ impl Prober {
 #[async_trait]
 impl Observer for Prober {
     async fn mx_round(&self, domain: &DomainName) -> DnsRound {
-        self.dns.round(domain).await
+        let (mut round, elsewhere) = tokio::join!(self.dns.round(domain), self.resolvers_elsewhere(domain));
+        round.resolvers.extend(elsewhere);
+        round
     }
 
     async fn mx_glance(&self, domain: &DomainName, server: Option<SocketAddr>) -> Option<Vec<MxRecord>> {

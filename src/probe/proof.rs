@@ -65,7 +65,7 @@ impl Prober {
 
     /// `None` where there is no reference server that this vantage could reach by its family.
     /// `since`: an older proof does not serve.
-    async fn proof(&self, plan: &Plan, reference: &[SocketAddr], since: Option<Instant>) -> Option<Proof> {
+    pub(super) async fn proof(&self, plan: &Plan, reference: &[SocketAddr], since: Option<Instant>) -> Option<Proof> {
         let fits = |server: &&SocketAddr| match plan.source {
             Source::Any => server.is_ipv4() == plan.peer.is_ipv4(),
             Source::Bound(_) => plan.source.fits(server.ip()),

@@ -1,21 +1,57 @@
 //! Visits from vantages elsewhere: the same plan, carried out by an agent while the turn at the address
 //! is held here, so that the order of visits is that of the tasks.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use fencepost_checks::observation::{ConnectOutcome, SmtpDialogue, Vantage};
+use fencepost_checks::DomainName;
+use fencepost_checks::observation::{ConnectOutcome, DnsAnswer, ResolverAnswer, SmtpDialogue, Vantage, VantageRole};
+use tokio::time::Instant;
 
 use super::Prober;
 use super::smtp::{Depth, Mailbox, Times};
 use super::vantage::{From, Place};
-use crate::engine::ports::{DialogueTask, Recipient, TaskTimes};
+use crate::config::RemoteResolver;
+use crate::engine::ports::{DialogueTask, QuestionTask, Recipient, TaskTimes};
 use crate::order::MailServer;
 
 /// For an agent to fetch a task and to hand its answer in.
 const ON_THE_WAY: Duration = Duration::from_secs(15);
 
 impl Prober {
+    /// What resolvers at agents say. One that cannot be asked says nothing, by a fault of the vantage.
+    pub(super) async fn resolvers_elsewhere(&self, domain: &DomainName) -> Vec<ResolverAnswer> {
+        let resolvers = &self.config.remote_resolvers;
+        // `fencepost check` sees with the eyes of this host alone.
+        let (Some(vantages), false) = (&self.vantages, resolvers.is_empty()) else { return Vec::new() };
+        let distrusted = vantages.distrusted().await;
+        let question = Duration::from_millis(self.config.dns_timeout_ms) * self.config.dns_attempts.max(1);
+        let patience =
+            self.patience.min(question * 2 + Duration::from_millis(self.config.connect_timeout_ms) + ON_THE_WAY);
+        let ask = async |resolver: &RemoteResolver| {
+            let (id, begun) = (resolver.vantage_id(), Instant::now());
+            let vantage = Vantage { id: id.clone(), role: VantageRole::Resolver, address: None };
+            let task = QuestionTask {
+                vantage,
+                domain: domain.clone(),
+                resolver: resolver.address,
+                reference: self.config.reference.clone(),
+            };
+            let answer = match distrusted.get(&id) {
+                Some(why) => Err(format!("it is not believed: {why}")),
+                None => vantages.question(&resolver.agent, task, patience).await,
+            };
+            answer.unwrap_or_else(|detail| ResolverAnswer {
+                vantage: id,
+                address: resolver.address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
+                answer: DnsAnswer::VantageFault { detail },
+                elapsed_ms: super::millis_since(begun),
+                observed_at: self.clock.now(),
+            })
+        };
+        futures_util::future::join_all(resolvers.iter().map(ask)).await
+    }
+
     /// Has the agent hold this conversation; what it cannot do is a fault of the vantage.
     pub(super) async fn ask(&self, agent: &str, task: DialogueTask, patience: Duration) -> SmtpDialogue {
         let server = MailServer { host: task.host.clone(), port: task.peer.port(), standby: task.standby };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
-use super::{RouteRow, StoreResult};
+use super::{NewOutbox, RouteRow, StoreResult};
 
 /// Tasks of one agent that may wait for an answer; one more is refused.
 pub const MAX_OPEN_TASKS: usize = 1_000;
@@ -67,8 +67,9 @@ pub trait VantageStore: Send + Sync {
     ) -> StoreResult<Vec<VantageRow>>;
     /// Every vantage that was ever noted, by id, its looks counted from `since`.
     async fn vantages(&self, since: Timestamp) -> StoreResult<Vec<VantageRow>>;
-    /// `false` when it was quarantined already.
-    async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool>;
+    /// Also puts out what tells people of it, under the subject `vantage/<id>`. `false` when it was quarantined
+    /// already, and nobody is told again.
+    async fn quarantine_vantage(&self, id: &str, mark: Mark, tell: NewOutbox) -> StoreResult<bool>;
     /// Looks from before `at` count no more against it. `false` when it was not quarantined.
     async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool>;
 }
@@ -199,6 +200,11 @@ pub struct VantageNote {
 pub enum ProofNote {
     SeenAs(IpAddr),
     NotReached,
+}
+
+/// What concerns a vantage stands in the outbox under this subject.
+pub(super) fn subject(vantage: &str) -> String {
+    format!("vantage/{vantage}")
 }
 
 /// A vantage and how it has been doing.

@@ -5,7 +5,8 @@
 use fencepost::failpoint::Step;
 use fencepost::lifecycle::connection::RouteMode;
 use fencepost::store::{
-    AgentAnswer, AgentHello, AgentTake, Answered, NewAgentTask, RouteOutcome, RouteReport, RouteRow, Store, VantageNote,
+    AgentAnswer, AgentHello, AgentTake, Answered, Mark, NewAgentTask, NewOutbox, RouteOutcome, RouteReport, RouteRow,
+    Store, VantageNote,
 };
 use fencepost_checks::DomainName;
 use jiff::{SignedDuration, Timestamp};
@@ -53,7 +54,15 @@ async fn vantage(store: &dyn Store, now: Timestamp) {
         proof: None,
     };
     store.note_looks(vec![note], now, now - SignedDuration::from_hours(10_000)).await.unwrap();
-    store.quarantine_vantage(AGENT, "engine", "everything fails", now).await.unwrap();
+    let mark = Mark { at: now, by: "engine".to_owned(), why: "everything fails".to_owned() };
+    let tell = NewOutbox {
+        dedupe_key: "vantage/told".to_owned(),
+        kind: "vantage".to_owned(),
+        payload: "{}".to_owned(),
+        // Nobody sends it in this story.
+        due_at: now + SignedDuration::from_hours(100_000),
+    };
+    store.quarantine_vantage(AGENT, mark, tell).await.unwrap();
     store.release_vantage(AGENT, "desk", "mended", now).await.unwrap();
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Agents, absence};
 use crate::config::EgressState;
-use crate::engine::vantages::standing;
+use crate::engine::vantages::{quarantine, standing};
 use crate::store::{Mark, StoreResult, VantageRow};
 
 /// Over which the rate of success is told.
@@ -158,7 +158,8 @@ impl Agents {
     /// # Errors
     /// When the store fails.
     pub async fn quarantine(&self, id: &str, by: &str, why: &str) -> StoreResult<bool> {
-        self.store.quarantine_vantage(id, by, why, self.clock.now()).await
+        let mark = Mark { at: self.clock.now(), by: by.to_owned(), why: why.to_owned() };
+        quarantine(self.store.as_ref(), id, mark).await
     }
 
     /// Says that a vantage is sound; what it saw before counts no more against it. `false` when it was
@@ -194,7 +195,15 @@ impl Agents {
             address: outsider.address,
             covered: true,
         });
-        egress.chain(here).chain(remote).collect()
+        let resolvers = probe.remote_resolvers.iter().map(|resolver| Configured {
+            id: resolver.vantage_id(),
+            role: VantageRole::Resolver,
+            label: String::new(),
+            agent: Some(resolver.agent.clone()),
+            address: None,
+            covered: true,
+        });
+        egress.chain(here).chain(remote).chain(resolvers).collect()
     }
 }
 

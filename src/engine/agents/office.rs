@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 pub enum AgentError {
     #[error(
         "nothing is configured for the agent `{0}`: name it at gateway.egress[].agent, \
-         probe.remote_outsiders[].agent or gateway.adapter.agents, or give its token another label"
+         probe.remote_outsiders[].agent, probe.remote_resolvers[].agent or gateway.adapter.agents, or give its token another label"
     )]
     Unknown(String),
     /// Another process has taken over, or the task is somebody else's.

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_checks::observation::smtp::{SmtpReply, StageOutcome, StageRecord};
-use fencepost_checks::observation::{ConnectOutcome, Proof, SmtpDialogue, Stage, Vantage, VantageRole};
+use fencepost_checks::observation::{
+    ConnectOutcome, DnsAnswer, MxRecord, Proof, ResolverAnswer, SmtpDialogue, Stage, Vantage, VantageRole,
+};
 use jiff::Timestamp;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{EgressAddress, StoreConfig};
+use crate::config::{EgressAddress, RemoteResolver, StoreConfig};
 use crate::engine::ports::wire::{
     AgentJob, AgentResult, PollAnswer, PollRequest, ResultReport, RouteResult, RouteResultKind, RoutesRequest,
 };
-use crate::engine::ports::{DialogueTask, Gateway, GatewayError, RouteDesire, TaskTimes, Vantages};
+use crate::engine::ports::{
+    Asked, DialogueTask, Gateway, GatewayError, QuestionTask, RouteDesire, TaskTimes, Vantages,
+};
 use crate::lifecycle::connection::RouteMode;
 use crate::store::sqlite::SqliteStore;
 
@@ -29,6 +33,7 @@ fn office() -> Office {
     let mut config = Config { store: StoreConfig::sqlite(folder.path().join("t.db")), ..Config::default() };
     let egress = EgressAddress { agent: Some("gw1".to_owned()), ..EgressAddress::here([192, 0, 2, 10].into()) };
     config.gateway.egress = vec![egress];
+    config.probe.remote_resolvers = vec![RemoteResolver { agent: "gw1".to_owned(), address: None }];
     config.gateway.adapter = crate::config::AdapterConfig::Agents { agents: vec!["gw1".to_owned()] };
     let store = Arc::new(SqliteStore::open(&config.store).unwrap());
     let agents = Agents::new(store, Arc::new(SystemClock), Arc::new(config), Dice::seeded(1));
@@ -125,6 +130,55 @@ async fn a_task_goes_out_and_its_answer_comes_back_as_words_of_a_stranger() {
     let other = AgentResult::Failed { reason: "changed my mind".to_owned() };
     assert!(matches!(office.answer(session, &offer.id, other).await, Err(AgentError::Conflict(_))));
     assert!(matches!(office.answer(session, "no-such-task", answer()).await, Err(AgentError::NoTask)));
+}
+
+fn question() -> QuestionTask {
+    QuestionTask {
+        vantage: Vantage { id: "resolver-gw1".to_owned(), role: VantageRole::Resolver, address: None },
+        domain: "customer.example".parse().unwrap(),
+        resolver: None,
+        reference: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_elsewhere_is_asked_and_answers_as_a_stranger() {
+    let office = office();
+    let begun = SystemClock.now();
+    let session = office.poll(None, &[], 0).await.session;
+    let ask = || {
+        let agents = office.agents.clone();
+        tokio::spawn(async move { agents.question("gw1", question(), PATIENCE).await })
+    };
+    let asked = ask();
+    let offer = office.poll(Some(session), &[], 10_000).await.tasks.remove(0);
+    assert_eq!(offer.task, AgentJob::Question(Box::new(question())));
+    let record = MxRecord { preference: 10, exchange: "mx1\u{1b}[2J.example".to_owned() };
+    let answer = ResolverAnswer {
+        vantage: "resolver-of-somebody-else".to_owned(),
+        address: "10.0.0.53:53".parse().unwrap(),
+        answer: DnsAnswer::Mx { records: vec![record; 900], ttl: 300 },
+        elapsed_ms: 3,
+        observed_at: Timestamp::MAX,
+    };
+    let outside = Some([192, 0, 2, 77].into());
+    let proof = Some(Proof { at: Timestamp::MAX, outside, detail: String::new() });
+    office.answer(session, &offer.id, AgentResult::Asked { asked: Box::new(Asked { answer, proof }) }).await.unwrap();
+    let seen = asked.await.unwrap().unwrap();
+    assert_eq!((seen.vantage.as_str(), seen.address.port()), ("resolver-gw1", 53));
+    assert!(seen.observed_at >= begun && seen.observed_at <= SystemClock.now(), "{}", seen.observed_at);
+    let DnsAnswer::Mx { records, .. } = &seen.answer else { panic!("{seen:?}") };
+    assert!(records.len() <= 100 && !records[0].exchange.contains('\u{1b}'), "{records:?}");
+    let vantages = office.agents.vantages().await.unwrap();
+    let known = vantages.iter().find(|vantage| vantage.id == "resolver-gw1").unwrap();
+    assert_eq!((known.role, known.state, known.outside), (VantageRole::Resolver, VantageState::Ok, outside));
+
+    // A conversation is no answer to a question.
+    let asked = ask();
+    let offer = office.poll(Some(session), &[], 10_000).await.tasks.remove(0);
+    office.answer(session, &offer.id, AgentResult::Dialogue { dialogue: Box::new(lie()) }).await.unwrap();
+    let why = asked.await.unwrap().unwrap_err();
+    assert!(why.contains("something else than what was asked"), "{why}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fencepost_checks::DomainName;
-use fencepost_checks::observation::{SmtpDialogue, Stage, Vantage};
+use fencepost_checks::observation::{Proof, ResolverAnswer, SmtpDialogue, Stage, Vantage};
 use serde::{Deserialize, Serialize};
 
 /// One conversation that a vantage shall have. Holds everything that is needed for it, so that an agent
@@ -53,6 +53,27 @@ pub struct TaskTimes {
     pub total_ms: u64,
 }
 
+/// One MX question that a vantage shall put to a resolver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuestionTask {
+    pub vantage: Vantage,
+    pub domain: DomainName,
+    /// `None`: the first resolver of that host.
+    #[serde(default)]
+    pub resolver: Option<SocketAddr>,
+    /// As with [`DialogueTask`].
+    #[serde(default)]
+    pub reference: Vec<SocketAddr>,
+}
+
+/// What the resolver said, and from where our own reference server sees who asked it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub answer: ResolverAnswer,
+    #[serde(default)]
+    pub proof: Option<Proof>,
+}
+
 /// The vantages of an installation as whoever plans probes needs them.
 #[async_trait]
 pub trait Vantages: Send + Sync + Debug {
@@ -67,11 +88,18 @@ pub trait Vantages: Send + Sync + Debug {
     /// # Errors
     /// Why there is nothing to tell: the agent is away, busy or late. No fault of the other side.
     async fn talk(&self, agent: &str, task: DialogueTask, patience: Duration) -> Result<SmtpDialogue, String>;
+
+    /// Has the agent ask a resolver, within `patience` at most.
+    ///
+    /// # Errors
+    /// As with [`talk`](Self::talk).
+    async fn question(&self, agent: &str, task: QuestionTask, patience: Duration) -> Result<ResolverAnswer, String>;
 }
 
-/// Holds conversations from addresses of this host: an agent's half. Bounded by the task's times and by
+/// Holds conversations and asks resolvers from addresses of this host: an agent's half. Bounded by the task's times and by
 /// its own; never fails, as with [`Observer`](super::Observer).
 #[async_trait]
 pub trait Talker: Send + Sync {
     async fn talk(&self, task: &DialogueTask) -> SmtpDialogue;
+    async fn resolve(&self, task: &QuestionTask) -> Asked;
 }

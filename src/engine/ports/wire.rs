@@ -7,7 +7,7 @@ use fencepost_checks::DomainName;
 use fencepost_checks::observation::SmtpDialogue;
 use serde::{Deserialize, Serialize};
 
-use super::DialogueTask;
+use super::{Asked, DialogueTask, QuestionTask};
 use crate::lifecycle::connection::RouteMode;
 use crate::order::MailServer;
 
@@ -61,6 +61,7 @@ pub struct TaskOffer {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AgentJob {
     Dialogue(Box<DialogueTask>),
+    Question(Box<QuestionTask>),
     /// Of a newer engine.
     #[serde(other)]
     Unknown,
@@ -81,6 +82,8 @@ pub struct ResultReport {
 pub enum AgentResult {
     /// What was seen. The outside address of the agent stands in its `proof`.
     Dialogue { dialogue: Box<SmtpDialogue> },
+    /// What a resolver said.
+    Asked { asked: Box<Asked> },
     /// The agent could not do it.
     Failed { reason: String },
 }

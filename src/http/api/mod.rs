@@ -79,6 +79,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/parked", get(parked::list))
         .route("/v1/parked/{id}/retry", post(parked::retry))
         .route("/v1/domains/{domain}/replay", get(replay::show))
+        .route("/v1/customers/{id}/replay", get(replay::subscription))
         .route("/metrics", get(super::metrics::show))
         .route("/v1/gateway/places", get(places::report))
         .route("/v1/gateway/places/{place}/domains", get(places::domains))

@@ -1,4 +1,4 @@
-//! A domain's state derived again from its history, each step in words.
+//! The state of a domain or a subscription derived again from its history, each step in words.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,16 +8,20 @@ use serde::Serialize;
 
 use super::Answer;
 use super::domains::name;
-use crate::engine::{Change, Step};
+use crate::engine::{Change, Replay, Step};
 use crate::http::HttpState;
 use crate::http::auth::Identity;
-use crate::http::panel::in_words;
+use crate::http::panel::{in_words, subscription_in_words};
 use crate::store::EventRow;
 
 #[derive(Debug, Serialize)]
 struct ReplayView {
-    domain: String,
-    connection_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<String>,
     /// The history leads to what is stored.
     equal: bool,
     differences: Vec<String>,
@@ -39,20 +43,36 @@ pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Pat
     let replay = state.desk.replay(&name(&domain)?, &identity.scope()).await?;
     let zone = &state.config.commerce.time_zone;
     let now = state.clock.now();
-    let steps = replay.steps.into_iter().map(|step| view(step, zone, now)).collect();
-    let view = ReplayView {
-        domain: replay.domain,
-        connection_id: replay.connection_id,
-        equal: replay.equal,
-        differences: replay.differences,
-        steps,
-    };
+    let mut view = view(replay, |row| in_words(row, zone, now));
+    (view.connection_id, view.customer_id) = (view.customer_id, None);
     Ok(Json(view).into_response())
 }
 
-fn view(step: Step, zone: &str, now: Timestamp) -> StepView {
-    let Step { seq, at, kind, cause, body, changes } = step;
-    let row = EventRow { seq, at, kind, body, cause };
-    let says = in_words(&row, zone, now);
-    StepView { seq, at, cause: row.cause, says, changes }
+/// Of the subscription of a customer, by its id, its order's, or a domain of its.
+pub(super) async fn subscription(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(customer): Path<String>,
+) -> Answer {
+    identity.require_desk()?;
+    let id = state.desk.customer_named(&customer, &identity.scope()).await?;
+    let replay = state.desk.replay_subscription(&id, &identity.scope()).await?;
+    Ok(Json(view(replay, subscription_in_words)).into_response())
+}
+
+/// As of a customer.
+fn view(replay: Replay, says: impl Fn(&EventRow) -> String) -> ReplayView {
+    let step = |step: Step| {
+        let Step { seq, at, kind, cause, body, changes } = step;
+        let row = EventRow { seq, at, kind, body, cause };
+        StepView { seq, at, says: says(&row), cause: row.cause, changes }
+    };
+    ReplayView {
+        domain: replay.domain,
+        connection_id: None,
+        customer_id: Some(replay.subject_id),
+        equal: replay.equal,
+        differences: replay.differences,
+        steps: replay.steps.into_iter().map(step).collect(),
+    }
 }

@@ -10,6 +10,7 @@ mod proposals;
 mod session;
 mod story;
 mod subscription;
+mod subscription_story;
 mod vantages;
 mod words;
 
@@ -21,6 +22,7 @@ use axum::routing::{get, post};
 use super::HttpState;
 pub(super) use session::cookie;
 pub(super) use story::in_words;
+pub(super) use subscription_story::subscription_in_words;
 
 pub use story::event_in_words;
 

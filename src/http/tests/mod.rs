@@ -111,6 +111,10 @@ impl TestApp {
         self
     }
 
+    fn agents(&self) -> Agents {
+        Agents::new(self.store.clone(), self.clock.clone(), self.config.clone(), Dice::new())
+    }
+
     fn database(&self) -> PathBuf {
         self._folder.path().join("t.db")
     }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{TestApp, without_ids};
+use crate::config::EgressAddress;
 use crate::http::metrics_router;
 use crate::store::{ClaimRequest, Role, Scope, Share};
 
@@ -17,7 +18,10 @@ async fn parked(app: &TestApp) {
 
 #[tokio::test]
 async fn metrics_are_for_those_who_see_everything_and_hold_no_domain() {
-    let app = TestApp::new();
+    let app = TestApp::with(|config| {
+        let agent = Some("gw1".to_owned());
+        config.gateway.egress = vec![EgressAddress { agent, ..EgressAddress::here([192, 0, 2, 10].into()) }];
+    });
     app.ordered("acme", "customer-of-acme.example").await;
     parked(&app).await;
     app.advance(SignedDuration::from_secs(90));
@@ -36,11 +40,19 @@ async fn metrics_are_for_those_who_see_everything_and_hold_no_domain() {
             assert!(reply.text.contains("fencepost_store_up 1"), "{}", reply.text);
             assert!(reply.text.contains("fencepost_parked{work=\"timer\"} "), "{}", reply.text);
             assert!(reply.text.contains("route=\"/v1/orders\",status=\"201\""), "{}", reply.text);
+            for line in [
+                "fencepost_vantage_usable{vantage=\"egress-192.0.2.10\"} 0",
+                "fencepost_vantage_quarantined{vantage=\"egress-192.0.2.10\"} 0",
+                "fencepost_vantage_targets{vantage=\"egress-192.0.2.10\",result=\"bad\"} 0",
+                "fencepost_agent_up{agent=\"gw1\"} 0",
+            ] {
+                assert!(reply.text.contains(line), "{line}: {}", reply.text);
+            }
             assert!(reply.text.ends_with("# EOF\n"));
         }
     }
     // On its own address it needs no token, and there is nothing else there.
-    let own = metrics_router(app.store.clone(), app.clock.clone());
+    let own = metrics_router(app.store.clone(), app.agents(), app.clock.clone());
     for (path, status) in [("/metrics", 200), ("/v1/domains", 404), ("/", 404)] {
         let request = super::request(axum::http::Method::GET, "", path, axum::body::Body::empty());
         let reply = tower::ServiceExt::oneshot(own.clone(), request).await.unwrap();
@@ -142,6 +154,25 @@ async fn a_route_that_was_set_by_hand_is_confirmed_from_the_domain_s_page() {
     assert_eq!((done.status.as_u16(), done.header(header::LOCATION)), (303, "/domains/example.com"), "{}", done.text);
     let page = page_of(&app, &desk, "/domains/example.com").await;
     assert!(!page.contains(path) && page.contains("The gateway confirmed"), "{page}");
+}
+
+#[tokio::test]
+async fn a_subscription_s_history_leads_to_what_is_stored_as_well() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let desk = app.token(Role::Desk, None).await;
+    let replay = app.get(&desk, "/v1/customers/example.com/replay").await;
+    let value = replay.json();
+    assert_eq!((&value["equal"], &value["differences"]), (&json!(true), &json!([])), "{}", replay.pretty());
+    assert_eq!(value["steps"][0]["says"], "Now requested: The order was accepted.");
+    let id = value["customer_id"].as_str().unwrap();
+    assert_eq!(app.get(&desk, &format!("/v1/customers/{id}/replay")).await.json(), value, "by its id, too");
+    let partner = app.token(Role::Partner, Some("acme")).await;
+    assert_eq!(app.get(&partner, "/v1/customers/example.com/replay").await.status, 403);
+    let db = rusqlite::Connection::open(app.database()).unwrap();
+    db.execute_batch("UPDATE subject SET state = json_set(state, '$.group', 30) WHERE domain IS NULL").unwrap();
+    let value = app.get(&desk, "/v1/customers/example.com/replay").await.json();
+    assert_eq!(value["differences"], json!(["`group` is 30 in the record and null by the history."]));
 }
 
 #[tokio::test]

@@ -133,6 +133,14 @@ impl Dns {
         }
     }
 
+    /// The MX as this resolver gives it.
+    pub(crate) async fn seen_by(&self, resolver: SocketAddr, domain: &DomainName) -> DnsAnswer {
+        match name::wire(domain) {
+            Some(name) => self.resolvers.mx(resolver, &name).await,
+            None => DnsAnswer::Malformed { detail: "not a legal name".to_owned() },
+        }
+    }
+
     /// Asks a name server of a zone, as far as the allowance goes.
     async fn ask_direct(
         &self,

@@ -53,7 +53,7 @@ impl Resolvers {
         Self { servers: Vec::new(), iteration: Some(iteration), patience }
     }
 
-    pub(super) fn servers(&self) -> &[SocketAddr] {
+    pub(crate) fn servers(&self) -> &[SocketAddr] {
         &self.servers
     }
 

@@ -8,7 +8,7 @@ use super::fixture::{at, effect, event, name, new_order, request, subject, timer
 use super::ledger::draft;
 use crate::lifecycle::connection::RouteMode;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentTake, Allowance, ClaimRequest, ClosedRun, EvidenceName, InboxKey, Manners,
+    AgentAnswer, AgentHello, AgentTake, Allowance, ClaimRequest, ClosedRun, EvidenceName, InboxKey, Manners, Mark,
     NewAgentTask, NewToken, Observation, OutboxOutcome, ProofNote, Role, RouteChange, RouteOutcome, RouteReport, Store,
     TurnAnswer, TurnRequest, VantageNote,
 };
@@ -209,7 +209,8 @@ async fn elsewhere(store: &dyn Store) {
         };
         store.note_looks(vec![note], at(i64::try_from(n).unwrap()), at(-50)).await.unwrap();
     }
-    store.quarantine_vantage("north", "engine", "turned", at(7)).await.unwrap();
+    let mark = Mark { at: at(7), by: "engine".to_owned(), why: "turned".to_owned() };
+    store.quarantine_vantage("north", mark, effect("vantage/north/7", 7)).await.unwrap();
 }
 
 /// Visits that have ended, one whose visitor is gone, and questions.

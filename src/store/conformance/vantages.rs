@@ -2,11 +2,11 @@
 
 use fencepost_checks::DomainName;
 
-use super::fixture::{at, new_order};
+use super::fixture::{at, effect, new_order, request};
 use crate::lifecycle::connection::RouteMode;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentTake, Answered, MAX_OPEN_TASKS, NewAgentTask, ProofNote, RouteOutcome, RouteReport,
-    RouteRow, Store, StoreError, VantageNote, VantageRow,
+    AgentAnswer, AgentHello, AgentTake, Answered, MAX_OPEN_TASKS, Mark, NewAgentTask, ProofNote, RouteOutcome,
+    RouteReport, RouteRow, Store, StoreError, VantageNote, VantageRow,
 };
 
 async fn hello(store: &dyn Store, session: Option<u64>, seconds: i64) -> Result<u64, StoreError> {
@@ -219,8 +219,15 @@ pub(crate) async fn a_quarantine_begins_and_ends_once(store: &dyn Store) {
     note(store, vec![look("v1", "c1", Some(true)), look("v1", "c2", Some(true))], 1).await;
     note(store, vec![look("v1", "c1", Some(false)), look("v1", "c2", Some(false))], 5).await;
     assert!(!store.release_vantage("v1", "desk", "nothing to release", at(5)).await.unwrap());
-    assert!(store.quarantine_vantage("v1", "engine", "two of two", at(6)).await.unwrap());
-    assert!(!store.quarantine_vantage("v1", "desk", "again", at(7)).await.unwrap());
+    let quarantine = async |id: &str, by: &str, why: &str, seconds| {
+        let mark = Mark { at: at(seconds), by: by.to_owned(), why: why.to_owned() };
+        store.quarantine_vantage(id, mark, effect(&format!("{id} at {seconds}"), seconds)).await.unwrap()
+    };
+    assert!(quarantine("v1", "engine", "two of two", 6).await);
+    assert!(!quarantine("v1", "desk", "again", 7).await);
+    let told = store.notices("vantage/v1", 9).await.unwrap();
+    assert_eq!(told.iter().map(|row| row.dedupe_key.as_str()).collect::<Vec<_>>(), ["v1 at 6"], "once");
+    assert_eq!(store.claim_outbox(request(6)).await.unwrap().len(), 1, "it goes out like any other");
     let row = note(store, vec![look("v1", "c1", Some(true)), look("v1", "c3", Some(false))], 8).await;
     let mark = row.quarantine.unwrap();
     assert_eq!((mark.at, mark.by.as_str(), mark.why.as_str()), (at(6), "engine", "two of two"));
@@ -231,5 +238,5 @@ pub(crate) async fn a_quarantine_begins_and_ends_once(store: &dyn Store) {
     assert_eq!(row.released.unwrap().why, "it was the partner's firewall");
     let row = note(store, vec![look("v1", "c1", Some(false))], 10).await;
     assert_eq!(row.turned, 1);
-    assert!(store.quarantine_vantage("new", "desk", "by hand", at(11)).await.unwrap(), "one that never looked");
+    assert!(quarantine("new", "desk", "by hand", 11).await, "one that never looked");
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{PostgresStore, agent_routes, agents, vantages};
 use crate::failpoint::Step;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentRoute, AgentRow, AgentTake, AgentTask, AgentTaskState, Answered, NewAgentTask,
-    RouteReport, RouteRow, StoreResult, VantageNote, VantageRow, VantageStore,
+    AgentAnswer, AgentHello, AgentRoute, AgentRow, AgentTake, AgentTask, AgentTaskState, Answered, Mark, NewAgentTask,
+    NewOutbox, RouteReport, RouteRow, StoreResult, VantageNote, VantageRow, VantageStore,
 };
 
 #[async_trait]
@@ -78,8 +78,8 @@ impl VantageStore for PostgresStore {
         self.pool.bounded(vantages::list(&self.pool, since)).await
     }
 
-    async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
-        self.write(Step::VantageState, vantages::quarantine(&self.pool, id, by, why, at)).await
+    async fn quarantine_vantage(&self, id: &str, mark: Mark, tell: NewOutbox) -> StoreResult<bool> {
+        self.write(Step::VantageState, vantages::quarantine(&self.pool, id, &mark, &tell)).await
     }
 
     async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {

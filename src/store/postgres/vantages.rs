@@ -5,10 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
+use super::commit::put_out;
 use super::keys;
 use super::pool::Pool;
 use crate::store::value::{instant, number, unreadable, us};
-use crate::store::{Mark, ProofNote, StoreResult, VantageNote, VantageRow};
+use crate::store::vantage::subject;
+use crate::store::{Mark, NewOutbox, ProofNote, StoreResult, VantageNote, VantageRow};
 
 /// A look that is older says nothing about today.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(100 * 24);
@@ -85,7 +87,8 @@ pub(super) async fn list(pool: &Pool, since: Timestamp) -> StoreResult<Vec<Vanta
     rows.iter().map(read).collect()
 }
 
-pub(super) async fn quarantine(pool: &Pool, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
+pub(super) async fn quarantine(pool: &Pool, id: &str, mark: &Mark, tell: &NewOutbox) -> StoreResult<bool> {
+    let mut transaction = pool.begin().await?;
     let touched = sqlx::query(
         "INSERT INTO vantage AS v (id, quarantined_at, quarantined_by, quarantined_why) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (id) DO UPDATE SET quarantined_at = excluded.quarantined_at, \
@@ -93,12 +96,18 @@ pub(super) async fn quarantine(pool: &Pool, id: &str, by: &str, why: &str, at: T
          WHERE v.quarantined_at IS NULL",
     )
     .bind(id)
-    .bind(us(at))
-    .bind(by)
-    .bind(why)
-    .execute(&mut *pool.get().await?)
+    .bind(us(mark.at))
+    .bind(&mark.by)
+    .bind(&mark.why)
+    .execute(&mut *transaction)
     .await?;
-    Ok(touched.rows_affected() > 0)
+    let begun = touched.rows_affected() > 0;
+    if begun {
+        let subject = subject(id);
+        put_out(&mut transaction, [(subject.as_str(), mark.at, std::slice::from_ref(tell))]).await?;
+    }
+    transaction.commit().await?;
+    Ok(begun)
 }
 
 pub(super) async fn release(pool: &Pool, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{SqliteStore, agent_routes, agents, vantages};
 use crate::failpoint::Step;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentRoute, AgentRow, AgentTake, AgentTask, AgentTaskState, Answered, NewAgentTask,
-    RouteReport, RouteRow, StoreResult, VantageNote, VantageRow, VantageStore,
+    AgentAnswer, AgentHello, AgentRoute, AgentRow, AgentTake, AgentTask, AgentTaskState, Answered, Mark, NewAgentTask,
+    NewOutbox, RouteReport, RouteRow, StoreResult, VantageNote, VantageRow, VantageStore,
 };
 
 #[async_trait]
@@ -86,9 +86,9 @@ impl VantageStore for SqliteStore {
         self.read(move |db| vantages::list(db, since)).await
     }
 
-    async fn quarantine_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
-        let (id, by, why) = (id.to_owned(), by.to_owned(), why.to_owned());
-        self.write(Step::VantageState, move |db| vantages::quarantine(db, &id, &by, &why, at)).await
+    async fn quarantine_vantage(&self, id: &str, mark: Mark, tell: NewOutbox) -> StoreResult<bool> {
+        let id = id.to_owned();
+        self.write(Step::VantageState, move |db| vantages::quarantine(db, &id, &mark, &tell)).await
     }
 
     async fn release_vantage(&self, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {

@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row};
 
 use super::columns::{all, first, instant, number, run, unreadable, us};
-use crate::store::{Mark, ProofNote, StoreResult, VantageNote, VantageRow};
+use super::commit::put_out;
+use crate::store::vantage::subject;
+use crate::store::{Mark, NewOutbox, ProofNote, StoreResult, VantageNote, VantageRow};
 
 /// A look that is older says nothing about today.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(100 * 24);
@@ -56,15 +58,18 @@ pub(super) fn list(connection: &Connection, since: Timestamp) -> StoreResult<Vec
     all(connection, &format!("{SELECT} ORDER BY v.id"), [us(since)], read)
 }
 
-pub(super) fn quarantine(connection: &Connection, id: &str, by: &str, why: &str, at: Timestamp) -> StoreResult<bool> {
+pub(super) fn quarantine(connection: &Connection, id: &str, mark: &Mark, tell: &NewOutbox) -> StoreResult<bool> {
     let touched = run(
         connection,
         "INSERT INTO vantage (id, quarantined_at, quarantined_by, quarantined_why) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (id) DO UPDATE SET quarantined_at = excluded.quarantined_at, \
          quarantined_by = excluded.quarantined_by, quarantined_why = excluded.quarantined_why \
          WHERE quarantined_at IS NULL",
-        (id, us(at), by, why),
+        (id, us(mark.at), &mark.by, &mark.why),
     )?;
+    if touched > 0 {
+        put_out(connection, &subject(id), mark.at, std::slice::from_ref(tell))?;
+    }
     Ok(touched > 0)
 }
 

@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &["config", "lifecycle", "ledger", "order", "store"]),
     ("store", &["config", "failpoint", "ledger", "lifecycle", "order", "metrics"]),
     ("engine", &["clock", "config", "dice", "ledger", "lifecycle", "order", "proposal", "status", "store", "metrics"]),
-    ("probe", &["clock", "config", "engine", "order"]),
+    ("probe", &["clock", "config", "dice", "engine", "failpoint", "order"]),
     ("gateway", &["config", "engine", "failpoint", "lifecycle", "order"]),
     ("intake", &["config", "engine", "proposal"]),
     ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "status"]),

@@ -111,6 +111,15 @@ impl Client {
         read(value)
     }
 
+    /// An answer that is no JSON, byte for byte.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn get_bytes(&self, path: &[&str], query: &[(&str, String)]) -> Result<Vec<u8>, ApiError> {
+        let (status, bytes) = self.exchange(Method::GET, path, query, None).await?;
+        if status.is_success() { Ok(bytes) } else { Err(refused(status, &bytes)) }
+    }
+
     /// A request that changes something, under a key of its own.
     ///
     /// # Errors
@@ -164,6 +173,21 @@ impl Client {
         query: &[(&str, String)],
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<(StatusCode, Value), ApiError> {
+        let (status, bytes) = self.exchange(method, path, query, body).await?;
+        if !status.is_success() {
+            return Err(refused(status, &bytes));
+        }
+        let value = serde_json::from_slice(&bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
+        Ok((status, value))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<(StatusCode, Vec<u8>), ApiError> {
         let url = address(&self.base, path, query)?;
         let key = hex::encode(rand::random::<[u8; 16]>());
         let mut attempt = 1;
@@ -185,7 +209,7 @@ impl Client {
         self.answer(response).await
     }
 
-    async fn answer(&self, mut response: reqwest::Response) -> Result<(StatusCode, Value), ApiError> {
+    async fn answer(&self, mut response: reqwest::Response) -> Result<(StatusCode, Vec<u8>), ApiError> {
         let status = response.status();
         let mut bytes = Vec::new();
         loop {
@@ -199,16 +223,17 @@ impl Client {
             }
             bytes.extend_from_slice(&piece);
         }
-        let value: Result<Value, _> = serde_json::from_slice(&bytes);
-        if status.is_success() {
-            return value.map(|value| (status, value)).map_err(|error| ApiError::Unreadable(error.to_string()));
-        }
-        let value = value.unwrap_or_default();
-        let detail = value.get("detail").and_then(Value::as_str);
-        let detail = detail.map_or_else(|| format!("the service answered {status}"), str::to_owned);
-        let errors = value.get("errors").cloned().and_then(|errors| serde_json::from_value(errors).ok());
-        Err(ApiError::Refused { status, detail, errors: errors.unwrap_or_default() })
+        Ok((status, bytes))
     }
+}
+
+/// What the server said about a request that it did not carry out.
+fn refused(status: StatusCode, answer: &[u8]) -> ApiError {
+    let value: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let detail = value.get("detail").and_then(Value::as_str);
+    let detail = detail.map_or_else(|| format!("the service answered {status}"), str::to_owned);
+    let errors = value.get("errors").cloned().and_then(|errors| serde_json::from_value(errors).ok());
+    ApiError::Refused { status, detail, errors: errors.unwrap_or_default() }
 }
 
 fn address(base: &Url, path: &[&str], query: &[(&str, String)]) -> Result<Url, ApiError> {

@@ -1,4 +1,6 @@
-//! `fencepost invoicing preview|close DATE`: the runs of the 15th and the 30th.
+//! `fencepost invoicing preview|close|list|export`: the runs of the 15th and the 30th.
+
+use std::io::Write as _;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -19,6 +21,23 @@ enum Action {
     Preview(RunArgs),
     /// Freeze the run; a closed run stays as it is
     Close(RunArgs),
+    /// List the closed runs
+    List(ApiArgs),
+    /// Print a closed run for another program
+    Export {
+        #[command(flatten)]
+        run: RunArgs,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// RFC 4180, with a header
+    #[default]
+    Csv,
+    Json,
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +52,8 @@ pub async fn run(args: &Args) -> Exit {
     let done = match &args.action {
         Action::Preview(run) => preview(run).await,
         Action::Close(run) => close(run).await,
+        Action::List(api) => list(api).await,
+        Action::Export { run, format } => export(run, *format).await,
     };
     done.unwrap_or_else(|error| {
         complain(&error);
@@ -52,8 +73,44 @@ async fn close(args: &RunArgs) -> Result<Exit, ApiError> {
     Ok(show(&run, args.api.output))
 }
 
+async fn list(api: &ApiArgs) -> Result<Exit, ApiError> {
+    let runs: Vec<Value> = Client::new(api)?.get(&["v1", "invoicing"], &[]).await?;
+    if api.output == Output::Json {
+        print::json(&runs);
+        return Ok(Exit::Pass);
+    }
+    let mut out = table(&["run", "lines", "total", "closed", "by"]);
+    for run in &runs {
+        let totals = run.get("totals").and_then(Value::as_array).into_iter().flatten();
+        let totals: Vec<String> = totals.filter_map(Value::as_str).map(cell).collect();
+        out.add_row([
+            member(run, "run_date"),
+            member(run, "lines"),
+            totals.join(", "),
+            member(run, "closed_at"),
+            member(run, "closed_by"),
+        ]);
+    }
+    lines(&out.to_string());
+    Ok(Exit::Pass)
+}
+
+/// The bytes of the service as they are.
+async fn export(args: &RunArgs, format: Format) -> Result<Exit, ApiError> {
+    let format = match format {
+        Format::Csv => "csv",
+        Format::Json => "json",
+    };
+    let query = [("format", format.to_owned())];
+    let date = args.date.to_string();
+    let bytes = Client::new(&args.api)?.get_bytes(&["v1", "invoicing", &date, "export"], &query).await?;
+    // A reader that went away is no error.
+    let _ = std::io::stdout().write_all(&bytes);
+    Ok(Exit::Pass)
+}
+
 /// A period with its last day, not with the first day of the next one.
-fn days(period: &Value) -> String {
+pub(super) fn days(period: &Value) -> String {
     let last = period.get("to").and_then(Value::as_str).and_then(|to| to.parse::<Date>().ok()?.yesterday().ok());
     let last = last.map_or_else(|| member(period, "to"), |day| day.to_string());
     format!("{} to {last}", member(period, "from"))
@@ -74,10 +131,11 @@ fn show(run: &Value, output: Output) -> Exit {
         "not closed".to_owned()
     };
     lines(&format!("run of {}, {state}, ledger head {}", member(run, "run_date"), member(run, "head_seq")));
-    let mut out = table(&["customer", "bill to", "line", "period", "mailboxes", "amount", "entries"]);
-    for line in array("lines") {
+    let mut out = table(&["line", "customer", "bill to", "kind", "period", "mailboxes", "amount", "entries"]);
+    for (index, line) in array("lines").iter().enumerate() {
         let period = line.get("period").map(days);
         out.add_row([
+            (index + 1).to_string(),
             member(line, "customer_id"),
             member(line, "bill_to"),
             member(line, "kind"),

@@ -6,6 +6,7 @@ mod act;
 mod agent;
 mod agreement;
 mod backup;
+mod calendar;
 mod check;
 mod client;
 mod completions;
@@ -117,6 +118,8 @@ pub enum Command {
     Proposals(proposals::Args),
     /// Preview and close invoicing runs
     Invoicing(invoicing::Args),
+    /// Print the dates that follow from the day of a connection
+    Calendar(calendar::Args),
     /// Hand a delivery notice that came by mail to the service
     Intake(intake::Args),
     /// Make, list and revoke access tokens
@@ -245,6 +248,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => act::resume(&args).await,
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
+        Command::Calendar(args) => calendar::run(&args, &cli.global),
         Command::Intake(args) => intake::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
         Command::Backup(args) => backup::run(&args, &cli.global).await,

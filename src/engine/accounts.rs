@@ -1,6 +1,8 @@
 //! What accounting asks: is the ledger whole, what would a run invoice, close it. The rules are the
 //! ledger's; here they are fed from the store. Nothing here makes a billing entry.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::answers::Known;
 use super::audit::{Audit, Auditor};
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -47,6 +50,10 @@ pub struct RunReport {
 pub enum AccountsError {
     #[error("there is no closed run of {0}")]
     NoRun(Date),
+    #[error("the run of {run} has {lines} lines, no line {number}")]
+    NoLine { run: Date, number: usize, lines: usize },
+    #[error("the ledger has no entry for this customer")]
+    NoEntries,
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
     /// Nothing is invoiced from a ledger that is not whole.

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::{Accounts, AccountsError, RunReport};
+pub use accounts::{Accounts, AccountsError, Known, RunReport};
 pub use advice::advice;
 pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageState, VantageStatus};
 pub use audit::Audit;

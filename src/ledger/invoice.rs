@@ -129,7 +129,7 @@ pub fn run_customer(
         let state = state_of(&active, p.from);
         match state.group.map(|g| g.value) {
             Some(g) if g == group && next_run(g, p.from) <= run_date => {
-                at.push(&mut out, p, &state, group, LineKind::Period, amount(&state));
+                at.push(&mut out, p, &state, group, LineKind::Period, charge(&state));
             }
             Some(_) => {}
             None => at.problem(&mut out.problems, format!("no invoicing group on {}", p.from)),
@@ -183,7 +183,7 @@ impl Place<'_> {
         }
         for (from, (p, sum)) in invoiced {
             let state = state_of(self.active, from);
-            let due = if charged.contains_key(&from) { amount(&state) } else { Ok(Money { minor: 0, ..sum }) };
+            let due = if charged.contains_key(&from) { charge(&state) } else { Ok(Money { minor: 0, ..sum }) };
             let difference = due.and_then(|due| {
                 if due.currency == sum.currency {
                     due.minor.checked_sub(sum.minor).map(|minor| Money { minor, ..sum }).ok_or_else(too_large)
@@ -247,7 +247,10 @@ impl Place<'_> {
 }
 
 /// The charge for a period by the state on its first day.
-fn amount(state: &BillingState) -> Result<Money, String> {
+///
+/// # Errors
+/// Which entry is missing, for people.
+pub fn charge(state: &BillingState) -> Result<Money, String> {
     let Some(price) = state.price else { return Err("no price is set".to_owned()) };
     match price.value {
         (PriceMode::Total, amount) => Ok(amount),

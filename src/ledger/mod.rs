@@ -1,8 +1,11 @@
 //! The billing ledger: append-only, evidenced, hash-chained, bitemporal. Plain functions; the store
 //! keeps what is made here, and nothing else makes billing entries.
 
+pub mod as_of;
 mod canonical;
 pub mod chain;
+pub mod explain;
+pub mod export;
 pub mod fault;
 pub mod fold;
 pub mod invoice;

@@ -20,6 +20,13 @@ pub fn period(first_charged_day: Date, n: u32) -> Period {
     Period { from: months(n), to: months(n.saturating_add(1)) }
 }
 
+/// The period of a customer charged from `first_charged_day` in which `day` lies; none before it, nor
+/// more than a hundred years after it.
+#[must_use]
+pub fn period_with(first_charged_day: Date, day: Date) -> Option<Period> {
+    (0..1_200).map(|n| period(first_charged_day, n)).find(|p| day < p.to).filter(|p| p.from <= day)
+}
+
 /// The first charged day for a charge that may begin on `day`: a day from 29 to 31 moves to the 1st of
 /// the next month, so that every period begins on the same day of the month.
 #[must_use]

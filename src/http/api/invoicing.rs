@@ -2,21 +2,24 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::header;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::customers::Empty;
 use super::ledger::ACCOUNTANTS;
+use super::paging::Params;
 use crate::engine::RunReport;
 use crate::http::HttpState;
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
-use crate::ledger::Money;
+use crate::ledger::explain::LineName;
 use crate::ledger::invoice::InvoiceLine;
+use crate::ledger::{self, Money};
 use crate::store::Role;
 
 #[derive(Debug, Serialize)]
@@ -73,6 +76,48 @@ pub(super) async fn close(
 ) -> Answer {
     identity.require(&[Role::Accounting])?;
     Ok(Json(view(state.accounts.close(day(&date)?, &identity.who()).await?)).into_response())
+}
+
+/// Why a line of a closed run is what it is. Lines are counted from 1.
+pub(super) async fn explain(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path((date, number)): Path<(String, usize)>,
+) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    Ok(Json(state.accounts.explain(LineName { run: day(&date)?, number }).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportQuery {
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Csv,
+    Json,
+}
+
+/// A closed run for other programs.
+pub(super) async fn export(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(date): Path<String>,
+    Params(query): Params<ExportQuery>,
+) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    let date = day(&date)?;
+    let run = state.accounts.closed(date).await?;
+    let (kind, ending, body) = match query.format {
+        Format::Json => return Ok(Json(run.lines).into_response()),
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "csv", ledger::export::csv(&run.lines)),
+    };
+    let body = body.map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
+    let name = format!("attachment; filename=\"fencepost-{date}.{ending}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
 }
 
 fn day(text: &str) -> Result<Date, Problem> {

@@ -1,12 +1,16 @@
 //! The billing ledger for reading. Nothing here appends: entries come from decisions.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::header;
 use axum::response::IntoResponse;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::paging::{Params, after_number, bounded, numbered};
+use crate::engine::Known;
 use crate::http::auth::Identity;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
@@ -32,13 +36,60 @@ pub(super) async fn entries(
     identity.require(ACCOUNTANTS)?;
     let (after, limit) = (after_number(query.after.as_deref())?, bounded(query.limit)?);
     let customer = match &query.customer {
-        // A customer that only the ledger knows is looked for as written.
-        Some(text) => Some(state.desk.customer_named(text, &identity.scope()).await.unwrap_or_else(|_| text.clone())),
+        Some(text) => Some(customer(&state, &identity, text).await),
         None => None,
     };
     let rows = state.accounts.entries(customer.as_deref(), after, limit).await?;
     let last = rows.last().map(|row| row.seq);
     Ok(Json(numbered(rows.into_iter().map(view::entry).collect(), last, limit)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AsOfQuery {
+    /// Id of the customer, or one of its domains.
+    customer: String,
+    on: Date,
+    known_at: Option<Timestamp>,
+    known_seq: Option<u64>,
+}
+
+/// What is charged to a customer on a day, as known now, at an instant, or at an entry.
+pub(super) async fn as_of(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Params(query): Params<AsOfQuery>,
+) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    let known = match (query.known_at, query.known_seq) {
+        (None, None) => Known::Now,
+        (Some(at), None) => Known::At(at),
+        (None, Some(seq)) => Known::Seq(seq),
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(Kind::BadRequest, "Give `known_at` or `known_seq`, not both."));
+        }
+    };
+    let customer = customer(&state, &identity, &query.customer).await;
+    Ok(Json(state.accounts.as_of(&customer, query.on, known).await?).into_response())
+}
+
+/// A kept document, byte for byte, to be saved and never to be shown by a browser.
+pub(super) async fn evidence(State(state): State<HttpState>, identity: Identity, Path(sha256): Path<String>) -> Answer {
+    identity.require(ACCOUNTANTS)?;
+    let sha256 = sha256.to_ascii_lowercase();
+    let is_digest = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+    let found = if is_digest { state.store.evidence(&sha256).await? } else { None };
+    let content = found.ok_or_else(Problem::not_found)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{sha256}\"")),
+    ];
+    Ok((headers, content).into_response())
+}
+
+/// A customer that only the ledger knows is looked for as written.
+async fn customer(state: &HttpState, identity: &Identity, text: &str) -> String {
+    state.desk.customer_named(text, &identity.scope()).await.unwrap_or_else(|_| text.to_owned())
 }
 
 /// Whether everything that accounting rests on is whole, and the ledger's head: write it down

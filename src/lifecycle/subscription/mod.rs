@@ -9,6 +9,8 @@ mod decide;
 mod entries;
 mod event;
 mod evolve;
+#[cfg(test)]
+mod golden_year;
 mod state;
 #[cfg(test)]
 mod stories;

@@ -1,0 +1,318 @@
+//! A golden year: customers with every kind of event, through the machine, the ledger and the invoicing
+//! runs of 2027. The expected lines were worked out by hand; the reasoning stands beside them.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, date};
+
+use super::event::{Effect, Fact};
+use super::state::{OrderKind, Subscription};
+use super::{Terms, decide, evolve, open, timers};
+use crate::config::CommerceConfig;
+use crate::ledger::chain::Head;
+use crate::ledger::invoice::{InvoiceLine, LineKind, run_customer};
+use crate::ledger::{EntryDraft, EntryKind, Evidence, Money, PriceMode, StoredEntry};
+use crate::lifecycle::calendar::{Calendar, group_of_run};
+use crate::order::Order;
+
+/// Something that reaches the service desk at ten in the morning, UTC.
+enum Mail {
+    Connected,
+    Yes,
+    No,
+    /// A "no" that was received on another day than it was entered.
+    NoOf(&'static str),
+    Notice,
+    /// Entered and approved by the desk, valid from a day.
+    Entry(&'static str, EntryKind),
+}
+
+use Mail::{Connected, Entry, No, NoOf, Notice, Yes};
+
+fn per_mailbox(amount: &str) -> EntryKind {
+    EntryKind::PriceSet { mode: PriceMode::PerMailbox, amount: amount.parse().unwrap() }
+}
+
+fn mailboxes(mailboxes: u32) -> EntryKind {
+    EntryKind::MailboxBasisSet { mailboxes }
+}
+
+fn group(group: u8) -> EntryKind {
+    EntryKind::GroupSet { group }
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+fn morning(text: &str) -> Timestamp {
+    format!("{text}T10:00:00Z").parse().unwrap()
+}
+
+/// One order through time.
+struct Account {
+    calendar: Calendar,
+    order: Order,
+    sub: Subscription,
+    head: Head,
+    entries: Vec<StoredEntry>,
+    closed: Vec<InvoiceLine>,
+}
+
+impl Account {
+    fn new(kind: OrderKind, group: Option<u8>, at: Timestamp) -> Self {
+        let order = serde_json::from_str(
+            r#"{ "partner": "Acme IT", "customer_name": "Customer Ltd", "business_id": null, "billing_address": null,
+                 "vat_id": null, "bill_to": "customer", "contacts": [], "domains": ["a.example"], "servers": [],
+                 "hosted": true, "test_mailbox": "postmaster", "mailboxes": 5, "kind": "trial",
+                 "price": "120.00 EUR", "sales_rep": null, "invoicing_group": null, "language": "en" }"#,
+        )
+        .unwrap();
+        let (sub, decision) = open(kind, group, 1, at);
+        Self {
+            calendar: Calendar::from_config(&CommerceConfig::default()).unwrap(),
+            order,
+            sub: evolve(&sub, &decision, at),
+            head: Head::EMPTY,
+            entries: Vec::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    fn append(&mut self, drafts: Vec<EntryDraft>, now: Timestamp) {
+        self.entries.extend(self.head.append(now, drafts));
+    }
+
+    fn take(&mut self, now: Timestamp, fact: &Fact) {
+        let terms = Terms { customer_id: "c", order_id: "o", order: &self.order, calendar: &self.calendar };
+        let decision = decide(&self.sub, &terms, fact, now);
+        self.sub = evolve(&self.sub, &decision, now);
+        let drafts = decision.effects.into_iter().filter_map(|effect| match effect {
+            Effect::Ledger { entry } => Some(entry),
+            _ => None,
+        });
+        self.append(drafts.collect(), now);
+    }
+
+    /// Follows the timers up to an instant.
+    fn wait(&mut self, until: Timestamp) {
+        let mut now = self.sub.phase_since;
+        while let Some(due) = timers(&self.sub, &self.calendar, now).first().map(|t| t.1).filter(|due| *due <= until) {
+            now = due;
+            self.take(now, &Fact::Due);
+        }
+    }
+
+    fn mail(&mut self, entered: &str, mail: &Mail) {
+        let now = morning(entered);
+        self.wait(now);
+        let by = || "desk".to_owned();
+        let decided = |customer, received| {
+            let evidence = format!("mail of {received}");
+            Fact::Decided { customer, group: None, by: by(), received, evidence }
+        };
+        match mail {
+            Connected => self.take(now, &Fact::DomainConnected { domain: "a.example".to_owned(), at: now }),
+            Yes => self.take(now, &decided(true, now)),
+            No => self.take(now, &decided(false, now)),
+            NoOf(received) => self.take(now, &decided(false, morning(received))),
+            Notice => {
+                self.take(
+                    now,
+                    &Fact::NoticeGiven { by: by(), received: now, evidence: format!("notice of {entered}") },
+                );
+            }
+            Entry(valid_from, kind) => {
+                let evidence =
+                    Evidence::Mail { sha256: "ab".repeat(32), message_id: None, received: now, authentication: None };
+                let draft = EntryDraft {
+                    customer_id: "c".to_owned(),
+                    kind: kind.clone(),
+                    valid_from: day(valid_from),
+                    evidence,
+                    recorded_by: by(),
+                    approved_by: Some("accounting".to_owned()),
+                    supersedes: None,
+                };
+                self.append(vec![draft], now);
+            }
+        }
+    }
+
+    fn close(&mut self, on: Date) {
+        let run = run_customer(&self.entries, on, self.head.seq, &self.closed).unwrap();
+        assert_eq!(run.problems, [], "run of {on}");
+        // The same run from the same head gives the same lines.
+        assert_eq!(run_customer(&self.entries, on, self.head.seq, &self.closed).unwrap(), run);
+        self.closed.extend(run.lines);
+    }
+}
+
+/// The lines of 2027, each as `run: period amount`, an adjustment with a sign before it.
+fn year(kind: OrderKind, group: Option<u8>, mails: &[(&str, Mail)]) -> Vec<String> {
+    let begin = morning("2025-12-01");
+    let mut account = Account::new(kind, group, begin);
+    let mut left = mails.iter().peekable();
+    let mut on = date(2026, 1, 1);
+    while on < date(2028, 1, 1) {
+        while let Some((entered, mail)) = left.next_if(|(entered, _)| day(entered) <= on) {
+            account.mail(entered, mail);
+        }
+        if group_of_run(on).is_some() {
+            account.wait(morning(&on.to_string()));
+            account.close(on);
+        }
+        on = on.tomorrow().unwrap();
+    }
+    assert!(left.next().is_none(), "a mail after the year");
+    let shown = |line: &InvoiceLine| {
+        let sign = if line.kind == LineKind::Adjustment && line.amount.minor > 0 { "+" } else { "" };
+        format!("{}: {} {sign}{}", line.run, line.period.from, line.amount)
+    };
+    account.closed.iter().filter(|line| line.run.year() == 2027).map(shown).collect()
+}
+
+/// One line for each run, its period beginning on a day of the same month or, where the day comes after
+/// the run, of the month before.
+fn lines(runs: &[&str], begins: &[&str], amount: &str) -> Vec<String> {
+    assert_eq!(runs.len(), begins.len());
+    let amount: Money = amount.parse().unwrap();
+    runs.iter().zip(begins).map(|(run, begin)| format!("2027-{run}: 2027-{begin} {amount}")).collect()
+}
+
+const FIFTEENTHS: [&str; 12] =
+    ["01-15", "02-15", "03-15", "04-15", "05-15", "06-15", "07-15", "08-15", "09-15", "10-15", "11-15", "12-15"];
+const THIRTIETHS: [&str; 12] =
+    ["01-30", "02-28", "03-30", "04-30", "05-30", "06-30", "07-30", "08-30", "09-30", "10-30", "11-30", "12-30"];
+
+/// The same day of each month.
+fn monthly(day: &str, months: std::ops::RangeInclusive<u8>) -> Vec<String> {
+    months.map(|month| format!("{month:02}-{day}")).collect()
+}
+
+fn expected(runs: &[&str], day: &str, months: std::ops::RangeInclusive<u8>, amount: &str) -> Vec<String> {
+    let begins = monthly(day, months);
+    lines(runs, &begins.iter().map(String::as_str).collect::<Vec<_>>(), amount)
+}
+
+#[test]
+fn a_paid_order_is_charged_from_its_connection() {
+    // B is the 12th of January; each period begins on a 12th and falls to the run three days later.
+    let got = year(OrderKind::Paid, Some(15), &[("2027-01-12", Connected)]);
+    assert_eq!(got, expected(&FIFTEENTHS, "12", 1..=12, "120.00 EUR"));
+}
+
+#[test]
+fn a_trial_without_an_answer_is_charged_from_n() {
+    // 31 January + 30 days = 2 March; one month to negotiate; N = B = 2 April. Periods begin on the 2nd and
+    // wait for the 30th: nine until the year is over.
+    let got = year(OrderKind::Trial, Some(30), &[("2027-01-31", Connected)]);
+    assert_eq!(got, expected(&THIRTIETHS[3..], "02", 4..=12, "120.00 EUR"));
+}
+
+#[test]
+fn a_connection_on_the_30th_is_charged_from_the_first_and_february_has_a_run() {
+    // Day 30: group 30 by rule; B moves to 1 February, whose run is on the 28th.
+    let got = year(OrderKind::Paid, None, &[("2027-01-30", Connected)]);
+    assert_eq!(got, expected(&THIRTIETHS[1..], "01", 2..=12, "120.00 EUR"));
+}
+
+#[test]
+fn a_switch_to_the_later_group_in_the_middle_of_a_period() {
+    // The period of 10 May began in group 15 and stays there. That of 10 June begins in group 30.
+    let mails = [("2027-03-10", Connected), ("2027-05-20", Entry("2027-05-20", group(30)))];
+    let got = year(OrderKind::Paid, Some(15), &mails);
+    let mut wanted = expected(&FIFTEENTHS[2..5], "10", 3..=5, "120.00 EUR");
+    wanted.extend(expected(&THIRTIETHS[5..], "10", 6..=12, "120.00 EUR"));
+    assert_eq!(got, wanted);
+}
+
+#[test]
+fn a_switch_to_the_earlier_group_in_the_middle_of_a_period() {
+    // From 1 March in group 15: the period of 20 March comes after the run of 15 March, so it falls to that
+    // of April. Nothing is charged in March, nothing twice; the period of 20 December is of next year.
+    let mails = [("2027-01-20", Connected), ("2027-03-01", Entry("2027-03-01", group(15)))];
+    let got = year(OrderKind::Paid, Some(30), &mails);
+    let mut wanted = expected(&THIRTIETHS[..2], "20", 1..=2, "120.00 EUR");
+    wanted.extend(expected(&FIFTEENTHS[3..], "20", 3..=11, "120.00 EUR"));
+    assert_eq!(got, wanted);
+}
+
+#[test]
+fn a_mail_that_comes_after_the_run_makes_an_adjustment_in_the_next() {
+    // 40 mailboxes at 1.50 are 60.00. On 20 February a mail says that there are 50 since 1 February: January
+    // (begun on the 5th with 40) stays, February is 15.00 short and gets it in March; then 75.00.
+    let mails = [
+        ("2027-01-05", Connected),
+        ("2027-01-06", Entry("2027-01-05", per_mailbox("1.50 EUR"))),
+        ("2027-01-06", Entry("2027-01-05", mailboxes(40))),
+        ("2027-02-20", Entry("2027-02-01", mailboxes(50))),
+    ];
+    let got = year(OrderKind::Paid, Some(15), &mails);
+    let mut wanted = expected(&FIFTEENTHS[..2], "05", 1..=2, "60.00 EUR");
+    wanted.push("2027-03-15: 2027-03-05 75.00 EUR".to_owned());
+    wanted.push("2027-03-15: 2027-02-05 +15.00 EUR".to_owned());
+    wanted.extend(expected(&FIFTEENTHS[3..], "05", 4..=12, "75.00 EUR"));
+    assert_eq!(got, wanted);
+}
+
+#[test]
+fn fewer_mailboxes_count_from_the_next_period() {
+    // 30 mailboxes at 2.00; 20 from 15 June. The period of June is charged whole (no pro-rating).
+    let mails = [
+        ("2027-02-01", Connected),
+        ("2027-02-02", Entry("2027-02-01", per_mailbox("2.00 EUR"))),
+        ("2027-02-02", Entry("2027-02-01", mailboxes(30))),
+        ("2027-06-15", Entry("2027-06-15", mailboxes(20))),
+    ];
+    let got = year(OrderKind::Paid, Some(30), &mails);
+    let mut wanted = expected(&THIRTIETHS[1..6], "01", 2..=6, "60.00 EUR");
+    wanted.extend(expected(&THIRTIETHS[6..], "01", 7..=12, "40.00 EUR"));
+    assert_eq!(got, wanted);
+}
+
+#[test]
+fn notice_at_eleven_months() {
+    // B 10 June 2026; notice on 10 May 2027: one month, so 9 June is the last day.
+    let got = year(OrderKind::Paid, Some(15), &[("2026-06-10", Connected), ("2027-05-10", Notice)]);
+    assert_eq!(got, expected(&FIFTEENTHS[..5], "10", 1..=5, "120.00 EUR"));
+}
+
+#[test]
+fn notice_at_twelve_months() {
+    // Up to and including twelve months: still one month. 10 February + 1 month; 9 March is the last day.
+    let got = year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-02-10", Notice)]);
+    assert_eq!(got, expected(&FIFTEENTHS[..2], "10", 1..=2, "120.00 EUR"));
+}
+
+#[test]
+fn notice_at_thirteen_months() {
+    // Beyond twelve months: six. 10 March + 6 months; 9 September is the last day, the period of August the
+    // last one.
+    let got = year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-03-10", Notice)]);
+    assert_eq!(got, expected(&FIFTEENTHS[..8], "10", 1..=8, "120.00 EUR"));
+}
+
+#[test]
+fn a_late_yes_in_negotiation_is_charged_from_its_day() {
+    // 1 April + 30 days = 1 May; the yes comes on 20 May: negotiation was free, B is 20 May.
+    let got = year(OrderKind::Trial, Some(15), &[("2027-04-01", Connected), ("2027-05-20", Yes)]);
+    assert_eq!(got, expected(&FIFTEENTHS[5..], "20", 5..=11, "120.00 EUR"));
+}
+
+#[test]
+fn a_no_received_in_time_and_entered_after_the_run_is_given_back() {
+    // 5 January + 30 days = 4 February; N = B = 4 March; charged on the 15th. The no had been received on
+    // the 3rd and was entered on the 20th: all of it comes back in April, and nothing follows.
+    let mails = [("2027-01-05", Connected), ("2027-03-20", NoOf("2027-03-03"))];
+    let got = year(OrderKind::Trial, Some(15), &mails);
+    assert_eq!(got, ["2027-03-15: 2027-03-04 120.00 EUR", "2027-04-15: 2027-03-04 -120.00 EUR"]);
+}
+
+#[test]
+fn a_no_in_the_trial_costs_nothing_and_an_order_after_it_begins_anew() {
+    let declined = year(OrderKind::Trial, Some(15), &[("2027-02-01", Connected), ("2027-02-20", No)]);
+    assert_eq!(declined, [] as [&str; 0]);
+    // The second order is paid: B is the day of its connection.
+    let again = year(OrderKind::Paid, Some(15), &[("2027-08-03", Connected)]);
+    assert_eq!(again, expected(&FIFTEENTHS[7..], "03", 8..=12, "120.00 EUR"));
+}

@@ -38,7 +38,7 @@ impl Said {
     }
 
     /// A proof may be somewhat older than the task; it never comes from the future.
-    fn proof(&self, proof: Proof) -> Proof {
+    fn proof(&self, proof: &Proof) -> Proof {
         Proof { at: proof.at.min(self.answered_at), outside: proof.outside, detail: clean(&proof.detail, MAX_TEXT) }
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn asked(task: &QuestionTask, said: &Said) -> Result<Asked, String> {
         elapsed_ms: answer.elapsed_ms,
         observed_at: said.moment(answer.observed_at),
     };
-    Ok(Asked { answer, proof: proof.map(|proof| said.proof(proof)) })
+    Ok(Asked { answer, proof: proof.map(|proof| said.proof(&proof)) })
 }
 
 fn dns(mut answer: DnsAnswer) -> DnsAnswer {
@@ -81,7 +81,7 @@ fn dns(mut answer: DnsAnswer) -> DnsAnswer {
             exchanges(records);
         }
         DnsAnswer::Unreachable { detail } | DnsAnswer::Malformed { detail } | DnsAnswer::VantageFault { detail } => {
-            *detail = clean(detail, MAX_TEXT)
+            *detail = clean(detail, MAX_TEXT);
         }
         DnsAnswer::NoData { .. }
         | DnsAnswer::NxDomain { .. }
@@ -131,7 +131,7 @@ fn sound(task: &DialogueTask, seen: SmtpDialogue, said: &Said) -> SmtpDialogue {
         stages,
         capabilities: seen.capabilities,
         tls: seen.tls.map(tls),
-        proof: seen.proof.map(|proof| said.proof(proof)),
+        proof: seen.proof.map(|proof| said.proof(&proof)),
         transcript: seen.transcript,
     };
     lines(&mut dialogue.capabilities, MAX_LIST, MAX_TEXT);

@@ -39,8 +39,10 @@ pub struct Options {
 
 pub async fn run(options: &Options) -> Outcome<()> {
     let folder = tempfile::tempdir_in(&options.folder)?;
-    let template = folder.path().join("template.db");
-    outcome::filled(&StoreConfig::sqlite(&template), options.count).await?;
+    let (filled, template) = (folder.path().join("filled.db"), folder.path().join("template.db"));
+    outcome::filled(&StoreConfig::sqlite(&filled), options.count).await?;
+    // One file, without a log beside it.
+    fencepost::store::backup(&filled, &template)?;
     let numbers = outcome::shuffled(options.count);
     let ids = folder.path().join("ids");
     std::fs::write(&ids, numbers.iter().map(|n| outcome::id(*n) + "\n").collect::<String>())?;

@@ -198,6 +198,7 @@ fn waits(server: &Server, database: &str, ended: &AtomicBool) -> String {
         for event in server.psql(database, sql).lines() {
             *seen.entry(event.to_owned()).or_default() += 1;
         }
+        #[allow(clippy::disallowed_methods, reason = "the pause between two looks at a running server")]
         std::thread::sleep(Duration::from_millis(200));
     }
     let all: u32 = seen.values().sum();

@@ -86,7 +86,7 @@ impl Mailroom {
             return Err(TryLater(format!("DNS could not be asked: {}", authenticity.told())));
         }
         let new =
-            self.new_mail(raw, MailBody { understood: understand(&mail), mail, authenticity, envelope }, admission);
+            Self::new_mail(raw, &MailBody { understood: understand(&mail), mail, authenticity, envelope }, admission);
         let new = NewMail { via: via.to_owned(), received_at: received, id: fresh_id(now, self.dice.bytes()), ..new };
         let kept = self.store.keep_mail(new).await.map_err(away)?;
         let receipt = MailReceipt {
@@ -103,7 +103,7 @@ impl Mailroom {
         who(&self.store, mail).await
     }
 
-    fn new_mail(&self, raw: Vec<u8>, body: MailBody, admission: Admission) -> NewMail {
+    fn new_mail(raw: Vec<u8>, body: &MailBody, admission: Admission) -> NewMail {
         let (state, customer_id, reason) = match admission {
             Admission::Allowed { customer_id, .. } => (MailState::Open, Some(customer_id), String::new()),
             Admission::Quarantined { customer_id, reason } => (MailState::Quarantined, customer_id, reason),
@@ -122,7 +122,7 @@ impl Mailroom {
             customer_id,
             state,
             reason,
-            body: serde_json::to_string(&body).unwrap_or_default(),
+            body: serde_json::to_string(body).unwrap_or_default(),
             raw,
         }
     }

@@ -122,10 +122,10 @@ fn month(word: &str) -> Option<i8> {
         "joulukuu",
     ];
     let word = word.trim_end_matches(['.', ',']);
-    let short = |name: &&str| **name == *word || (word.len() == 3 && name.starts_with(word));
+    let short = |name: &str| name == word || (word.len() == 3 && name.starts_with(word));
     let at = ENGLISH
         .iter()
-        .position(|name| short(&name))
+        .position(|name| short(name))
         .or_else(|| FINNISH.iter().position(|name| word.starts_with(name)))?;
     i8::try_from(at + 1).ok()
 }

@@ -135,7 +135,7 @@ impl Sentence {
                     Some(0) if percent => {}
                     Some(_) if percent => unread = true,
                     Some(n) => named.push((at, Named::Number(n))),
-                    None => unread |= rest.first().is_some_and(|word| word.chars().any(|c| c.is_numeric())),
+                    None => unread |= rest.first().is_some_and(|word| word.chars().any(char::is_numeric)),
                 }
                 used
             };

@@ -288,7 +288,7 @@ fn changes(s: &Sentence) -> Read {
         return Err(Some("it has characters that do not show what they are"));
     }
     let only_day = matches!(s.named.as_slice(), [(_, Named::Day(_))]);
-    if !topic && !(only_day && says_from(s)) {
+    if !(topic || only_day && says_from(s)) {
         return Err(Some("nothing was recognised in it"));
     }
     if s.is_question() {

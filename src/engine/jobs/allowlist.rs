@@ -25,7 +25,7 @@ pub(super) async fn run(job: &Job<'_>, whose: Whose) -> Result<Found, JobError> 
     let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
     let looks = places::looks(job, whose, &task, &dialogues, &reference, now);
-    let (judged, evidence) = judged(job, task.clone(), whose, (&dialogues, &reference), now);
+    let (judged, evidence) = judged(job, &task, whose, (&dialogues, &reference), now);
     let mut fact = job.gate_fact(Gate::Allowlist, &judged, &evidence, seen::oldest(&dialogues, now));
     fact.egress = places::fact(job, whose, &looks);
     let outsiders = seen::observation(&whose.kind("outsiders"), &(), &(), now);
@@ -54,7 +54,7 @@ async fn without_outsiders(job: &Job<'_>, task: &ServerTask) -> Result<Option<Fo
     let FirewallRound { dialogues, reference } = job.parts.observer.firewall_from_egress(task).await;
     let dialogues = job.weigh(dialogues).await?;
     let now = job.now();
-    let (mut judged, evidence) = judged(job, task.clone(), Whose::Present, (&dialogues, &reference), now);
+    let (mut judged, evidence) = judged(job, task, Whose::Present, (&dialogues, &reference), now);
     if judged.verdict != Verdict::Pass {
         return Ok(None);
     }
@@ -73,12 +73,12 @@ async fn without_outsiders(job: &Job<'_>, task: &ServerTask) -> Result<Option<Fo
 
 fn judged(
     job: &Job<'_>,
-    task: ServerTask,
+    task: &ServerTask,
     whose: Whose,
     (dialogues, reference): (&[SmtpDialogue], &[SmtpDialogue]),
     now: Timestamp,
 ) -> (Judgement, Observation) {
-    let context = context(job, &task, dialogues, reference, now);
+    let context = context(job, task, dialogues, reference, now);
     let judged = judge(dialogues, &context);
     let evidence = seen::dialogues(&whose.kind("firewall"), &judged, dialogues, now);
     (judged, evidence)

@@ -195,8 +195,11 @@ async fn one_changed_byte_is_named_wherever_it_is() {
     assert!(books.audit().await.is_whole(), "everything was put back");
 }
 
+/// Whether a place is of a table.
+type Names = fn(&Place) -> bool;
+
 /// Everything that the books consist of, and how a row of it is called when something is wrong with it.
-const TABLES: [(&str, fn(&Place) -> bool); 7] = [
+const TABLES: [(&str, Names); 7] = [
     ("billing_entry", |place| matches!(place, Place::Entry(_))),
     ("ledger_head", |place| *place == Place::Head),
     ("invoicing_run", |place| matches!(place, Place::Run(_))),

@@ -96,7 +96,7 @@ fn xforward(rest: &str) -> Command {
         let known = !value.eq_ignore_ascii_case("[UNAVAILABLE]");
         match name.to_ascii_uppercase().as_str() {
             "ADDR" => {
-                address = value.strip_prefix("IPV6:").or(value.strip_prefix("ipv6:")).unwrap_or(value).parse().ok()
+                address = value.strip_prefix("IPV6:").or(value.strip_prefix("ipv6:")).unwrap_or(value).parse().ok();
             }
             "HELO" if known => helo = Some(value.chars().take(253).collect()),
             _ => {}

@@ -136,6 +136,7 @@ pub enum Event {
 /// Something for others to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a decision has a handful of effects and lives for one commit")]
 pub enum Effect {
     Notify {
         notice: Notice,

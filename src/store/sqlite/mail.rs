@@ -113,7 +113,7 @@ pub(super) fn senders_of(db: &Connection, customer_id: &str, order: &Order, at: 
 /// An agreement that names other people: those may speak for the customer, and those that it no longer names may
 /// not. What the desk said of anybody else stays.
 pub(super) fn senders_change(db: &Connection, customer_id: &str, order: &Order, at: Timestamp) -> StoreResult<()> {
-    let old = first(db, "SELECT order_body FROM customer WHERE id = ?1", [customer_id], |row| row_order(row))?;
+    let old = first(db, "SELECT order_body FROM customer WHERE id = ?1", [customer_id], row_order)?;
     let before = old.as_ref().map(named_in).unwrap_or_default();
     for (address, allowed) in changed(&before, &named_in(order)) {
         put_sender(db, customer_id, &SenderRow { address, allowed, at, by: "order".to_owned() })?;

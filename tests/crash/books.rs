@@ -17,9 +17,9 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::agents;
 use super::database::Database;
 use super::role::{self, Blow};
+use super::{agents, mails};
 
 /// All that a store does. What the service does as well is enumerated here time by time.
 pub const STEPS: [Step; 17] = [
@@ -67,7 +67,9 @@ fn story(database: &Database) {
     let calm = fresh();
     assert!(once(calm.path(), None), "undisturbed");
     let calm = told(calm.path());
-    for point in Point::all().filter(|point| STEPS.contains(&point.step) || agents::STEPS.contains(&point.step)) {
+    for point in Point::all().filter(|point| {
+        STEPS.contains(&point.step) || agents::STEPS.contains(&point.step) || mails::STEPS.contains(&point.step)
+    }) {
         let mut nth = 1;
         while nth <= most {
             let folder = fresh();
@@ -120,6 +122,7 @@ async fn write(folder: &Path, now: Timestamp) {
     }
     Accounts::new(store.clone(), clock, config).close(RUN, "accounting").await.unwrap();
     agents::write(store.as_ref(), now).await;
+    mails::write(store.as_ref(), &placed.customer_id, now).await;
     store.heartbeat(now).await.unwrap();
     manners(store.as_ref(), now).await;
     settle(store.as_ref(), now).await;
@@ -221,6 +224,7 @@ fn told(folder: &Path) -> String {
         let kept = store.evidence(&sha256()).await.unwrap();
         text += &format!("{drafts:?}\n{tokens:?}\n{runs:?}\n{parked:?}\n{kept:?}\n");
         text += &agents::told(store.as_ref()).await;
+        text += &mails::told(store.as_ref(), &customers[0].id).await;
         for (id, name) in [(&customers[0].id, "customer"), (&customers[0].connections[0].id, "connection")] {
             text = text.replace(id, name);
         }

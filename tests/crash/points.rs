@@ -14,7 +14,7 @@ use super::database::Database;
 use super::dice::seed;
 use super::role::Blow;
 use super::stage::Stage;
-use super::{agents, books, canary, postfix};
+use super::{agents, books, canary, mails, postfix};
 
 /// What the service comes by between an order and its permit, and how often at the least.
 const STEPS: [(Step, u32); 9] = [
@@ -38,8 +38,13 @@ const SIGABRT: i32 = 6;
 #[test]
 fn every_step_that_the_code_knows_is_stopped_at_somewhere() {
     let here = STEPS.iter().map(|(step, _)| *step);
-    let stopped: BTreeSet<Step> =
-        here.chain(books::STEPS).chain(agents::STEPS).chain(canary::STEPS).chain(postfix::STEPS).collect();
+    let stopped: BTreeSet<Step> = here
+        .chain(books::STEPS)
+        .chain(agents::STEPS)
+        .chain(mails::STEPS)
+        .chain(canary::STEPS)
+        .chain(postfix::STEPS)
+        .collect();
     let known: BTreeSet<Step> = Step::ALL.iter().copied().collect();
     assert_eq!(stopped, known, "a new step needs a run that stops at it");
 }

@@ -203,8 +203,7 @@ fn domain(n: u32) -> String {
 
 /// Nobody answers any question: the looks fail fast, and are looks all the same.
 fn settings(store: StoreConfig, listen: SocketAddr) -> Config {
-    let mut config = Config::default();
-    config.store = store;
+    let mut config = Config { store, ..Config::default() };
     config.http.listen = listen;
     config.engine.auto_register = true;
     config.engine.poll_ms = 50;

@@ -19,7 +19,7 @@ mod telemetry;
 mod validate;
 
 pub use agent::is_agent_name;
-pub use commerce::{CommerceConfig, OnNoDecision};
+pub use commerce::{CommerceConfig, OnNoDecision, OnUseAfterEnd};
 pub use dns_providers::{DnsProvider, RecordName};
 pub use gateway::{AdapterConfig, EgressAddress, EgressState, GatewayConfig, HostState, MxHost};
 pub use http::HttpConfig;

@@ -228,6 +228,10 @@ fn outbox(
             }
             Effect::DomainConnected { at } => subscription::Fact::DomainConnected { domain: domain.clone(), at: *at },
             Effect::DomainReleased { at } => subscription::Fact::DomainReleased { domain: domain.clone(), at: *at },
+            Effect::DomainUse { in_use, at } => {
+                let domain = domain.clone();
+                subscription::Fact::DomainUse { domain, in_use: *in_use, at: *at }
+            }
             Effect::DomainCancelled { at } => subscription::Fact::DomainCancelled { domain: domain.clone(), at: *at },
         };
         let key = format!("{id}/{version}/{}", tag(&fact, "fact")?);
@@ -242,6 +246,7 @@ fn route(decision: &Decision, after: &Connection, order: &Order) -> Option<Route
         Effect::Notify { .. }
         | Effect::DomainConnected { .. }
         | Effect::DomainReleased { .. }
+        | Effect::DomainUse { .. }
         | Effect::DomainCancelled { .. } => None,
     })?;
     Some(RouteChange { domain: after.domain.clone(), mode, servers: own_servers(after, order).to_vec() })

@@ -152,5 +152,6 @@ fn commerce(customer: &Customer) -> Result<CommerceFacts, Unreadable> {
         dates: subscription.dates,
         charged_from: subscription.charged_from,
         notice_ends: subscription.notice_ends,
+        use_charged_from: subscription.after_end.and_then(|after_end| after_end.charge_from),
     })
 }

@@ -268,6 +268,9 @@ pub struct CommerceFacts {
     pub dates: Option<Dates>,
     pub charged_from: Option<Date>,
     pub notice_ends: Option<Date>,
+    /// Use after the end is charged from then on.
+    #[serde(default)]
+    pub use_charged_from: Option<Date>,
 }
 
 #[derive(Debug, thiserror::Error)]

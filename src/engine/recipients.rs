@@ -43,8 +43,9 @@ fn groups(notice: &str) -> &'static [To] {
         "permission_withdrawn" | "early_cutover_alarm" | "overdue" | "drift" | "repaired" => &[To::Partner, To::Desk],
         "trial_started" | "trial_reminder" | "trial_ended" | "decision_needed" => &[To::Partner, To::SalesRep],
         "partner_changed" => &[To::Partner, To::SalesRep],
+        "used_after_end" => &[To::Partner, To::SalesRep, To::Technical, To::Desk],
         "will_be_invoiced" => &[To::Partner, To::SalesRep, To::Desk],
-        "invoiced" | "notice_confirmed" => &[To::Partner, To::SalesRep, To::Accounting],
+        "invoiced" | "use_invoiced" | "notice_confirmed" => &[To::Partner, To::SalesRep, To::Accounting],
         _ => &[To::Desk],
     }
 }

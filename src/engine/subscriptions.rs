@@ -154,7 +154,7 @@ fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable>
 fn entries(decision: &Decision) -> Vec<EntryDraft> {
     let entry = |effect: &Effect| match effect {
         Effect::Ledger { entry } => Some(entry.clone()),
-        Effect::Notify { .. } | Effect::ReleaseDomains { .. } | Effect::KeepDomains => None,
+        Effect::Notify { .. } | Effect::ReleaseDomains { .. } | Effect::CutOffDomains | Effect::KeepDomains => None,
     };
     decision.effects.iter().filter_map(entry).collect()
 }
@@ -172,6 +172,11 @@ fn outbox(
             Effect::ReleaseDomains { cause } => {
                 let fact = connection::Fact::Release { cause: *cause, by: by() };
                 items.extend(tell_connections(loaded, "release", &fact, now)?);
+            }
+            Effect::CutOffDomains => {
+                let reason = "the MX still names the gateway after the end of the service".to_owned();
+                let fact = connection::Fact::CutOff { by: by(), reason };
+                items.extend(tell_connections(loaded, "cut_off", &fact, now)?);
             }
             Effect::KeepDomains => {
                 let fact = connection::Fact::ReleaseWithdrawn { by: by() };

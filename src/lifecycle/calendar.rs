@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::subscription::{Dates, Notice};
-use crate::config::{CommerceConfig, OnNoDecision};
+use crate::config::{CommerceConfig, OnNoDecision, OnUseAfterEnd};
 pub use crate::ledger::period::{Period, first_charged_day, group_of_run, next_run, period, run_day};
 
 /// Days between the warning that a silent customer will be invoiced and the charge.
@@ -21,6 +21,7 @@ pub struct Calendar {
     negotiation_months: u8,
     group_15_until_day: i8,
     on_no_decision: OnNoDecision,
+    on_use_after_end: OnUseAfterEnd,
 }
 
 /// Why the `commerce` section cannot be used.
@@ -62,6 +63,7 @@ impl Calendar {
             negotiation_months: config.negotiation_months,
             group_15_until_day: config.group_15_until_day,
             on_no_decision: config.on_no_decision,
+            on_use_after_end: config.on_use_after_end,
         })
     }
 
@@ -115,6 +117,11 @@ impl Calendar {
     #[must_use]
     pub fn on_no_decision(&self) -> OnNoDecision {
         self.on_no_decision
+    }
+
+    #[must_use]
+    pub fn on_use_after_end(&self) -> OnUseAfterEnd {
+        self.on_use_after_end
     }
 
     /// Every reminder of a trial and its negotiation, by day. Where a weekly one would fall on the day

@@ -62,6 +62,8 @@ notices! {
     Invoiced = "invoiced", "notices/en/invoiced.txt";
     ThankYou = "thank_you", "notices/en/thank_you.txt";
     NoticeConfirmed = "notice_confirmed", "notices/en/notice_confirmed.txt";
+    UsedAfterEnd = "used_after_end", "notices/en/used_after_end.txt";
+    UseInvoiced = "use_invoiced", "notices/en/use_invoiced.txt";
     PartnerChanged = "partner_changed", "notices/en/partner_changed.txt";
     VantageQuarantined = "vantage_quarantined", "notices/en/vantage_quarantined.txt";
 }

@@ -76,6 +76,7 @@ pub(super) struct View {
     pub(super) negotiation_end: Option<String>,
     pub(super) charged_from: Option<String>,
     pub(super) notice_ends: Option<String>,
+    pub(super) use_charged_from: Option<String>,
     pub(super) vantage: Option<VantageView>,
 }
 
@@ -188,6 +189,7 @@ impl View {
             negotiation_end: dates.map(|dates| day(dates.negotiation_end)),
             charged_from: commerce.and_then(|facts| facts.charged_from).map(day),
             notice_ends: commerce.and_then(|facts| facts.notice_ends).map(day),
+            use_charged_from: commerce.and_then(|facts| facts.use_charged_from).map(day),
             vantage: letter.vantage.as_ref().map(|facts| VantageView {
                 id: one_line(&facts.id),
                 since: moment(facts.since, zone),

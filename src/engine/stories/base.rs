@@ -1,13 +1,17 @@
 //! Stories of customers that were there before, get further domains, change their partner, or come again.
 
+use std::sync::atomic::Ordering;
+
 use jiff::SignedDuration;
 
 use super::{Play, caller};
+use crate::config::OnUseAfterEnd;
 use crate::engine::desk::{FurtherDomains, Import, ImportReport, Transfer};
 use crate::engine::ports::{Gateway, RouteDesire};
 use crate::engine::tests::Stage;
 use crate::engine::{DeskError, Engine};
 use crate::ledger::{EntryKind, Evidence};
+use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{Phase, RouteMode};
 use crate::lifecycle::subscription;
 use crate::order::sheet::LineOutcome;
@@ -182,4 +186,77 @@ async fn a_customer_that_left_comes_again_without_a_second_trial() {
     let second = Play { customer: placed.customer_id, ..play };
     second.until(Phase::Connected).await;
     second.until_subscription(subscription::Phase::Trial).await;
+}
+
+/// A customer who said no, whose MX stays: the next place refuses its mail, so nobody is asked to move.
+async fn stays_after_no(policy: OnUseAfterEnd) -> Play {
+    let mut stage = Stage::new();
+    stage.config.commerce.on_use_after_end = policy;
+    let play = Play::of(stage, order("p", "d1.example")).await;
+    play.until_subscription(subscription::Phase::Trial).await;
+    play.stage.world.next_refuses.store(true, Ordering::SeqCst);
+    play.say(false, "no").await;
+    let dates = play.subscription().await.dates.unwrap();
+    let calendar = Calendar::from_config(&play.stage.config.commerce).unwrap();
+    let last = calendar.start_of(dates.negotiation_end);
+    while play.stage.clock.now() < last {
+        assert_eq!(play.letters("used_after_end"), 0, "the service has not ended yet");
+        play.step().await;
+    }
+    play.for_hours(26).await;
+    assert_eq!(play.letters("used_after_end"), 1);
+    play
+}
+
+async fn charged(play: &Play) -> Vec<(EntryKind, String)> {
+    let entries = play.store.entries(Some(&play.customer), 0, 100).await.unwrap();
+    let charge =
+        entries.into_iter().filter(|entry| matches!(entry.draft.kind, EntryKind::Activated | EntryKind::Deactivated));
+    charge.map(|entry| (entry.draft.kind, entry.draft.valid_from.to_string())).collect()
+}
+
+#[tokio::test]
+async fn use_after_the_end_is_invoiced_a_week_after_it_was_said_until_the_mx_leaves() {
+    let play = stays_after_no(OnUseAfterEnd::Invoice).await;
+    let from = play.subscription().await.after_end.unwrap().charge_from.unwrap();
+    assert_eq!(charged(&play).await, []);
+    play.for_hours(24 * 20).await;
+    assert_eq!(charged(&play).await, [(EntryKind::Activated, from.to_string())]);
+    assert_eq!((play.letters("used_after_end"), play.letters("use_invoiced")), (1, 1));
+    play.stage.world.next_refuses.store(false, Ordering::SeqCst);
+    play.until_subscription(subscription::Phase::Ended).await;
+    let charged = charged(&play).await;
+    assert_eq!((charged.len(), &charged[1].0), (2, &EntryKind::Deactivated), "{charged:?}");
+    assert_eq!(play.subscription().await.after_end, None);
+}
+
+#[tokio::test]
+async fn use_after_the_end_that_stops_in_time_is_not_invoiced() {
+    let play = stays_after_no(OnUseAfterEnd::Invoice).await;
+    play.stage.world.next_refuses.store(false, Ordering::SeqCst);
+    play.until_subscription(subscription::Phase::Ended).await;
+    assert_eq!(charged(&play).await, []);
+}
+
+#[tokio::test]
+async fn use_after_the_end_is_told_to_the_desk_where_the_desk_decides() {
+    let play = stays_after_no(OnUseAfterEnd::Escalate).await;
+    play.for_hours(24 * 45).await;
+    assert_eq!(charged(&play).await, []);
+    assert_eq!((play.letters("used_after_end"), play.letters("cut_off_announced")), (1, 0));
+    assert_eq!(play.connection().await.route, RouteMode::Deliver);
+}
+
+#[tokio::test]
+async fn use_after_the_end_is_cut_off_as_announced() {
+    let play = stays_after_no(OnUseAfterEnd::CutOff).await;
+    let announced = play.stage.clock.now();
+    assert_eq!(play.letters("cut_off_announced"), 1);
+    play.for_hours(24 * 29).await;
+    assert_eq!(play.connection().await.route, RouteMode::Deliver, "thirty days are not over");
+    play.for_hours(24 * 5).await;
+    let (deferred, refused) = (play.route_set(RouteMode::Defer), play.route_set(RouteMode::Reject).unwrap());
+    assert!(deferred.is_some());
+    assert!(refused.duration_since(announced) >= SignedDuration::from_hours(24 * 32));
+    assert_eq!(charged(&play).await, []);
 }

@@ -36,5 +36,16 @@ fn sentence(event: &Event) -> String {
         Event::PartnerChanged { partner, from, by } => format!("With the partner {partner} from {from} on, by {by}"),
         Event::DomainCounted { domain, connected: true, at } => format!("{domain} is connected since {at}"),
         Event::DomainCounted { domain, connected: false, at } => format!("{domain} is gone since {at}"),
+        Event::UseSeen { domain, in_use: true, .. } => format!("The MX of {domain} names the gateway again"),
+        Event::UseSeen { domain, in_use: false, .. } => format!("The MX of {domain} names the gateway no more"),
+        Event::UsedAfterEnd { ended, charge_from } => {
+            let follows = charge_from.map_or_else(String::new, |from| format!(": charged from {from} on, if it stays"));
+            format!("The service ended before {ended}, and the MX still names the gateway{follows}")
+        }
+        Event::UseCharged { charged_from } => format!("Use after the end is charged from {charged_from} on"),
+        Event::UseEnded { charged_until: Some(until) } => {
+            format!("Use after the end is over; charged until before {until}")
+        }
+        Event::UseEnded { charged_until: None } => "Use after the end is over".to_owned(),
     }
 }

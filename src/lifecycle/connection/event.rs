@@ -181,6 +181,8 @@ pub enum Effect {
     DomainReleased { at: Timestamp },
     /// Withdrawn before a route existed.
     DomainCancelled { at: Timestamp },
+    /// While releasing: whether anybody still names the gateway.
+    DomainUse { in_use: bool, at: Timestamp },
 }
 
 /// Every message that a connection can cause.

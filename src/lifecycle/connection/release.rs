@@ -76,6 +76,7 @@ pub(super) fn step(d: &mut Draft) -> bool {
     let (Some(release), mx) = (d.c.release.clone(), d.c.observed.mx.clone()) else { return false };
     if release.departed_at.is_some() && comes_back(&d.c, &release) {
         d.emit(Event::Returned { published: ours_published(&d.c) });
+        d.effect(Effect::DomainUse { in_use: true, at: d.now });
         d.want_route(while_named(&release, d.now));
         return true;
     }
@@ -113,6 +114,7 @@ fn depart(d: &mut Draft, release: &Release, mx: &MxSeen) -> bool {
     if mx.nx_rounds == 0 {
         let route_needed_until = route_needed_until(&d.c, release, mx);
         d.emit(Event::Departed { route_needed_until, how: Departure::Moved, why: None });
+        d.effect(Effect::DomainUse { in_use: false, at: d.now });
         return true;
     }
     // A domain that does not exist may have been forgotten to be paid for, and come back as it was.
@@ -120,6 +122,7 @@ fn depart(d: &mut Draft, release: &Release, mx: &MxSeen) -> bool {
     if mx.nx_rounds >= NX_ROUNDS && long {
         let route_needed_until = after(d.now, KEPT_FOR_NXDOMAIN);
         d.emit(Event::Departed { route_needed_until, how: Departure::Nxdomain, why: None });
+        d.effect(Effect::DomainUse { in_use: false, at: d.now });
         return true;
     }
     false
@@ -147,6 +150,7 @@ pub(super) fn decided(d: &mut Draft, why: &str) {
     }
     let route_needed_until = after(d.now, DAY);
     d.emit(Event::Departed { route_needed_until, how: Departure::Decided, why: Some(why.to_owned()) });
+    d.effect(Effect::DomainUse { in_use: false, at: d.now });
     d.hurry = true;
 }
 

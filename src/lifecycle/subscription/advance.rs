@@ -3,6 +3,7 @@
 
 use jiff::{Timestamp, ToSpan};
 
+use super::after_end;
 use super::decide::Work;
 use super::entries::by_rule;
 use super::event::{Effect, Event, Notice};
@@ -72,6 +73,7 @@ fn step(work: &mut Work<'_>, until: Timestamp) -> bool {
             work.enter(Phase::Ended, "Every domain has left.");
             true
         }
+        Phase::Declined | Phase::Ended => after_end::step(work, until),
         Phase::Notice => {
             let Some(ends) = work.s.notice_ends.filter(|e| until >= calendar.start_of(*e)) else { return false };
             work.enter(Phase::Ended, format!("The notice ended on {ends}."));
@@ -83,9 +85,7 @@ fn step(work: &mut Work<'_>, until: Timestamp) -> bool {
             work.release(ReleaseCause::Terminated);
             true
         }
-        Phase::Requested | Phase::Onboarding | Phase::Active | Phase::Declined | Phase::Ended | Phase::Cancelled => {
-            false
-        }
+        Phase::Requested | Phase::Onboarding | Phase::Active | Phase::Cancelled => false,
     }
 }
 

@@ -42,6 +42,7 @@ pub fn open(kind: OrderKind, preferred_group: Option<u8>, domains: u32, at: Time
         reminded: Vec::new(),
         warned_at: None,
         domains_ordered: domains,
+        after_end: None,
         partner: None,
         domains: std::collections::BTreeMap::new(),
     };
@@ -68,9 +69,10 @@ fn speaks_of(fact: &Fact) -> Option<Timestamp> {
         | Fact::NoticeGiven { received, .. }
         | Fact::NoticeWithdrawn { received, .. }
         | Fact::MailApproved { received, .. } => Some(*received),
-        Fact::DomainConnected { at, .. } | Fact::DomainReleased { at, .. } | Fact::DomainCancelled { at, .. } => {
-            Some(*at)
-        }
+        Fact::DomainConnected { at, .. }
+        | Fact::DomainReleased { at, .. }
+        | Fact::DomainCancelled { at, .. }
+        | Fact::DomainUse { at, .. } => Some(*at),
         Fact::Registered { .. } | Fact::DomainsOrdered { .. } | Fact::PartnerChanged { .. } | Fact::Due => None,
     }
 }
@@ -130,13 +132,16 @@ impl Work<'_> {
                     self.enter(Phase::Onboarding, format!("Registered by {by}."));
                 }
             }
+            Fact::DomainUse { domain, in_use, at } => self.use_seen(domain, *in_use, (*at).min(self.now)),
             Fact::DomainsOrdered { domains, .. } => self.domains_ordered(domains),
             Fact::PartnerChanged { partner, from, by, evidence } => {
                 self.partner_changed(partner, *from, Word { by, evidence });
             }
             Fact::DomainConnected { domain, at } => self.domain_connected(domain, (*at).min(self.now)),
             Fact::DomainReleased { domain, at } | Fact::DomainCancelled { domain, at } => {
-                self.count(domain, false, (*at).min(self.now));
+                let at = (*at).min(self.now);
+                self.count(domain, false, at);
+                self.use_ended(at);
             }
             Fact::Decided { customer, group, by, received, evidence } => {
                 let kind = if *customer { "customer" } else { "no customer" };
@@ -305,6 +310,15 @@ impl Work<'_> {
                 self.word(true, received, kind, word);
                 self.record_decision(true, received, word);
                 self.decision.effects.push(Effect::KeepDomains);
+                if self.s.after_end.and_then(|after_end| after_end.charged_from).is_some() {
+                    // It is charged already: the periods go on as they are.
+                    self.event(Event::UseEnded { charged_until: None });
+                    self.enter(Phase::Active, "The customer stays after all.");
+                    return;
+                }
+                if self.s.after_end.is_some() {
+                    self.event(Event::UseEnded { charged_until: None });
+                }
                 let day = self.terms.calendar.day_of(received);
                 let terms = self.terms;
                 self.activate(day, "The customer stays after all.", |k, b| by_word(&terms, k, b, &word));

@@ -46,6 +46,12 @@ pub enum Fact {
         received: Timestamp,
         evidence: String,
     },
+    /// Whether anybody still names the gateway, of a domain that is being released.
+    DomainUse {
+        domain: String,
+        in_use: bool,
+        at: Timestamp,
+    },
     /// Further domains join; the trial goes on as it is, and nothing that is charged changes by itself.
     DomainsOrdered {
         domains: Vec<String>,
@@ -121,6 +127,26 @@ pub enum Event {
         connected: bool,
         at: Timestamp,
     },
+    /// The MX left, or came back.
+    UseSeen {
+        domain: String,
+        in_use: bool,
+        at: Timestamp,
+    },
+    /// The MX still names the gateway although the service has ended: it was said what follows. With
+    /// `charge_from`, the use is charged from that day on.
+    UsedAfterEnd {
+        ended: Date,
+        charge_from: Option<Date>,
+    },
+    /// Use after the end is charged from that day on.
+    UseCharged {
+        charged_from: Date,
+    },
+    /// Use after the end is over.
+    UseEnded {
+        charged_until: Option<Date>,
+    },
     /// `further`: so many more than were ordered before; the others come again.
     DomainsOrdered {
         domains: Vec<String>,
@@ -149,6 +175,8 @@ pub enum Effect {
     ReleaseDomains {
         cause: crate::lifecycle::connection::ReleaseCause,
     },
+    /// The end is announced for every connection that still names the gateway.
+    CutOffDomains,
     /// Every releasing connection of the customer stays after all.
     KeepDomains,
 }
@@ -166,6 +194,10 @@ pub enum Notice {
     Invoiced,
     ThankYou,
     NoticeConfirmed,
+    /// The MX still names the gateway after the end: what follows, and how to avoid it.
+    UsedAfterEnd,
+    /// Use after the end is charged from now on.
+    UseInvoiced,
     /// To the partner that takes a customer over.
     PartnerChanged,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{Decision, Event};
-use super::state::{DomainSeen, Phase, Subscription};
+use super::state::{AfterEnd, DomainSeen, Phase, Subscription};
 use crate::ledger::EntryKind;
 use crate::lifecycle::calendar::WARNING_KEY;
 
@@ -59,14 +59,31 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
         Event::NoticeRuns { ends } => s.notice_ends = Some(*ends),
         Event::NoticeWithdrawn => s.notice_ends = None,
         Event::DomainCounted { domain, connected, at: since } => {
-            s.domains.insert(domain.clone(), DomainSeen { connected: *connected, at: *since, awaited: false });
+            s.domains
+                .insert(domain.clone(), DomainSeen { connected: *connected, at: *since, awaited: false, left: false });
         }
         Event::DomainsOrdered { domains, further } => {
             s.domains_ordered = s.domains_ordered.saturating_add(*further);
             for domain in domains {
-                s.domains.insert(domain.clone(), DomainSeen { connected: false, at, awaited: true });
+                s.domains.insert(domain.clone(), DomainSeen { connected: false, at, awaited: true, left: false });
             }
         }
+        Event::UseSeen { domain, in_use, at: since } => {
+            if let Some(seen) = s.domains.get_mut(domain) {
+                seen.left = !in_use;
+                seen.at = *since;
+            }
+        }
+        Event::UsedAfterEnd { ended, charge_from } => {
+            s.after_end = Some(AfterEnd { ended: *ended, charge_from: *charge_from, charged_from: None });
+        }
+        Event::UseCharged { charged_from } => {
+            s.charged_from = Some(*charged_from);
+            if let Some(after_end) = &mut s.after_end {
+                after_end.charged_from = Some(*charged_from);
+            }
+        }
+        Event::UseEnded { .. } => s.after_end = None,
         Event::PartnerChanged { partner, .. } => s.partner = Some(partner.clone()),
     }
 }

@@ -17,6 +17,8 @@ use crate::order::Order;
 /// Something that reaches the service desk at ten in the morning, UTC.
 enum Mail {
     Connected,
+    /// The MX names the gateway no more.
+    Left,
     Yes,
     No,
     /// A "no" that was received on another day than it was entered.
@@ -26,7 +28,7 @@ enum Mail {
     Entry(&'static str, EntryKind),
 }
 
-use Mail::{Connected, Entry, No, NoOf, Notice, Yes};
+use Mail::{Connected, Entry, Left, No, NoOf, Notice, Yes};
 
 fn per_mailbox(amount: &str) -> EntryKind {
     EntryKind::PriceSet { mode: PriceMode::PerMailbox, amount: amount.parse().unwrap() }
@@ -112,6 +114,7 @@ impl Account {
         };
         match mail {
             Connected => self.take(now, &Fact::DomainConnected { domain: "a.example".to_owned(), at: now }),
+            Left => self.take(now, &Fact::DomainUse { domain: "a.example".to_owned(), in_use: false, at: now }),
             Yes => self.take(now, &decided(true, now)),
             No => self.take(now, &decided(false, now)),
             NoOf(received) => self.take(now, &decided(false, morning(received))),
@@ -273,14 +276,16 @@ fn fewer_mailboxes_count_from_the_next_period() {
 #[test]
 fn notice_at_eleven_months() {
     // B 10 June 2026; notice on 10 May 2027: one month, so 9 June is the last day.
-    let got = year(OrderKind::Paid, Some(15), &[("2026-06-10", Connected), ("2027-05-10", Notice)]);
+    let got =
+        year(OrderKind::Paid, Some(15), &[("2026-06-10", Connected), ("2027-05-10", Notice), ("2027-06-10", Left)]);
     assert_eq!(got, expected(&FIFTEENTHS[..5], "10", 1..=5, "120.00 EUR"));
 }
 
 #[test]
 fn notice_at_twelve_months() {
     // Up to and including twelve months: still one month. 10 February + 1 month; 9 March is the last day.
-    let got = year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-02-10", Notice)]);
+    let got =
+        year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-02-10", Notice), ("2027-03-10", Left)]);
     assert_eq!(got, expected(&FIFTEENTHS[..2], "10", 1..=2, "120.00 EUR"));
 }
 
@@ -288,7 +293,8 @@ fn notice_at_twelve_months() {
 fn notice_at_thirteen_months() {
     // Beyond twelve months: six. 10 March + 6 months; 9 September is the last day, the period of August the
     // last one.
-    let got = year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-03-10", Notice)]);
+    let got =
+        year(OrderKind::Paid, Some(15), &[("2026-02-10", Connected), ("2027-03-10", Notice), ("2027-09-10", Left)]);
     assert_eq!(got, expected(&FIFTEENTHS[..8], "10", 1..=8, "120.00 EUR"));
 }
 
@@ -303,16 +309,46 @@ fn a_late_yes_in_negotiation_is_charged_from_its_day() {
 fn a_no_received_in_time_and_entered_after_the_run_is_given_back() {
     // 5 January + 30 days = 4 February; N = B = 4 March; charged on the 15th. The no had been received on
     // the 3rd and was entered on the 20th: all of it comes back in April, and nothing follows.
-    let mails = [("2027-01-05", Connected), ("2027-03-20", NoOf("2027-03-03"))];
+    let mails = [("2027-01-05", Connected), ("2027-03-20", NoOf("2027-03-03")), ("2027-03-22", Left)];
     let got = year(OrderKind::Trial, Some(15), &mails);
     assert_eq!(got, ["2027-03-15: 2027-03-04 120.00 EUR", "2027-04-15: 2027-03-04 -120.00 EUR"]);
 }
 
 #[test]
 fn a_no_in_the_trial_costs_nothing_and_an_order_after_it_begins_anew() {
-    let declined = year(OrderKind::Trial, Some(15), &[("2027-02-01", Connected), ("2027-02-20", No)]);
+    let declined =
+        year(OrderKind::Trial, Some(15), &[("2027-02-01", Connected), ("2027-02-20", No), ("2027-03-01", Left)]);
     assert_eq!(declined, [] as [&str; 0]);
     // The second order is paid: B is the day of its connection.
     let again = year(OrderKind::Paid, Some(15), &[("2027-08-03", Connected)]);
     assert_eq!(again, expected(&FIFTEENTHS[7..], "03", 8..=12, "120.00 EUR"));
+}
+
+#[test]
+fn use_after_a_no_is_charged_a_week_after_it_was_said_until_the_mx_leaves() {
+    // 5 January + 30 days = 4 February; N = 4 March, the first day without service. On 5 March the MX is still
+    // there and the partner is told; a week on, 12 March, is B. The MX leaves on 20 May: the period of 12 May has
+    // begun and stays whole, that of 12 June does not begin.
+    let mails = [("2027-01-05", Connected), ("2027-02-20", No), ("2027-05-20", Left)];
+    let got = year(OrderKind::Trial, Some(15), &mails);
+    assert_eq!(got, expected(&FIFTEENTHS[2..5], "12", 3..=5, "120.00 EUR"));
+}
+
+#[test]
+fn use_after_a_notice_is_charged_in_periods_of_its_own() {
+    // B 10 June 2026; notice on 10 May 2027: 9 June is the last day, the period of 10 May the last one. On 11 June
+    // the partner is told; 18 June is the new B. The run of 15 June is over by then, so 18 June falls to that of
+    // July and 18 July to that of August. The MX leaves on 25 July.
+    let mails = [("2026-06-10", Connected), ("2027-05-10", Notice), ("2027-07-25", Left)];
+    let got = year(OrderKind::Paid, Some(15), &mails);
+    let mut wanted = expected(&FIFTEENTHS[..5], "10", 1..=5, "120.00 EUR");
+    wanted.extend(expected(&FIFTEENTHS[6..8], "18", 6..=7, "120.00 EUR"));
+    assert_eq!(got, wanted);
+}
+
+#[test]
+fn use_after_the_end_that_stops_within_the_week_costs_nothing() {
+    // Told on 5 March, charged from 12 March; the MX leaves on 11 March.
+    let mails = [("2027-01-05", Connected), ("2027-02-20", No), ("2027-03-11", Left)];
+    assert_eq!(year(OrderKind::Trial, Some(15), &mails), [] as [&str; 0]);
 }

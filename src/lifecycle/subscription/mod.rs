@@ -4,6 +4,7 @@
 //! entries for the ledger are *asked for* as effects, the ledger itself makes them.
 
 mod advance;
+mod after_end;
 mod consequences;
 mod decide;
 mod entries;
@@ -25,7 +26,7 @@ pub use decide::{Terms, decide, open};
 pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};
 pub use evolve::{apply, evolve};
-pub use state::{Dates, DomainSeen, OrderKind, Phase, Subscription, TimerKind};
+pub use state::{AfterEnd, Dates, DomainSeen, OrderKind, Phase, Subscription, TimerKind};
 pub use takeover::{Source, take_over};
 pub use timers::{timers, waiting_for};
 pub use transitions::table;

@@ -65,6 +65,9 @@ pub struct Subscription {
     pub reminded: Vec<String>,
     /// When the customer was told that it will be invoiced; nobody is charged by rule without it.
     pub warned_at: Option<Timestamp>,
+    /// Use after the end of the service, once it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_end: Option<AfterEnd>,
     /// The partner that took the customer over; `None`: the one who ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
@@ -72,6 +75,16 @@ pub struct Subscription {
     pub domains_ordered: u32,
     /// Those that were heard of, by name.
     pub domains: BTreeMap<String, DomainSeen>,
+}
+
+/// Use of the service after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AfterEnd {
+    pub ended: Date,
+    /// From then on it is charged, when it still goes on; `None`: it is not.
+    pub charge_from: Option<Date>,
+    /// The first charged day, once it is charged.
+    pub charged_from: Option<Date>,
 }
 
 /// What was last heard of a domain, and of when that is.
@@ -82,6 +95,9 @@ pub struct DomainSeen {
     /// Ordered then, and not heard of since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub awaited: bool,
+    /// Its MX was seen to name the gateway no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 impl Phase {
@@ -113,6 +129,12 @@ impl Subscription {
     #[must_use]
     pub fn domains_connected(&self) -> u32 {
         u32::try_from(self.domains.values().filter(|d| d.connected).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the MX of a connected domain names the gateway, as far as is known.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        self.domains.values().any(|domain| domain.connected && !domain.left)
     }
 
     /// Domains still under way.

@@ -4,6 +4,7 @@ use fencepost_checks::Actor;
 use jiff::Timestamp;
 
 use super::advance::{ESCALATED_KEY, deadline};
+use super::after_end;
 use super::state::{Phase, Subscription, TimerKind};
 use crate::config::OnNoDecision;
 use crate::lifecycle::calendar::Calendar;
@@ -24,6 +25,7 @@ pub fn timers(s: &Subscription, calendar: &Calendar, now: Timestamp) -> Vec<(Tim
             moments.into_iter().min()
         }
         (Phase::Notice, _) => s.notice_ends.map(|e| calendar.start_of(e)),
+        (Phase::Declined | Phase::Ended, _) => after_end::due(s, calendar),
         _ => None,
     };
     next.map(|at| (TimerKind::Calendar, at.max(now))).into_iter().collect()

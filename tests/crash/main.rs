@@ -26,6 +26,7 @@ mod full_disk;
 mod hostile_smtp;
 mod kill;
 mod late;
+mod mails;
 mod points;
 mod postfix;
 #[path = "../lab/postgres.rs"]

@@ -29,7 +29,7 @@ async fn findings(case: u8, forward: Option<u8>, back: Option<&'static str>) -> 
     let world = Hostile::with(case, &Script::polite(), &zone(forward, back)).await;
     world.configure(
         "label: one, local: true }",
-        &format!("label: one, local: true }}, {{ address: 192.0.2.10, local: false, ehlo_name: {NAME} }}"),
+        &format!("label: one, local: true }}, {{ address: 192.0.2.10, local: false, agent: far, ehlo_name: {NAME} }}"),
     );
     let output = world.run(&["--output", "json"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

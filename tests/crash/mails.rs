@@ -17,7 +17,8 @@ pub async fn write(store: &dyn Store, customer: &str, now: Timestamp) {
     store.admit_mail("admitted", customer, "desk").await.unwrap();
     let settled = SettledMail { id: "rejected".to_owned(), by: "desk".to_owned(), note: "forged".to_owned() };
     store.reject_mail(&settled, now).await.unwrap();
-    let sender = SenderRow { address: "cfo@customer.example".to_owned(), allowed: true, at: now, by: "desk".to_owned() };
+    let sender =
+        SenderRow { address: "cfo@customer.example".to_owned(), allowed: true, at: now, by: "desk".to_owned() };
     store.set_sender(customer, &sender).await.unwrap();
 }
 

@@ -57,8 +57,10 @@ pub trait VantageStore: Send + Sync {
 
     // --- How vantages are doing ------------------------------------------------------------------
 
-    /// Keeps the newest look of each vantage at each subject, and where the vantage was seen; gives
-    /// the vantages concerned, counted from `since`.
+    /// Keeps the newest look of each vantage at each subject, and where the vantage was seen. Gives those
+    /// of them about which there is something to decide, counted from `since`: the quarantined ones, and
+    /// those of which [`SUSPICIOUS`](fencepost_checks::vantage::SUSPICIOUS) looks turned bad. Nothing is
+    /// counted for the others. One note for a vantage and a subject.
     async fn note_looks(
         &self,
         notes: Vec<VantageNote>,

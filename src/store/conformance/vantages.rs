@@ -1,6 +1,7 @@
 //! Vantages and agents: sessions, tasks that are answered once, routes that agents carry, and looks.
 
 use fencepost_checks::DomainName;
+use fencepost_checks::vantage::SUSPICIOUS;
 
 use super::fixture::{at, effect, new_order, request};
 use crate::lifecycle::connection::RouteMode;
@@ -182,8 +183,16 @@ fn look(vantage: &str, subject: &str, good: Option<bool>) -> VantageNote {
     }
 }
 
+/// Notes looks; how the first vantage among them stands then.
 async fn note(store: &dyn Store, looks: Vec<VantageNote>, seconds: i64) -> VantageRow {
-    store.note_looks(looks, at(seconds), at(0)).await.unwrap().remove(0)
+    let first = looks[0].vantage.clone();
+    let undecided = store.note_looks(looks, at(seconds), at(0)).await.unwrap();
+    let row = store.vantages(at(0)).await.unwrap().into_iter().find(|row| row.id == first).unwrap();
+    let given = undecided.into_iter().find(|row| row.id == first);
+    let to_decide = row.turned >= SUSPICIOUS || row.quarantine.is_some();
+    assert!(given.is_some() || !to_decide, "given where there is something to decide");
+    assert!(given.is_none_or(|given| given == row), "as it stands");
+    row
 }
 
 pub(crate) async fn looks_of_a_vantage_are_counted_by_customer(store: &dyn Store) {
@@ -195,6 +204,8 @@ pub(crate) async fn looks_of_a_vantage_are_counted_by_customer(store: &dyn Store
     assert_eq!((row.good, row.bad, row.turned), (1, 2, 1), "the same customer counts once");
     let row = note(store, vec![look("v1", "c1", Some(true))], 12).await;
     assert_eq!((row.good, row.bad, row.turned), (2, 1, 0));
+    let given = store.note_looks(vec![look("v1", "c1", Some(true))], at(12), at(0)).await.unwrap();
+    assert_eq!(given, [], "nothing is to be decided, and nothing is counted");
     let rows = store.vantages(at(2)).await.unwrap();
     assert_eq!(
         rows.iter().map(|row| (row.id.as_str(), row.good, row.bad)).collect::<Vec<_>>(),

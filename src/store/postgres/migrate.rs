@@ -18,10 +18,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0005_journal.sql"),
     include_str!("../migrations/postgres/0006_phases.sql"),
     include_str!("../migrations/postgres/0007_mail.sql"),
+    include_str!("../migrations/postgres/0008_turned.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 7;
+pub(in crate::store) const SCHEMA: u32 = 8;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

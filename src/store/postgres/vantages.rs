@@ -1,6 +1,9 @@
 //! How vantages have been doing: the newest look of each at each subject, where our reference server
 //! saw it, and whether it is quarantined.
 
+use std::collections::BTreeSet;
+
+use fencepost_checks::vantage::SUSPICIOUS;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -8,7 +11,7 @@ use sqlx::{PgConnection, Row};
 use super::commit::put_out;
 use super::keys;
 use super::pool::Pool;
-use crate::store::value::{instant, number, unreadable, us};
+use crate::store::value::{instant, int, number, unreadable, us};
 use crate::store::vantage::subject;
 use crate::store::{Mark, NewOutbox, ProofNote, StoreResult, VantageNote, VantageRow};
 
@@ -40,46 +43,44 @@ pub(super) async fn note(
 ) -> StoreResult<Vec<VantageRow>> {
     let mut transaction = pool.begin().await?;
     let db = &mut *transaction;
-    let mut ids: Vec<&str> = Vec::new();
-    for note in notes {
-        if !ids.contains(&note.vantage.as_str()) {
-            ids.push(&note.vantage);
-        }
+    let ids: BTreeSet<&str> = notes.iter().map(|note| note.vantage.as_str()).collect();
+    // Two that fail at the same time must see each other. The many looks that are good wait for nobody.
+    let failed: BTreeSet<&str> =
+        notes.iter().filter(|note| note.good == Some(false)).map(|note| note.vantage.as_str()).collect();
+    if !failed.is_empty() {
+        keys::lock(db, &failed.iter().map(|id| format!("vantage:{id}")).collect::<Vec<_>>()).await?;
     }
-    keys::lock(db, &ids.iter().map(|id| format!("vantage:{id}")).collect::<Vec<_>>()).await?;
     for id in &ids {
         let proof = notes.iter().find(|note| note.vantage == *id).and_then(|note| note.proof);
         seen(db, id, proof, at).await?;
     }
-    for VantageNote { vantage, subject_id, target, good, .. } in notes {
-        let Some(good) = good else { continue };
-        sqlx::query(
-            "INSERT INTO vantage_look AS l (vantage, subject_id, at, good, target) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (vantage, subject_id) DO UPDATE SET target = excluded.target, at = excluded.at, good = excluded.good, \
-             turned_at = CASE WHEN excluded.good = 1 THEN NULL WHEN l.good = 1 THEN excluded.at ELSE l.turned_at END \
-             WHERE excluded.at >= l.at",
-        )
-        .bind(vantage)
-        .bind(subject_id)
-        .bind(us(at))
-        .bind(i64::from(*good))
-        .bind(target)
-        .execute(&mut *db)
-        .await?;
-    }
-    let mut rows = Vec::new();
-    for id in ids {
-        let old = us(at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN));
-        sqlx::query("DELETE FROM vantage_look WHERE vantage = $1 AND at < $2")
-            .bind(id)
-            .bind(old)
-            .execute(&mut *db)
-            .await?;
-        let row = sqlx::query(vantages!("WHERE v.id = $2")).bind(us(since)).bind(id).fetch_optional(&mut *db).await?;
-        rows.extend(row.as_ref().map(read).transpose()?);
-    }
+    let looks: Vec<(&VantageNote, bool)> = notes.iter().filter_map(|note| Some((note, note.good?))).collect();
+    sqlx::query(
+        "INSERT INTO vantage_look AS l (vantage, subject_id, target, good, at) \
+         SELECT n.*, $5 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) n \
+         ON CONFLICT (vantage, subject_id) DO UPDATE SET target = excluded.target, at = excluded.at, good = excluded.good, \
+         turned_at = CASE WHEN excluded.good = 1 THEN NULL WHEN l.good = 1 THEN excluded.at ELSE l.turned_at END \
+         WHERE excluded.at >= l.at",
+    )
+    .bind(looks.iter().map(|(note, _)| note.vantage.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|(note, _)| note.subject_id.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|(note, _)| note.target.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|(_, good)| i64::from(*good)).collect::<Vec<_>>())
+    .bind(us(at))
+    .execute(&mut *db)
+    .await?;
+    let rows = sqlx::query(vantages!(
+        "WHERE v.id = ANY($2) AND (v.quarantined_at IS NOT NULL OR $3 <= \
+         (SELECT count(*) FROM (SELECT FROM vantage_look l WHERE l.vantage = v.id AND l.turned_at >= $1 LIMIT $3) few)) \
+         ORDER BY v.id"
+    ))
+    .bind(us(since))
+    .bind(ids.into_iter().collect::<Vec<_>>())
+    .bind(int(SUSPICIOUS))
+    .fetch_all(&mut *db)
+    .await?;
     transaction.commit().await?;
-    Ok(rows)
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn list(pool: &Pool, since: Timestamp) -> StoreResult<Vec<VantageRow>> {
@@ -124,15 +125,27 @@ pub(super) async fn release(pool: &Pool, id: &str, by: &str, why: &str, at: Time
     Ok(touched.rows_affected() > 0)
 }
 
+/// A vantage is at work all the time: to the second is exact enough, and leaves its row to the others.
 async fn seen(db: &mut PgConnection, id: &str, proof: Option<ProofNote>, at: Timestamp) -> StoreResult<()> {
-    sqlx::query(
-        "INSERT INTO vantage AS v (id, looked_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET \
-         looked_at = greatest(coalesce(v.looked_at, excluded.looked_at), excluded.looked_at)",
-    )
-    .bind(id)
-    .bind(us(at))
-    .execute(&mut *db)
-    .await?;
+    let touched =
+        sqlx::query("UPDATE vantage SET looked_at = $2 WHERE id = $1 AND coalesce(looked_at, 0) <= $2 - 1000000")
+            .bind(id)
+            .bind(us(at))
+            .execute(&mut *db)
+            .await?;
+    if touched.rows_affected() > 0 {
+        sqlx::query("DELETE FROM vantage_look WHERE vantage = $1 AND at < $2")
+            .bind(id)
+            .bind(us(at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN)))
+            .execute(&mut *db)
+            .await?;
+    } else {
+        sqlx::query("INSERT INTO vantage (id, looked_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+            .bind(id)
+            .bind(us(at))
+            .execute(&mut *db)
+            .await?;
+    }
     match proof {
         None => {}
         Some(ProofNote::SeenAs(address)) => {

@@ -1,10 +1,11 @@
 //! How vantages have been doing: the newest look of each at each subject, where our reference server
 //! saw it, and whether it is quarantined.
 
+use fencepost_checks::vantage::SUSPICIOUS;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row};
 
-use super::columns::{all, first, instant, number, run, unreadable, us};
+use super::columns::{all, first, instant, int, number, run, unreadable, us};
 use super::commit::put_out;
 use crate::store::vantage::subject;
 use crate::store::{Mark, NewOutbox, ProofNote, StoreResult, VantageNote, VantageRow};
@@ -21,6 +22,8 @@ const SELECT: &str = "SELECT v.id, v.looked_at, v.outside, v.outside_at, v.unrea
      (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 1), \
      (SELECT count(DISTINCT l.target) FROM vantage_look l WHERE l.vantage = v.id AND l.at > v.quarantined_at AND l.good = 0) \
      FROM vantage v";
+const UNDECIDED: &str = "WHERE v.id = ?2 AND (v.quarantined_at IS NOT NULL OR ?3 <= \
+     (SELECT count(*) FROM (SELECT 1 FROM vantage_look l WHERE l.vantage = v.id AND l.turned_at >= ?1 LIMIT ?3)))";
 
 pub(super) fn note(
     connection: &Connection,
@@ -47,9 +50,7 @@ pub(super) fn note(
     }
     let mut rows = Vec::new();
     for id in ids {
-        let old = us(at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN));
-        run(connection, "DELETE FROM vantage_look WHERE vantage = ?1 AND at < ?2", (id, old))?;
-        rows.extend(first(connection, &format!("{SELECT} WHERE v.id = ?2"), (us(since), id), read)?);
+        rows.extend(first(connection, &format!("{SELECT} {UNDECIDED}"), (us(since), id, int(SUSPICIOUS)), read)?);
     }
     Ok(rows)
 }
@@ -83,13 +84,16 @@ pub(super) fn release(connection: &Connection, id: &str, by: &str, why: &str, at
     Ok(touched > 0)
 }
 
+/// A vantage is at work all the time: to the second is exact enough.
 fn seen(connection: &Connection, id: &str, proof: Option<ProofNote>, at: Timestamp) -> StoreResult<()> {
-    run(
-        connection,
-        "INSERT INTO vantage (id, looked_at) VALUES (?1, ?2) \
-         ON CONFLICT (id) DO UPDATE SET looked_at = max(coalesce(looked_at, excluded.looked_at), excluded.looked_at)",
-        (id, us(at)),
-    )?;
+    let sql = "UPDATE vantage SET looked_at = ?2 WHERE id = ?1 AND coalesce(looked_at, 0) <= ?2 - 1000000";
+    if run(connection, sql, (id, us(at)))? > 0 {
+        let old = us(at.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN));
+        run(connection, "DELETE FROM vantage_look WHERE vantage = ?1 AND at < ?2", (id, old))?;
+    } else {
+        let sql = "INSERT INTO vantage (id, looked_at) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING";
+        run(connection, sql, (id, us(at)))?;
+    }
     match proof {
         None => {}
         Some(ProofNote::SeenAs(address)) => {

@@ -61,6 +61,13 @@ fn steady_plans(connection: &Connection) -> rusqlite::Result<()> {
 /// How long to wait for another process that writes the same file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Pages that the writer keeps in memory: a group of outcomes fits, so that none of its pages is written
+/// twice.
+const CACHE_KIB: i32 = 64 * 1024;
+/// How long the log beside the file gets before it is carried over, in pages of 4 KiB. A page that is written
+/// again and again meanwhile is carried over once.
+const LOG_PAGES: i32 = 16 * 1024;
+
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -80,6 +87,8 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         steady_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(128);
         around_blocking(Step::Migrate, || migrate::up_to_date(&mut connection))?;

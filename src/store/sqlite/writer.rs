@@ -13,9 +13,9 @@ use crate::metrics;
 use crate::store::{StoreError, StoreResult};
 
 /// Work that may wait in the queue; more waits at the caller.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 4096;
 /// Work in one transaction.
-const GROUP: usize = 256;
+const GROUP: usize = 2048;
 
 /// Told why the group did not reach the disk; nothing when it did.
 type Deliver = Box<dyn FnOnce(Option<&str>) + Send>;

@@ -2,12 +2,15 @@
 //! held elsewhere or a trial was had before is the store's to know.
 
 pub mod base;
+mod buyer;
 mod field;
+pub mod flat;
 mod form;
 pub mod sheet;
 #[cfg(test)]
 mod tests;
 
+pub use buyer::{Buyer, EInvoiceAddress, PostalAddress};
 pub use field::FieldError;
 pub use form::{ContactForm, OrderForm, OrderRules, ServerForm};
 
@@ -45,6 +48,15 @@ pub struct Order {
     /// Why the service desk allows another trial within twelve months.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_override: Option<String>,
+    /// The billing address in its parts, where it was given in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_address: Option<PostalAddress>,
+    /// Where whoever pays wants its e-invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_invoice_address: Option<EInvoiceAddress>,
+    /// What whoever pays wants to read on its invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_reference: Option<String>,
 }
 
 impl Order {

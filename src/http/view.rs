@@ -13,7 +13,7 @@ use crate::ledger::{EntryDraft, Money};
 use crate::lifecycle::connection::{Connection, Phase, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{self, OrderKind, Subscription};
-use crate::order::{Contact, MailServer};
+use crate::order::{BillTo, Contact, EInvoiceAddress, MailServer, PostalAddress};
 use crate::status::{AnswerKind, DomainStatus, ProjectInput, Waiting, project};
 use crate::store::{Customer, DomainRow, EventRow, Observation, StoredEntry, Subject};
 
@@ -33,6 +33,7 @@ pub(super) struct CustomerView {
     pub contacts: Vec<Contact>,
     pub servers: Vec<MailServer>,
     pub hosted: bool,
+    pub billing: Billing,
     /// Why the desk allowed another trial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial_override: Option<String>,
@@ -46,6 +47,25 @@ pub(super) struct CustomerView {
     pub charged_from: Option<Date>,
     pub notice_ends: Option<Date>,
     pub domains: Vec<CustomerDomain>,
+}
+
+/// Who pays, and what an invoice to them needs.
+#[derive(Debug, Serialize)]
+pub(super) struct Billing {
+    pub bill_to: BillTo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub business_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vat_id: Option<String>,
+    /// As one text, or in parts below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_address: Option<PostalAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub e_invoice_address: Option<EInvoiceAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer_reference: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +145,15 @@ pub(super) fn customer(row: &Customer) -> Result<CustomerView, Problem> {
         contacts: order.contacts.clone(),
         servers: order.servers.clone(),
         hosted: order.hosted,
+        billing: Billing {
+            bill_to: order.bill_to,
+            business_id: order.business_id.clone(),
+            vat_id: order.vat_id.clone(),
+            address: order.billing_address.clone(),
+            postal_address: order.postal_address.clone(),
+            e_invoice_address: order.e_invoice_address.clone(),
+            buyer_reference: order.buyer_reference.clone(),
+        },
         trial_override: order.trial_override.clone(),
         phase: subscription.phase,
         phase_since: subscription.phase_since,

@@ -5,10 +5,11 @@
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 
+use super::Order;
 use super::field::{FieldError, shown};
-use super::form::{ContactForm, OrderForm, OrderRules, ServerForm};
+use super::flat::{Cells, form};
+use super::form::OrderRules;
 use super::sheet::Row;
-use super::{ContactRole, Order};
 use crate::ledger::period::first_charged_day;
 use crate::lifecycle::subscription::OrderKind;
 
@@ -19,7 +20,13 @@ pub const COLUMNS: &[&str] = &[
     "business_id",
     "vat_id",
     "billing_address",
+    "billing_street",
+    "billing_postal_code",
+    "billing_city",
+    "billing_country",
     "bill_to",
+    "e_invoice_address",
+    "buyer_reference",
     "contacts",
     "partner_contacts",
     "domains",
@@ -86,78 +93,6 @@ pub fn connected(row: &Row, rules: &OrderRules, today: Date) -> Result<Connected
             errors.extend(checked.err().unwrap_or_default());
             Err(errors)
         }
-    }
-}
-
-fn form(row: &Row, errors: &mut Vec<FieldError>) -> OrderForm {
-    let mut contacts: Vec<ContactForm> =
-        row.list("contacts").iter().map(|text| contact(text, ContactRole::Technical)).collect();
-    contacts.extend(row.list("partner_contacts").iter().map(|text| contact(text, ContactRole::Partner)));
-    let hosted = match row.cell("hosted").unwrap_or_default().to_ascii_lowercase().as_str() {
-        "" | "no" | "false" | "0" => false,
-        "yes" | "true" | "1" => true,
-        other => {
-            errors.push(refused("hosted", format!("`{}` is neither `yes` nor `no`", shown(other))));
-            false
-        }
-    };
-    OrderForm {
-        partner: row.cell("partner"),
-        customer_name: row.cell("customer_name"),
-        business_id: row.cell("business_id"),
-        billing_address: row.cell("billing_address"),
-        vat_id: row.cell("vat_id"),
-        bill_to: row.cell("bill_to"),
-        contacts,
-        domains: row.list("domains"),
-        servers: row.list("servers").iter().map(|text| server(text)).collect(),
-        hosted,
-        test_mailbox: row.cell("test_mailbox"),
-        mailboxes: row.cell("mailboxes"),
-        kind: None,
-        price: row.cell("price").map(|text| decimal_point(&text)),
-        sales_rep: row.cell("sales_rep"),
-        invoicing_group: row.cell("invoicing_group"),
-        language: row.cell("language"),
-        trial_override: None,
-    }
-}
-
-/// `Name <mail@example.com>` or the address alone.
-fn contact(text: &str, role: ContactRole) -> ContactForm {
-    let role = match role {
-        ContactRole::Technical => "technical",
-        ContactRole::Partner => "partner",
-    };
-    let (name, email) = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-        Some((name, email)) => (Some(name.trim().to_owned()), email.trim().to_owned()),
-        None => (None, text.to_owned()),
-    };
-    ContactForm { name, email: Some(email), role: Some(role.to_owned()) }
-}
-
-/// `host`, `host:port`, `[v6]:port` or a bare IPv6 address; one in brackets `(…)` is a standby.
-fn server(text: &str) -> ServerForm {
-    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-    let plain = inner.unwrap_or(text).trim();
-    let bare = plain.parse::<std::net::Ipv6Addr>().is_ok();
-    let (host, port) = match plain.rsplit_once(':').filter(|_| !bare && !plain.ends_with(']')) {
-        Some((host, port)) => (host, Some(port.to_owned())),
-        None => (plain, None),
-    };
-    ServerForm { host: Some(host.trim_matches(['[', ']']).to_owned()), port, standby: inner.is_some() }
-}
-
-/// Spreadsheets of many countries write `120,00`: a single comma before two digits is a decimal point.
-fn decimal_point(text: &str) -> String {
-    let digits = text.split_whitespace().next().unwrap_or_default();
-    match digits.split_once(',') {
-        Some((whole, cents))
-            if cents.len() == 2 && (whole.to_owned() + cents).bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            text.replacen(',', ".", 1)
-        }
-        _ => text.to_owned(),
     }
 }
 
@@ -264,14 +199,14 @@ mod tests {
 
     /// A line with these dates: connected, charged from, invoiced until, end of the trial.
     fn dated(dates: &str) -> String {
-        read(&format!("p;Oy;;;;;t@x.example;;a.example;m.a.example;;;5;10 EUR;r@x.example;15;fi;{dates}"))
+        read(&format!("p;Oy;;;;;;;;;;;t@x.example;;a.example;m.a.example;;;5;10 EUR;r@x.example;15;fi;{dates}"))
     }
 
     #[test]
     fn lines_of_a_base_as_they_are_read() {
         let lines = [
             read(
-                "p;Oy;1-2;;Road 1;partner;T <t@x.example>|u@x.example;P <p@y.example>;a.example|b.example;\
+                "p;Oy;1-2;;Road 1;;;;;partner;0216:0037;PO 7;T <t@x.example>|u@x.example;P <p@y.example>;a.example|b.example;\
                  m.a.example:2525|(93.184.216.34)|[2606:2800:220:1::1]:26;no;;5;1120,00 EUR;;30;en;2020-01-01;2020-01-31;;",
             ),
             dated(";2025-03-04;2026-12-04;"),
@@ -282,7 +217,7 @@ mod tests {
             dated("2026-12-01;;;2026-12-31"),
             dated("2026-11-01;;2026-12-01;2026-12-01"),
             dated(";4.3.2025;;"),
-            read(";;;;;;x;;a b;127.0.0.1;maybe;;0;much;;7;sv;;2025-01-01;;"),
+            read(";;;;;;;;Finland;;37;;x;;a b;127.0.0.1;maybe;;0;much;;7;sv;;2025-01-01;;"),
         ];
         insta::assert_snapshot!(lines.join("\n\n"));
     }

@@ -8,8 +8,9 @@ use ipnet::IpNet;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::buyer::country;
 use super::field::{FieldError, Problems, email, given, host, local_part, mail_domain, number, plain, shown};
-use super::{BillTo, Contact, ContactRole, Language, MailServer, Order};
+use super::{BillTo, Contact, ContactRole, EInvoiceAddress, Language, MailServer, Order, PostalAddress};
 use crate::ledger::Money;
 use crate::lifecycle::subscription::OrderKind;
 
@@ -65,6 +66,20 @@ pub struct OrderForm {
     /// Only of the service desk: why another trial is allowed within twelve months.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub trial_override: Option<String>,
+    /// The billing address in parts, in the place of `billing_address`; the country as FI or SE.
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub billing_street: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub billing_postal_code: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub billing_city: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub billing_country: Option<String>,
+    /// `0216:003712345678`: scheme and address of whoever pays.
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub e_invoice_address: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub buyer_reference: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +149,10 @@ impl OrderForm {
             self.bill_to.as_ref(),
             &[("customer", BillTo::Customer), ("partner", BillTo::Partner)],
         );
+        let postal_address = self.check_postal_address(&mut p);
+        let e_invoice_address = given(self.e_invoice_address.as_ref())
+            .and_then(|typed| p.take("e_invoice_address", EInvoiceAddress::parse(typed)));
+        let buyer_reference = optional(&mut p, "buyer_reference", self.buyer_reference.as_ref(), NAME_CHARS, false);
         let domains = self.check_domains(&mut p);
         let contacts = self.check_contacts(&mut p, &domains);
         let servers = self.check_servers(&mut p, rules);
@@ -183,6 +202,9 @@ impl OrderForm {
                     invoicing_group,
                     language,
                     trial_override,
+                    postal_address,
+                    e_invoice_address,
+                    buyer_reference,
                 })
             }
             _ => Err(problems),
@@ -232,6 +254,22 @@ impl OrderForm {
             Some(partner) if problems.is_empty() => Ok((partner, contacts, sales_rep)),
             _ => Err(problems),
         }
+    }
+
+    fn check_postal_address(&self, p: &mut Problems) -> Option<PostalAddress> {
+        let street = optional(p, "billing_street", self.billing_street.as_ref(), NAME_CHARS, false);
+        let postal_code = optional(p, "billing_postal_code", self.billing_postal_code.as_ref(), ID_CHARS, false);
+        let city = optional(p, "billing_city", self.billing_city.as_ref(), NAME_CHARS, false);
+        let code = given(self.billing_country.as_ref());
+        if code.is_none() && street.is_none() && postal_code.is_none() && city.is_none() {
+            return None;
+        }
+        if given(self.billing_address.as_ref()).is_some() {
+            p.add("billing_address", "is given in parts, too (`billing_street` …); give it in one of the two ways");
+        }
+        let code = code.ok_or_else(|| "a billing address in parts needs its country, such as FI".to_owned());
+        let country = p.take("billing_country", code.and_then(country))?;
+        Some(PostalAddress { street, postal_code, city, country })
     }
 
     fn check_domains(&self, p: &mut Problems) -> Vec<DomainName> {

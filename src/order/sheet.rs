@@ -7,6 +7,7 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 use serde::{Deserialize, Serialize};
 
 use super::field::{FieldError, shown};
+use super::flat::Cells;
 
 /// Longest cell, bytes. A longer one is a quotation mark that was never closed.
 const MAX_CELL: usize = 4_096;
@@ -65,16 +66,13 @@ impl Sheet {
     }
 }
 
-impl Row {
-    /// The text of a cell; `None` where it is empty or the table has no such column.
-    #[must_use]
-    pub fn cell(&self, column: &str) -> Option<String> {
+impl Cells for Row {
+    fn cell(&self, column: &str) -> Option<String> {
         self.cells.get(column).filter(|text| !text.is_empty()).cloned()
     }
 
-    /// A cell that holds several values, divided by `|`.
-    #[must_use]
-    pub fn list(&self, column: &str) -> Vec<String> {
+    /// Divided by `|`.
+    fn list(&self, column: &str) -> Vec<String> {
         let cell = self.cell(column).unwrap_or_default();
         cell.split('|').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }

@@ -172,6 +172,44 @@ fn everything_has_a_bound() {
 }
 
 #[test]
+fn whoever_pays_is_known_as_an_e_invoice_needs_it() {
+    let mut form = good();
+    form.billing_address = None;
+    form.billing_street = Some("Street 1".to_owned());
+    form.billing_postal_code = Some("00100".to_owned());
+    form.billing_city = Some("Helsinki".to_owned());
+    form.billing_country = Some("fi".to_owned());
+    form.e_invoice_address = Some("0216:003712345678".to_owned());
+    form.buyer_reference = Some("PO 4711".to_owned());
+    let mut order = form.check(&rules()).unwrap();
+    assert_eq!(order.postal_address.as_ref().unwrap().to_string(), "Street 1, 00100 Helsinki, FI");
+    let partner = order.buyer();
+    assert_eq!((partner.name, partner.business_id, partner.reference), ("Acme IT", None, Some("PO 4711")));
+    order.bill_to = super::BillTo::Customer;
+    let customer = order.buyer();
+    assert_eq!((customer.name, customer.business_id), ("Customer Ltd", Some("1234567-8")));
+    assert_eq!(customer.e_invoice.unwrap().to_string(), "0216:003712345678");
+}
+
+#[test]
+fn what_is_wrong_with_whoever_pays_is_said_at_its_field() {
+    let both = problems(|f| f.billing_country = Some("FI".to_owned()));
+    assert!(both.starts_with("billing_address: is given in parts, too"), "{both}");
+    let without = problems(|f| (f.billing_address, f.billing_city) = (None, Some("Helsinki".to_owned())));
+    assert!(without.starts_with("billing_country: a billing address in parts needs"), "{without}");
+    assert!(problems(|f| (f.billing_address, f.billing_country) = (None, Some("ZZ".to_owned()))).contains("no country"));
+    assert!(problems(|f| f.e_invoice_address = Some("003712345678".to_owned())).starts_with("e_invoice_address: "));
+    assert!(problems(|f| f.buyer_reference = Some("x".repeat(201))).starts_with("buyer_reference: "));
+}
+
+#[test]
+fn an_order_from_before_these_fields_has_the_same_evidence() {
+    let order = good().check(&rules()).unwrap();
+    let bytes = String::from_utf8(order.evidence_bytes()).unwrap();
+    assert!(!bytes.contains("postal_address") && !bytes.contains("e_invoice") && !bytes.contains("buyer_ref"), "{bytes}");
+}
+
+#[test]
 fn unknown_fields_are_refused_when_read() {
     let error = serde_json::from_str::<OrderForm>(r#"{ "partner": "x", "prise": "1 EUR" }"#).unwrap_err();
     assert!(error.to_string().contains("unknown field `prise`"), "{error}");

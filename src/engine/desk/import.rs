@@ -18,6 +18,7 @@ use crate::lifecycle::connection::Phase;
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{Source, Terms};
 use crate::order::base::{self, COLUMNS, Connected, NEEDED, Standing, first_period_from};
+use crate::order::flat::Cells;
 use crate::order::sheet::{LineOutcome, LineReport, Row, Sheet};
 use crate::order::{FieldError, Order, OrderRules};
 use crate::store::{InboxKey, NewOrder, Placed, Scope, StoreError};

@@ -10,9 +10,9 @@ pub mod sheet;
 #[cfg(test)]
 mod tests;
 
-pub use buyer::{Buyer, EInvoiceAddress, PostalAddress};
+pub use buyer::{Buyer, EInvoiceAddress, Payer, PostalAddress};
 pub use field::FieldError;
-pub use form::{ContactForm, OrderForm, OrderRules, ServerForm};
+pub use form::{ContactForm, OrderForm, OrderRules, OtherPartner, ServerForm};
 
 use fencepost_checks::DomainName;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! The service desk's verbs: register, recheck, release, cancel, decide. Each is one request.
+//! The service desk's verbs: register, recheck, release, cancel, decide, extend, and the number of mailboxes in
+//! operation. Each is one request.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -133,6 +134,34 @@ pub struct DecideArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct ExtendArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// The customer: its id, its order's id, or a domain of its
+    customer: String,
+    /// First day after the trial
+    #[arg(long, value_name = "DATE")]
+    until: jiff::civil::Date,
+    /// The mail or document that asks for it
+    #[arg(long, value_name = "FILE")]
+    evidence: PathBuf,
+    /// When it was received, such as 2026-03-15T12:00:00Z; now, when not given
+    #[arg(long, value_name = "TIME")]
+    received: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct MailboxesArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// The customer: its id, its order's id, or a domain of its
+    customer: String,
+    /// So many are in operation
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    count: u32,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct GatewayArgs {
     #[command(subcommand)]
     action: GatewayAction,
@@ -236,6 +265,25 @@ pub async fn gateway(args: &GatewayArgs) -> Exit {
         Mode::Absent => "absent",
     });
     send(api, &["v1", "domains", domain, "route", "confirm"], &json!({ "mode": mode })).await
+}
+
+/// The trial goes on; what was promised with its end moves with it.
+pub async fn extend(args: &ExtendArgs) -> Exit {
+    let content = match evidence(&args.evidence) {
+        Ok(content) => content,
+        Err(error) => return complain(&error),
+    };
+    let name = args.evidence.file_name().map(|name| name.to_string_lossy().into_owned());
+    let body = json!({
+        "until": args.until,
+        "evidence": { "name": name, "base64": STANDARD.encode(content) },
+        "received": args.received,
+    });
+    send(&args.api, &["v1", "customers", &args.customer, "extend"], &body).await
+}
+
+pub async fn mailboxes(args: &MailboxesArgs) -> Exit {
+    send(&args.api, &["v1", "customers", &args.customer, "mailboxes"], &json!({ "count": args.count })).await
 }
 
 pub async fn decide(args: &DecideArgs) -> Exit {

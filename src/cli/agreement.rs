@@ -26,6 +26,8 @@ pub struct TransferArgs {
     /// Mail address of the new partner's sales rep
     #[arg(long, value_name = "MAIL")]
     sales_rep: Option<String>,
+    #[command(flatten)]
+    payer: PayerArgs,
     /// First day on which invoices name the new partner; today, when not given
     #[arg(long, value_name = "DATE")]
     from: Option<jiff::civil::Date>,
@@ -38,6 +40,28 @@ pub struct TransferArgs {
     /// When it was received; now, when not given
     #[arg(long, value_name = "TIME", requires = "evidence")]
     received: Option<jiff::Timestamp>,
+}
+
+/// What an invoice to the new partner needs, where the partner pays.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Where the partner pays")]
+struct PayerArgs {
+    #[arg(long, value_name = "ID")]
+    vat_id: Option<String>,
+    #[arg(long, value_name = "STREET")]
+    billing_street: Option<String>,
+    #[arg(long, value_name = "CODE")]
+    billing_postal_code: Option<String>,
+    #[arg(long, value_name = "CITY")]
+    billing_city: Option<String>,
+    /// Such as FI
+    #[arg(long, value_name = "COUNTRY")]
+    billing_country: Option<String>,
+    /// Such as 0216:003712345678
+    #[arg(long, value_name = "SCHEME:ID")]
+    e_invoice_address: Option<String>,
+    #[arg(long, value_name = "TEXT")]
+    buyer_reference: Option<String>,
 }
 
 pub async fn transfer(args: &TransferArgs) -> Exit {
@@ -56,6 +80,13 @@ pub async fn transfer(args: &TransferArgs) -> Exit {
         "partner": args.to,
         "contacts": contacts,
         "sales_rep": args.sales_rep,
+        "vat_id": args.payer.vat_id,
+        "billing_street": args.payer.billing_street,
+        "billing_postal_code": args.payer.billing_postal_code,
+        "billing_city": args.payer.billing_city,
+        "billing_country": args.payer.billing_country,
+        "e_invoice_address": args.payer.e_invoice_address,
+        "buyer_reference": args.payer.buyer_reference,
         "from": args.from,
         "reason": args.reason,
         "evidence": file,

@@ -1,5 +1,6 @@
-//! `fencepost import --connected FILE.csv`: takes over an existing base of connected customers. A long
-//! file goes to the service in pieces; the report speaks of the lines of the file.
+//! `fencepost import --connected FILE.csv`: takes over an existing base of connected customers; `fencepost
+//! order import FILE.csv`: places many orders. A long file goes to the service in pieces; the report speaks of
+//! the lines of the file.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use super::print::{self, cell, lines};
 use super::{Exit, Output, complain};
 use crate::engine::ImportReport;
 use crate::order::base::{COLUMNS, NEEDED};
+use crate::order::flat::{ORDER_COLUMNS, ORDER_NEEDED};
 use crate::order::sheet::{LineOutcome, LineReport, MAX_BYTES, SheetError, pieces};
 
 /// Lines and bytes of one request, where the file may be divided.
@@ -48,9 +50,53 @@ enum FileError {
 /// already (or, with `--check`, could be), 1 when one was refused.
 pub async fn run(args: &Args) -> Exit {
     let Some(path) = args.connected.as_ref().filter(|_| !args.columns) else {
-        lines(&header());
+        lines(&header(COLUMNS, NEEDED));
         return Exit::Pass;
     };
+    let Args { api, check, all_or_nothing, .. } = args;
+    let how = How { api, check: *check, all_or_nothing: *all_or_nothing, to: "connected" };
+    table(path, &how).await
+}
+
+#[derive(Debug, clap::Args)]
+pub struct OrdersArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// The orders as CSV; `-` reads standard input
+    #[arg(value_name = "FILE.csv", required_unless_present = "columns")]
+    file: Option<PathBuf>,
+    /// Store nothing; say what would become of each line
+    #[arg(long)]
+    check: bool,
+    /// Store nothing unless every line can be; at most 2,000 lines
+    #[arg(long)]
+    all_or_nothing: bool,
+    /// Print the columns of the file and stop
+    #[arg(long)]
+    columns: bool,
+}
+
+/// Places the orders of a table; statuses as of [`run`].
+pub async fn orders(args: &OrdersArgs) -> Exit {
+    let Some(path) = args.file.as_ref().filter(|_| !args.columns) else {
+        lines(&header(ORDER_COLUMNS, ORDER_NEEDED));
+        return Exit::Pass;
+    };
+    let OrdersArgs { api, check, all_or_nothing, .. } = args;
+    let how = How { api, check: *check, all_or_nothing: *all_or_nothing, to: "orders" };
+    table(path, &how).await
+}
+
+/// How a table is taken in, and as what.
+struct How<'a> {
+    api: &'a ApiArgs,
+    check: bool,
+    all_or_nothing: bool,
+    /// `connected` or `orders`.
+    to: &'static str,
+}
+
+async fn table(path: &Path, how: &How<'_>) -> Exit {
     let bytes = match read(path) {
         Ok(bytes) => bytes,
         Err(error) => return complain(&error),
@@ -64,13 +110,13 @@ pub async fn run(args: &Args) -> Exit {
         lines: Vec::new(),
     };
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let whole = args.check || args.all_or_nothing;
+    let whole = how.check || how.all_or_nothing;
     let (rows, about) = if whole { (usize::MAX, usize::MAX) } else { (ROWS, BYTES) };
     let divided = match pieces(&bytes, rows, about) {
         Ok(divided) => divided,
-        Err(source) => return complain(&FileError::Table { path: path.clone(), source }),
+        Err(source) => return complain(&FileError::Table { path: path.to_path_buf(), source }),
     };
-    let client = match Client::new(&args.api) {
+    let client = match Client::new(how.api) {
         Ok(client) => client,
         Err(error) => {
             complain(&error);
@@ -80,20 +126,20 @@ pub async fn run(args: &Args) -> Exit {
     let several = divided.len() > 1;
     for piece in divided {
         let mut query = vec![("name", name.clone()), ("line_offset", piece.line_offset.to_string())];
-        query.push(("check", args.check.to_string()));
-        query.push(("all_or_nothing", args.all_or_nothing.to_string()));
+        query.push(("check", how.check.to_string()));
+        query.push(("all_or_nothing", how.all_or_nothing.to_string()));
         if several {
             query.push(("whole_sha256", total.sha256.clone()));
         }
         let body = if several { piece.bytes } else { bytes.clone() };
-        let report: Result<ImportReport, _> = client.post_table(&["v1", "imports", "connected"], &query, body).await;
+        let report: Result<ImportReport, _> = client.post_table(&["v1", "imports", how.to], &query, body).await;
         match report {
             Ok(report) => {
                 total.stored &= report.stored;
                 total.accepted += report.accepted;
                 total.already_there += report.already_there;
                 total.refused += report.refused;
-                if args.api.output == Output::Table {
+                if how.api.output == Output::Table {
                     report.lines.iter().for_each(|line| lines(&sentence(line, report.stored)));
                 }
                 total.lines.extend(report.lines);
@@ -108,17 +154,17 @@ pub async fn run(args: &Args) -> Exit {
             }
         }
     }
-    match args.api.output {
+    match how.api.output {
         Output::Json => print::json(&total),
-        Output::Table => lines(&summary(&total, args.check)),
+        Output::Table => lines(&summary(&total, how)),
     }
     if total.refused == 0 { Exit::Pass } else { Exit::Fail }
 }
 
-fn header() -> String {
-    let starred = |name: &&str| if NEEDED.contains(name) { format!("{name} *") } else { (*name).to_owned() };
-    let listed: Vec<String> = COLUMNS.iter().map(starred).collect();
-    format!("{}\n\n{}\n\n* needed; docs/import.md says more", COLUMNS.join(","), listed.join("\n"))
+fn header(columns: &[&str], needed: &[&str]) -> String {
+    let starred = |name: &&str| if needed.contains(name) { format!("{name} *") } else { (*name).to_owned() };
+    let listed: Vec<String> = columns.iter().map(starred).collect();
+    format!("{}\n\n{}\n\n* needed; docs/import.md says more", columns.join(","), listed.join("\n"))
 }
 
 fn sentence(line: &LineReport, stored: bool) -> String {
@@ -144,14 +190,15 @@ fn sentence(line: &LineReport, stored: bool) -> String {
     }
 }
 
-fn summary(total: &ImportReport, check: bool) -> String {
+fn summary(total: &ImportReport, how: &How<'_>) -> String {
     let counts =
         format!("{} accepted, {} already there, {} refused", total.accepted, total.already_there, total.refused);
-    let said = match (check, total.stored, total.accepted) {
+    let said = match (how.check, total.stored, total.accepted) {
         (true, ..) => "; nothing was stored (--check)",
         (false, false, _) => "; nothing was stored, because not every line can be (--all-or-nothing)",
         (false, true, 0) if total.refused == 0 => "; nothing was changed",
         (false, true, 0) => "",
+        (false, true, _) if how.to == "orders" => "; `fencepost list` shows how far they are",
         (false, true, _) => "; the engine looks at their MX now, `fencepost list` shows what it finds",
     };
     format!("{counts}{said}\nfile sha256 {}", total.sha256)

@@ -12,6 +12,7 @@ mod client;
 mod completions;
 mod config;
 mod demo;
+mod discrepancies;
 mod events;
 mod explain;
 mod healthcheck;
@@ -76,7 +77,7 @@ pub enum Command {
     Serve(serve::Args),
     /// Probe from this machine for an engine elsewhere, and set the routes of its gateway
     Agent(agent::Args),
-    /// Place an order, or add a domain to a customer
+    /// Place an order, many orders of a table, or add a domain to a customer
     Order(order::Args),
     /// Take over an existing base: customers that are connected already
     Import(import::Args),
@@ -96,6 +97,12 @@ pub enum Command {
     Recheck(act::RecheckArgs),
     /// Record that a trial became a customer, or did not
     Decide(act::DecideArgs),
+    /// Let a trial go on for longer
+    Extend(act::ExtendArgs),
+    /// Say how many mailboxes of a customer are in operation; changes nothing that is charged
+    Mailboxes(act::MailboxesArgs),
+    /// Where operation and accounting differ; status 1 when they do
+    Discrepancies(discrepancies::Args),
     /// Give a customer another partner
     Transfer(agreement::TransferArgs),
     /// Confirm routes that are set on the gateway by hand
@@ -239,6 +246,9 @@ async fn run(cli: Cli) -> Exit {
         Command::Parked(args) => parked::run(&args).await,
         Command::Recheck(args) => act::recheck(&args).await,
         Command::Decide(args) => act::decide(&args).await,
+        Command::Extend(args) => act::extend(&args).await,
+        Command::Mailboxes(args) => act::mailboxes(&args).await,
+        Command::Discrepancies(args) => discrepancies::run(&args).await,
         Command::Transfer(args) => agreement::transfer(&args).await,
         Command::Gateway(args) => act::gateway(&args).await,
         Command::Release(args) => act::release(&args).await,

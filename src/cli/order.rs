@@ -1,4 +1,5 @@
-//! `fencepost order -f order.yaml`: places an order; `--customer C --domain D` adds a domain to a customer.
+//! `fencepost order -f order.yaml`: places an order; `--customer C --domain D` adds a domain to a customer;
+//! `fencepost order import` places many.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -13,7 +14,22 @@ use crate::order::OrderForm;
 const MAX_FILE: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Place the orders of a table, with a report a line
+    Import(super::import::OrdersArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct PlaceArgs {
     #[command(flatten)]
     api: ApiArgs,
     /// The order in YAML; `-` reads standard input
@@ -46,6 +62,13 @@ pub enum FileError {
 
 /// Reads, sends, and prints what came into being.
 pub async fn run(args: &Args) -> Exit {
+    match &args.action {
+        Some(Action::Import(args)) => super::import::orders(args).await,
+        None => place(&args.place).await,
+    }
+}
+
+async fn place(args: &PlaceArgs) -> Exit {
     let Some(file) = args.file.as_ref().filter(|_| args.customer.is_none()) else {
         let customer = args.customer.as_deref().unwrap_or_default();
         return agreement::add_domains(&args.api, customer, &args.domain, &args.server, args.hosted).await;

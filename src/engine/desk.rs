@@ -2,10 +2,15 @@
 //! case loads its subject, asks the pure lifecycle, and commits once. Nothing is probed here.
 
 mod agreement;
+mod discrepancies;
 mod import;
+mod operation;
+mod orders;
 
 pub use agreement::{Amended, FurtherDomains, Transfer};
+pub use discrepancies::Difference;
 pub use import::{Import, ImportReport};
+pub use operation::Extension;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

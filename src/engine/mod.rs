@@ -51,8 +51,8 @@ pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageSt
 pub use audit::Audit;
 pub use canary::Received;
 pub use desk::{
-    Amended, Caller, Desk, DeskError, DeskResult, EvidenceFile, FurtherDomains, Idempotency, Import, ImportReport,
-    OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
+    Amended, Caller, Desk, DeskError, DeskResult, Difference, EvidenceFile, Extension, FurtherDomains, Idempotency,
+    Import, ImportReport, OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
 };
 pub use hold::{Hold, Holds};
 pub use mailroom::{MailBody, Mailroom};

@@ -17,7 +17,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::ledger::{Evidence, StoredEntry, fold};
 use crate::lifecycle::calendar::Calendar;
-use crate::lifecycle::subscription::{self, Fact};
+use crate::lifecycle::subscription::{self, DiscrepancyKind, Fact};
 use crate::proposal::{Admission, Change, Plan, Standing, admit, plan};
 use crate::store::{
     CommitOutcome, Listing, MailRow, MailState, Page, Scope, SenderRow, SettledMail, Store, StoreError, Transition,
@@ -233,7 +233,11 @@ impl Proposals {
         let received = self.calendar()?.day_of(row.received_at);
         let entries = self.entries_of(customer_id).await?;
         let state = fold::state(&entries, from.unwrap_or(received).max(received), u64::MAX);
-        plan(changes, from, &Standing::from(&state), received).map_err(|why| DeskError::Conflict(why.to_string()))
+        let customer = self.store.customer(customer_id, &Scope::All).await?;
+        let loaded = customer.map(subscriptions::Loaded::read).transpose()?;
+        let disputed = loaded.is_some_and(|it| it.subscription.is_open(DiscrepancyKind::MailboxesDiffer));
+        plan(changes, from, &Standing { disputed, ..Standing::from(&state) }, received)
+            .map_err(|why| DeskError::Conflict(why.to_string()))
     }
 
     async fn transition(

@@ -42,7 +42,7 @@ fn groups(notice: &str) -> &'static [To] {
         "cut_off_announced" | "cut_off_begun" => &[To::Partner, To::Technical, To::SalesRep, To::Desk],
         "permission_withdrawn" | "early_cutover_alarm" | "overdue" | "drift" | "repaired" => &[To::Partner, To::Desk],
         "trial_started" | "trial_reminder" | "trial_ended" | "decision_needed" => &[To::Partner, To::SalesRep],
-        "partner_changed" => &[To::Partner, To::SalesRep],
+        "partner_changed" | "trial_extended" => &[To::Partner, To::SalesRep],
         "used_after_end" => &[To::Partner, To::SalesRep, To::Technical, To::Desk],
         "will_be_invoiced" => &[To::Partner, To::SalesRep, To::Desk],
         "invoiced" | "use_invoiced" | "notice_confirmed" => &[To::Partner, To::SalesRep, To::Accounting],

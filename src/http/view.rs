@@ -46,6 +46,12 @@ pub(super) struct CustomerView {
     /// First charged day.
     pub charged_from: Option<Date>,
     pub notice_ends: Option<Date>,
+    /// As they were last set in the panel; what is charged is the ledger's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailboxes_in_operation: Option<u32>,
+    /// Codes of what differs between operation and accounting.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub discrepancies: Vec<&'static str>,
     pub domains: Vec<CustomerDomain>,
 }
 
@@ -163,6 +169,8 @@ pub(super) fn customer(row: &Customer) -> Result<CustomerView, Problem> {
         negotiation_ends: subscription.dates.as_ref().map(|dates| dates.negotiation_end),
         charged_from: subscription.charged_from,
         notice_ends: subscription.notice_ends,
+        mailboxes_in_operation: subscription.mailboxes_seen.as_ref().map(|seen| seen.count),
+        discrepancies: subscription.discrepancies.iter().map(|open| open.what.as_str()).collect(),
         domains,
     })
 }

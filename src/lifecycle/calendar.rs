@@ -90,6 +90,14 @@ impl Calendar {
         Dates { connected, trial_end, negotiation_end }
     }
 
+    /// The dates of a trial that goes on until another day. The negotiation after it is as long as it is for a
+    /// trial that begins now; nothing moves to an earlier day.
+    #[must_use]
+    pub fn extended(&self, dates: &Dates, until: Date) -> Dates {
+        let negotiation_end = until.saturating_add(i64::from(self.negotiation_months).months());
+        Dates { trial_end: until, negotiation_end: negotiation_end.max(dates.negotiation_end), ..dates.clone() }
+    }
+
     /// The invoicing group of a customer that did not ask for one.
     #[must_use]
     pub fn group_by_rule(&self, connected: Date) -> u8 {

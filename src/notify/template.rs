@@ -55,6 +55,7 @@ notices! {
     AddressAnnounced = "address_announced", "notices/en/address_announced.txt";
     AddressRetired = "address_retired", "notices/en/address_retired.txt";
     TrialStarted = "trial_started", "notices/en/trial_started.txt";
+    TrialExtended = "trial_extended", "notices/en/trial_extended.txt";
     TrialReminder = "trial_reminder", "notices/en/trial_reminder.txt";
     TrialEnded = "trial_ended", "notices/en/trial_ended.txt";
     DecisionNeeded = "decision_needed", "notices/en/decision_needed.txt";

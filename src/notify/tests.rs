@@ -84,6 +84,7 @@ fn the_lifecycle_names_no_notice_without_a_template() {
     };
     let subscription = |notice| match notice {
         subscription::Notice::TrialStarted
+        | subscription::Notice::TrialExtended
         | subscription::Notice::TrialReminder
         | subscription::Notice::TrialEnded
         | subscription::Notice::DecisionNeeded
@@ -96,8 +97,8 @@ fn the_lifecycle_names_no_notice_without_a_template() {
         | subscription::Notice::PartnerChanged => serde_json::to_value(notice).unwrap(),
     };
     let named: Vec<serde_json::Value> = NAMES.iter().map(|name| serde_json::json!(name)).collect();
-    // 28 + 11 templates, and each name parses as one of the two; and one that is about no customer.
-    assert_eq!(named.len(), 40);
+    // 28 + 12 templates, and each name parses as one of the two; and one that is about no customer.
+    assert_eq!(named.len(), 41);
     for name in named.into_iter().filter(|name| name != "vantage_quarantined") {
         let known = serde_json::from_value(name.clone()).map(connection).is_ok_and(|back| back == name)
             || serde_json::from_value(name.clone()).map(subscription).is_ok_and(|back| back == name);

@@ -26,6 +26,16 @@ pub struct EInvoiceAddress {
     pub id: String,
 }
 
+/// What an order says of whoever pays, beside who that is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payer {
+    pub billing_address: Option<String>,
+    pub vat_id: Option<String>,
+    pub postal_address: Option<PostalAddress>,
+    pub e_invoice_address: Option<EInvoiceAddress>,
+    pub buyer_reference: Option<String>,
+}
+
 /// Whoever pays, as invoicing knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buyer<'a> {
@@ -42,6 +52,15 @@ pub struct Buyer<'a> {
 }
 
 impl Order {
+    /// Somebody else pays: nothing of what was said of the one before holds.
+    pub fn paid_by(&mut self, payer: Payer) {
+        self.billing_address = payer.billing_address;
+        self.vat_id = payer.vat_id;
+        self.postal_address = payer.postal_address;
+        self.e_invoice_address = payer.e_invoice_address;
+        self.buyer_reference = payer.buyer_reference;
+    }
+
     /// Whoever pays. Address, VAT id, e-invoice address and reference are those of `bill_to`; the business
     /// id is the customer's.
     #[must_use]

@@ -34,6 +34,9 @@ pub const ORDER_COLUMNS: &[&str] = &[
     "trial_override",
 ];
 
+/// Without these a table of orders says nothing.
+pub const ORDER_NEEDED: &[&str] = &["customer_name", "domains", "servers", "mailboxes", "kind", "price"];
+
 /// Cells by the name of their column.
 pub trait Cells {
     /// The text; `None` where it is empty or there is no such cell.

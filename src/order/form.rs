@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::buyer::country;
 use super::field::{FieldError, Problems, email, given, host, local_part, mail_domain, number, plain, shown};
-use super::{BillTo, Contact, ContactRole, EInvoiceAddress, Language, MailServer, Order, PostalAddress};
+use super::{BillTo, Contact, ContactRole, EInvoiceAddress, Language, MailServer, Order, Payer, PostalAddress};
 use crate::ledger::Money;
 use crate::lifecycle::subscription::OrderKind;
 
@@ -108,11 +108,22 @@ pub struct ServerForm {
 /// Domains, and own servers where they have some of their own.
 pub type DomainsAndServers = (Vec<DomainName>, Option<Vec<MailServer>>);
 
+/// A partner that takes a customer over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherPartner {
+    pub partner: String,
+    pub contacts: Vec<Contact>,
+    pub sales_rep: Option<String>,
+    pub payer: Payer,
+}
+
 /// What an order is checked against, from the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct OrderRules {
     allow_targets: Vec<IpNet>,
     gateway_names: Vec<DomainName>,
+    only_partner: Option<String>,
+    no_override: bool,
 }
 
 impl OrderRules {
@@ -126,7 +137,13 @@ impl OrderRules {
             .iter()
             .map(|t| t.parse().map_err(|_| format!("`{}` is no network; write it like 10.0.0.0/8", shown(t))))
             .collect::<Result<_, _>>()?;
-        Ok(Self { allow_targets: networks, gateway_names })
+        Ok(Self { allow_targets: networks, gateway_names, ..Self::default() })
+    }
+
+    /// For whoever orders for one partner alone (`None`: for all), and is the service desk or is not.
+    #[must_use]
+    pub fn of_caller(self, only_partner: Option<String>, desk: bool) -> Self {
+        Self { only_partner, no_override: !desk, ..self }
     }
 }
 
@@ -137,22 +154,17 @@ impl OrderForm {
     /// One [`FieldError`] a problem, in the order of the form.
     pub fn check(&self, rules: &OrderRules) -> Result<Order, Vec<FieldError>> {
         let mut p = Problems::default();
-        let partner = needed(&mut p, "partner", self.partner.as_ref(), "name the partner", NAME_CHARS);
+        let partner = self.check_partner(&mut p, rules);
         let customer_name =
             needed(&mut p, "customer_name", self.customer_name.as_ref(), "give the customer's name", NAME_CHARS);
         let business_id = optional(&mut p, "business_id", self.business_id.as_ref(), ID_CHARS, false);
-        let billing_address = optional(&mut p, "billing_address", self.billing_address.as_ref(), ADDRESS_CHARS, true);
-        let vat_id = optional(&mut p, "vat_id", self.vat_id.as_ref(), ID_CHARS, false);
+        let payer = self.check_payer(&mut p);
         let bill_to = choice(
             &mut p,
             "bill_to",
             self.bill_to.as_ref(),
             &[("customer", BillTo::Customer), ("partner", BillTo::Partner)],
         );
-        let postal_address = self.check_postal_address(&mut p);
-        let e_invoice_address = given(self.e_invoice_address.as_ref())
-            .and_then(|typed| p.take("e_invoice_address", EInvoiceAddress::parse(typed)));
-        let buyer_reference = optional(&mut p, "buyer_reference", self.buyer_reference.as_ref(), NAME_CHARS, false);
         let domains = self.check_domains(&mut p);
         let contacts = self.check_contacts(&mut p, &domains);
         let servers = self.check_servers(&mut p, rules);
@@ -176,7 +188,9 @@ impl OrderForm {
         let language =
             choice(&mut p, "language", self.language.as_ref(), &[("en", Language::En), ("fi", Language::Fi)]);
         let trial_override = optional(&mut p, "trial_override", self.trial_override.as_ref(), ADDRESS_CHARS, false);
-        if trial_override.is_some() && kind == Some(OrderKind::Paid) {
+        if trial_override.is_some() && rules.no_override {
+            p.add("trial_override", "only the service desk can allow another trial; ask it, or leave this out");
+        } else if trial_override.is_some() && kind == Some(OrderKind::Paid) {
             p.add("trial_override", "goes with a trial only; leave it out of a paid order");
         }
 
@@ -187,8 +201,8 @@ impl OrderForm {
                     partner,
                     customer_name,
                     business_id,
-                    billing_address,
-                    vat_id,
+                    billing_address: payer.billing_address,
+                    vat_id: payer.vat_id,
                     bill_to,
                     contacts,
                     domains,
@@ -202,9 +216,9 @@ impl OrderForm {
                     invoicing_group,
                     language,
                     trial_override,
-                    postal_address,
-                    e_invoice_address,
-                    buyer_reference,
+                    postal_address: payer.postal_address,
+                    e_invoice_address: payer.e_invoice_address,
+                    buyer_reference: payer.buyer_reference,
                 })
             }
             _ => Err(problems),
@@ -237,22 +251,44 @@ impl OrderForm {
         if problems.is_empty() { Ok((domains, servers)) } else { Err(problems) }
     }
 
-    /// Another partner: its name, its contacts outside of the customer's `domains`, and its sales rep.
+    /// Another partner: its name, its contacts outside of the customer's `domains`, its sales rep, and what an
+    /// invoice to it needs.
     ///
     /// # Errors
     /// One [`FieldError`] a problem.
-    pub fn other_partner(
-        &self,
-        domains: &[DomainName],
-    ) -> Result<(String, Vec<Contact>, Option<String>), Vec<FieldError>> {
+    pub fn other_partner(&self, domains: &[DomainName]) -> Result<OtherPartner, Vec<FieldError>> {
         let mut p = Problems::default();
         let partner = needed(&mut p, "partner", self.partner.as_ref(), "name the partner", NAME_CHARS);
         let contacts = self.check_contacts(&mut p, domains);
         let sales_rep = given(self.sales_rep.as_ref()).and_then(|typed| p.take("sales_rep", email(typed)));
+        let payer = self.check_payer(&mut p);
         let problems = p.into_inner();
         match partner {
-            Some(partner) if problems.is_empty() => Ok((partner, contacts, sales_rep)),
+            Some(partner) if problems.is_empty() => Ok(OtherPartner { partner, contacts, sales_rep, payer }),
             _ => Err(problems),
+        }
+    }
+
+    fn check_partner(&self, p: &mut Problems, rules: &OrderRules) -> Option<String> {
+        let typed = self.partner.as_ref().or(rules.only_partner.as_ref());
+        let partner = needed(p, "partner", typed, "name the partner", NAME_CHARS)?;
+        match &rules.only_partner {
+            Some(own) if *own != partner => {
+                p.add("partner", format!("this token orders for the partner `{own}` only"));
+                None
+            }
+            _ => Some(partner),
+        }
+    }
+
+    fn check_payer(&self, p: &mut Problems) -> Payer {
+        Payer {
+            billing_address: optional(p, "billing_address", self.billing_address.as_ref(), ADDRESS_CHARS, true),
+            vat_id: optional(p, "vat_id", self.vat_id.as_ref(), ID_CHARS, false),
+            postal_address: self.check_postal_address(p),
+            e_invoice_address: given(self.e_invoice_address.as_ref())
+                .and_then(|typed| p.take("e_invoice_address", EInvoiceAddress::parse(typed))),
+            buyer_reference: optional(p, "buyer_reference", self.buyer_reference.as_ref(), NAME_CHARS, false),
         }
     }
 

@@ -197,7 +197,9 @@ fn what_is_wrong_with_whoever_pays_is_said_at_its_field() {
     assert!(both.starts_with("billing_address: is given in parts, too"), "{both}");
     let without = problems(|f| (f.billing_address, f.billing_city) = (None, Some("Helsinki".to_owned())));
     assert!(without.starts_with("billing_country: a billing address in parts needs"), "{without}");
-    assert!(problems(|f| (f.billing_address, f.billing_country) = (None, Some("ZZ".to_owned()))).contains("no country"));
+    assert!(
+        problems(|f| (f.billing_address, f.billing_country) = (None, Some("ZZ".to_owned()))).contains("no country")
+    );
     assert!(problems(|f| f.e_invoice_address = Some("003712345678".to_owned())).starts_with("e_invoice_address: "));
     assert!(problems(|f| f.buyer_reference = Some("x".repeat(201))).starts_with("buyer_reference: "));
 }
@@ -206,7 +208,10 @@ fn what_is_wrong_with_whoever_pays_is_said_at_its_field() {
 fn an_order_from_before_these_fields_has_the_same_evidence() {
     let order = good().check(&rules()).unwrap();
     let bytes = String::from_utf8(order.evidence_bytes()).unwrap();
-    assert!(!bytes.contains("postal_address") && !bytes.contains("e_invoice") && !bytes.contains("buyer_ref"), "{bytes}");
+    assert!(
+        !bytes.contains("postal_address") && !bytes.contains("e_invoice") && !bytes.contains("buyer_ref"),
+        "{bytes}"
+    );
 }
 
 #[test]

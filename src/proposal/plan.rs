@@ -15,6 +15,9 @@ pub struct Standing {
     pub price: Option<(PriceMode, Money)>,
     pub mailboxes: Option<u32>,
     pub group: Option<u8>,
+    /// Another number of mailboxes was in operation: an entry that says how many are charged decides, also
+    /// where it says what stands.
+    pub disputed: bool,
 }
 
 /// One entry of the terms, with the day from which it holds.
@@ -67,6 +70,7 @@ impl From<&BillingState> for Standing {
             price: state.price.map(|held| held.value),
             mailboxes: state.mailboxes.map(|held| held.value),
             group: state.group.map(|held| held.value),
+            disputed: false,
         }
     }
 }
@@ -101,7 +105,7 @@ pub fn plan(changes: &[Change], from: Option<Date>, standing: &Standing, receive
         plan.notes.push(format!("the mail wishes for an end on {wished}; the notice runs as agreed"));
     }
     let mut push = |kind, valid_from| plan.terms.push(TermEntry { kind, valid_from });
-    let more = wish.mailboxes.filter(|count| standing.mailboxes != Some(*count));
+    let more = wish.mailboxes.filter(|count| standing.disputed || standing.mailboxes != Some(*count));
     if let Some(mailboxes) = more {
         push(EntryKind::MailboxBasisSet { mailboxes }, day);
     }
@@ -206,7 +210,12 @@ mod tests {
     }
 
     fn standing() -> Standing {
-        Standing { price: Some((PriceMode::Total, eur("120.00"))), mailboxes: Some(10), group: Some(15) }
+        Standing {
+            price: Some((PriceMode::Total, eur("120.00"))),
+            mailboxes: Some(10),
+            group: Some(15),
+            disputed: false,
+        }
     }
 
     fn received() -> Date {
@@ -248,6 +257,16 @@ mod tests {
         let both = [Change::Decision { customer: true }, Change::End { wished: None }];
         assert!(matches!(planned(&both, None), Err(Refusal::Contradiction(_))));
         assert!(matches!(planned(&[total("200")], Some(date(2030, 1, 1))), Err(Refusal::FarDay { .. })));
+    }
+
+    #[test]
+    fn what_stands_can_be_confirmed_where_another_number_was_in_operation() {
+        let disputed = Standing { disputed: true, ..standing() };
+        let plan = plan(&[Change::Mailboxes { count: 10 }], None, &disputed, received()).unwrap();
+        assert_eq!(
+            plan.terms,
+            [TermEntry { kind: EntryKind::MailboxBasisSet { mailboxes: 10 }, valid_from: received() }]
+        );
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send 
     /// Stores several orders in one transaction, all or none of them, as [`Store::place_order`] does each.
     async fn place_orders(&self, orders: Vec<NewOrder>) -> StoreResult<Vec<Placed>>;
 
+    /// What [`Store::place_order`] would say of a trial that comes too soon. Nothing is stored.
+    async fn trial_refusals(&self, order: &NewOrder) -> StoreResult<Vec<FieldError>>;
+
     /// Changes what was agreed with a customer: commits the transition of its subscription, and with it the
     /// new agreement, its partner, and connections of further domains. Anything but
     /// [`CommitOutcome::Committed`] has changed nothing.

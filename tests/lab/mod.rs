@@ -17,6 +17,7 @@ pub mod postfix;
 pub mod powerdns;
 pub mod private_root;
 pub mod signed;
+pub mod signed_mail;
 pub mod sink;
 pub mod unbound;
 pub mod zone;

@@ -17,6 +17,11 @@ pub struct Postfix {
 impl Postfix {
     /// `settings` are lines of main.cf that make this instance what it is.
     pub fn start(folder: &Path, addresses: &[IpAddr], settings: &str) -> Self {
+        Self::start_with(folder, addresses, settings, "")
+    }
+
+    /// The same with further lines of master.cf.
+    pub fn start_with(folder: &Path, addresses: &[IpAddr], settings: &str, services: &str) -> Self {
         let config = folder.join("config");
         let (queue, data) = (folder.join("queue"), folder.join("data"));
         for dir in [&config, &queue, &data] {
@@ -45,7 +50,7 @@ impl Postfix {
             .iter()
             .map(|a| format!("{a}:smtp inet  n       -       n       -       -       smtpd\n"))
             .collect();
-        fs::write(config.join("master.cf"), listeners + MASTER).unwrap();
+        fs::write(config.join("master.cf"), listeners + MASTER + services).unwrap();
         let check = Command::new("/usr/sbin/postfix")
             .args(["-c", config.to_str().unwrap(), "check"])
             .stdin(Stdio::null())

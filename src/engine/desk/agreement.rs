@@ -12,7 +12,7 @@ use crate::engine::words::{parse, word};
 use crate::lifecycle::connection::Phase as ConnectionPhase;
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{Fact, Phase};
-use crate::order::{Contact, ContactRole, FieldError, MailServer};
+use crate::order::{BillTo, ContactRole, FieldError, MailServer, OtherPartner};
 use crate::store::{Amendment, CommitOutcome, Customer, Transition};
 
 /// Further domains of a customer.
@@ -27,10 +27,9 @@ pub struct FurtherDomains {
 /// Another partner for a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    pub partner: String,
-    /// At the new partner; those at the old one hear nothing any more.
-    pub contacts: Vec<Contact>,
-    pub sales_rep: Option<String>,
+    /// Its contacts; those at the old one hear nothing any more. What an invoice to it needs counts where the
+    /// partner pays.
+    pub to: OtherPartner,
     /// First day on which invoices name the new partner; today, when not given.
     pub from: Option<Date>,
     pub reason: String,
@@ -125,7 +124,7 @@ impl Desk {
             let customer = &loaded.customer;
             let old = customer.order.partner.clone();
             let fact = Fact::PartnerChanged {
-                partner: transfer.partner.clone(),
+                partner: transfer.to.partner.clone(),
                 from,
                 by: caller.who.clone(),
                 evidence: evidence.clone(),
@@ -134,7 +133,7 @@ impl Desk {
             let (transition, after, changed) = subscriptions::transition(&loaded, &calendar, &fact, with, now)?;
             let repeated = self.is_repeated(caller).await?;
             if !changed && !repeated {
-                let why = if old == transfer.partner {
+                let why = if old == transfer.to.partner {
                     format!("the customer is with {old} already")
                 } else {
                     "the customer has left; nothing of it can be transferred".to_owned()
@@ -142,14 +141,23 @@ impl Desk {
                 return Err(DeskError::Conflict(why));
             }
             let mut order = customer.order.clone();
-            order.partner = transfer.partner.clone();
+            order.partner = transfer.to.partner.clone();
             order.contacts.retain(|contact| contact.role != ContactRole::Partner);
-            order.contacts.extend(transfer.contacts.iter().cloned());
-            order.sales_rep = transfer.sales_rep.clone();
-            let consequences = vec![
-                format!("{old} sees nothing of this customer any more; notices go to {}.", transfer.partner),
-                format!("Invoices of periods from {from} on name {}, earlier ones {old}.", transfer.partner),
-            ];
+            order.contacts.extend(transfer.to.contacts.iter().cloned());
+            order.sales_rep = transfer.to.sales_rep.clone();
+            let mut consequences = Vec::new();
+            if order.bill_to == BillTo::Partner {
+                order.paid_by(transfer.to.payer.clone());
+                consequences.push(format!(
+                    "Invoices go to {}: its address, VAT id and e-invoice address are those given now, {old}'s are \
+                     forgotten.",
+                    transfer.to.partner
+                ));
+            }
+            consequences.extend([
+                format!("{old} sees nothing of this customer any more; notices go to {}.", transfer.to.partner),
+                format!("Invoices of periods from {from} on name {}, earlier ones {old}.", transfer.to.partner),
+            ]);
             let outcome = Outcome { phase: word(&after.phase)?, changed, consequences };
             let answer = Amended { customer_id: customer.id.clone(), outcome, connections: Vec::new() };
             let amendment = Amendment { transition, customer_id: customer.id.clone(), order, subjects: Vec::new() };
@@ -157,7 +165,7 @@ impl Desk {
                 tracing::info!(
                     customer = customer_id,
                     from = old,
-                    to = transfer.partner,
+                    to = transfer.to.partner,
                     by,
                     "a customer was transferred"
                 );

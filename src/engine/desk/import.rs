@@ -19,12 +19,12 @@ use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{Source, Terms};
 use crate::order::base::{self, COLUMNS, Connected, NEEDED, Standing, first_period_from};
 use crate::order::flat::Cells;
-use crate::order::sheet::{LineOutcome, LineReport, Row, Sheet};
+use crate::order::sheet::{LineOutcome, LineReport, Row, Sheet, SheetError};
 use crate::order::{FieldError, Order, OrderRules};
 use crate::store::{InboxKey, NewOrder, Placed, Scope, StoreError};
 
 /// Lines stored at the same time.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 /// Lines of a table that are stored all or none: one transaction holds everybody else up.
 const MOST_AT_ONCE: usize = 2_000;
 /// Characters of the file's name that are kept.
@@ -82,15 +82,7 @@ impl Desk {
         rules: &OrderRules,
         caller: &Caller,
     ) -> DeskResult<ImportReport> {
-        let sheet = Sheet::read(&import.bytes, COLUMNS, NEEDED).map_err(|error| refused_file(error.to_string()))?;
-        if import.all_or_nothing && sheet.rows.len() > MOST_AT_ONCE {
-            let message = format!(
-                "{} lines cannot be stored all or none, at most {MOST_AT_ONCE} can; check the file first, then import \
-                 it without that: a line that was taken in changes nothing the second time",
-                sheet.rows.len()
-            );
-            return Err(refused_file(message));
-        }
+        let sheet = within(Sheet::read(&import.bytes, COLUMNS, NEEDED), import.all_or_nothing)?;
         let sha256 = hex::encode(Sha256::digest(&import.bytes));
         let now = self.clock.now();
         let at = Place { desk: self, import, sha256: &sha256, calendar: calendar(&self.config)?, now, caller };
@@ -115,15 +107,33 @@ impl Desk {
             at.store_each(judged).await?
         };
         self.wake.notify_one();
-        let count = |is: fn(&LineOutcome) -> bool| lines.iter().filter(|line| is(&line.outcome)).count();
-        Ok(ImportReport {
-            stored,
-            accepted: count(|outcome| matches!(outcome, LineOutcome::Accepted { .. })),
-            already_there: count(|outcome| matches!(outcome, LineOutcome::AlreadyThere { .. })),
-            refused: count(|outcome| matches!(outcome, LineOutcome::Refused { .. })),
-            lines,
-            sha256,
-        })
+        Ok(report(&import.bytes, stored, lines))
+    }
+}
+
+/// The table, where it can be read and is not too long for one transaction.
+pub(super) fn within(sheet: Result<Sheet, SheetError>, all_or_nothing: bool) -> DeskResult<Sheet> {
+    let sheet = sheet.map_err(|error| refused_file(error.to_string()))?;
+    if all_or_nothing && sheet.rows.len() > MOST_AT_ONCE {
+        let message = format!(
+            "{} lines cannot be stored all or none, at most {MOST_AT_ONCE} can; check the file first, then import it \
+             without that: a line that was taken in changes nothing the second time",
+            sheet.rows.len()
+        );
+        return Err(refused_file(message));
+    }
+    Ok(sheet)
+}
+
+pub(super) fn report(bytes: &[u8], stored: bool, lines: Vec<LineReport>) -> ImportReport {
+    let count = |is: fn(&LineOutcome) -> bool| lines.iter().filter(|line| is(&line.outcome)).count();
+    ImportReport {
+        stored,
+        accepted: count(|outcome| matches!(outcome, LineOutcome::Accepted { .. })),
+        already_there: count(|outcome| matches!(outcome, LineOutcome::AlreadyThere { .. })),
+        refused: count(|outcome| matches!(outcome, LineOutcome::Refused { .. })),
+        sha256: hex::encode(Sha256::digest(bytes)),
+        lines,
     }
 }
 
@@ -151,7 +161,9 @@ impl Place<'_> {
                 outcome: LineOutcome::Refused { errors: Vec::new() },
             };
             let read = base::connected(row, rules, today).map(|read| Connected { line, ..read });
-            let read = read.and_then(|read| self.in_time(read)).and_then(|read| once(read, &mut seen));
+            let read = read
+                .and_then(|read| self.in_time(read))
+                .and_then(|read| once(&domains_of(&read.order), line, &mut seen).map(|()| read));
             let outcome = match read {
                 Ok(read) => self.judge(read).await?,
                 Err(errors) => Judged::Done(LineOutcome::Refused { errors }),
@@ -333,24 +345,29 @@ impl Place<'_> {
     }
 }
 
-/// A domain that stands in the file twice.
-fn once(read: Connected, seen: &mut BTreeMap<String, u64>) -> Result<Connected, Vec<FieldError>> {
-    let twice: Vec<FieldError> = read
-        .order
-        .domains
+/// What stands in the file twice although it may be there once.
+pub(super) fn once(
+    keys: &[(String, String)],
+    line: u64,
+    seen: &mut BTreeMap<String, u64>,
+) -> Result<(), Vec<FieldError>> {
+    let twice: Vec<FieldError> = keys
         .iter()
-        .enumerate()
-        .filter_map(|(place, domain)| {
-            let first = seen.get(domain.as_str())?;
-            let message = format!("{domain} stands in line {first} already; name each domain once");
-            Some(FieldError { field: format!("domains[{place}]"), message })
+        .filter_map(|(field, key)| {
+            let message = format!("{key} stands in line {} already; name each domain once", seen.get(key)?);
+            Some(FieldError { field: field.clone(), message })
         })
         .collect();
     if !twice.is_empty() {
         return Err(twice);
     }
-    seen.extend(read.order.domains.iter().map(|domain| (domain.to_string(), read.line)));
-    Ok(read)
+    seen.extend(keys.iter().map(|(_, key)| (key.clone(), line)));
+    Ok(())
+}
+
+/// Each domain with the path of its field.
+pub(super) fn domains_of(order: &Order) -> Vec<(String, String)> {
+    order.domains.iter().enumerate().map(|(place, domain)| (format!("domains[{place}]"), domain.to_string())).collect()
 }
 
 /// In which fields two orders differ, for people.

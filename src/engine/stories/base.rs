@@ -15,7 +15,7 @@ use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::{Phase, RouteMode};
 use crate::lifecycle::subscription;
 use crate::order::sheet::LineOutcome;
-use crate::order::{Contact, ContactRole, OrderRules};
+use crate::order::{Contact, ContactRole, OrderRules, OtherPartner, Payer};
 use crate::store::Scope;
 use crate::store::conformance::fixture::{name, order};
 
@@ -127,13 +127,16 @@ async fn a_transferred_customer_is_seen_written_to_and_invoiced_with_its_new_par
     play.until_subscription(subscription::Phase::Trial).await;
     play.for_hours(24 * 5).await;
     let transfer = Transfer {
-        partner: "q".to_owned(),
-        contacts: vec![Contact {
-            name: "Q".to_owned(),
-            email: "orders@q.example".to_owned(),
-            role: ContactRole::Partner,
-        }],
-        sales_rep: Some("rep@q.example".to_owned()),
+        to: OtherPartner {
+            partner: "q".to_owned(),
+            contacts: vec![Contact {
+                name: "Q".to_owned(),
+                email: "orders@q.example".to_owned(),
+                role: ContactRole::Partner,
+            }],
+            sales_rep: Some("rep@q.example".to_owned()),
+            payer: Payer::default(),
+        },
         from: None,
         reason: "q took p's customers over".to_owned(),
         evidence: None,

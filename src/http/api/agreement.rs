@@ -54,6 +54,15 @@ pub(super) struct TransferBody {
     /// At the new partner.
     contacts: Vec<ContactForm>,
     sales_rep: Option<String>,
+    /// What an invoice to it needs, where the partner pays; as in an order.
+    vat_id: Option<String>,
+    billing_address: Option<String>,
+    billing_street: Option<String>,
+    billing_postal_code: Option<String>,
+    billing_city: Option<String>,
+    billing_country: Option<String>,
+    e_invoice_address: Option<String>,
+    buyer_reference: Option<String>,
     /// First day on which invoices name the new partner; today, when not given.
     from: Option<Date>,
     reason: String,
@@ -69,8 +78,8 @@ pub(super) async fn transfer(
 ) -> Answer {
     identity.require_desk()?;
     let caller = body.caller(&identity);
-    let TransferBody { partner, mut contacts, sales_rep, from, reason, evidence, received } = body.value;
-    let reason = reason.trim().to_owned();
+    let TransferBody { mut contacts, from, evidence, received, .. } = body.value;
+    let reason = body.value.reason.trim().to_owned();
     if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
         let message = format!("say why, in one line of at most {MAX_REASON} characters");
         return Err(Problem::field("reason", message));
@@ -80,9 +89,22 @@ pub(super) async fn transfer(
     for contact in &mut contacts {
         contact.role = Some("partner".to_owned());
     }
-    let form = OrderForm { partner, contacts, sales_rep, ..OrderForm::default() };
-    let (partner, contacts, sales_rep) = form.other_partner(&customer.order.domains).map_err(Problem::invalid)?;
+    let form = OrderForm {
+        partner: body.value.partner,
+        contacts,
+        sales_rep: body.value.sales_rep,
+        vat_id: body.value.vat_id,
+        billing_address: body.value.billing_address,
+        billing_street: body.value.billing_street,
+        billing_postal_code: body.value.billing_postal_code,
+        billing_city: body.value.billing_city,
+        billing_country: body.value.billing_country,
+        e_invoice_address: body.value.e_invoice_address,
+        buyer_reference: body.value.buyer_reference,
+        ..OrderForm::default()
+    };
+    let to = form.other_partner(&customer.order.domains).map_err(Problem::invalid)?;
     let evidence = evidence.map(|file| evidence_file(file, received, state.clock.now())).transpose()?;
-    let transfer = Transfer { partner, contacts, sales_rep, from, reason, evidence };
+    let transfer = Transfer { to, from, reason, evidence };
     Ok(Json(state.desk.transfer(&id, transfer, &caller).await?).into_response())
 }

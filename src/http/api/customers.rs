@@ -6,11 +6,12 @@ use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::paging::{Items, Paging, Params, page};
 use super::{Answer, READERS};
-use crate::engine::{EvidenceFile, Word};
+use crate::engine::{EvidenceFile, Extension, Word};
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
@@ -97,6 +98,30 @@ pub(super) async fn decide(
     let word = Word { customer, group, evidence, replace };
     let id = state.desk.customer_named(&id, &caller.scope).await?;
     Ok(Json(state.desk.decide(&id, word, &caller).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtendBody {
+    /// First day after the trial.
+    until: Date,
+    evidence: Evidence,
+    received: Option<Timestamp>,
+}
+
+/// The trial goes on, by the mail or document that asks for it.
+pub(super) async fn extend(
+    State(state): State<HttpState>,
+    identity: Identity,
+    Path(id): Path<String>,
+    body: JsonBody<ExtendBody>,
+) -> Answer {
+    identity.require_desk()?;
+    let caller = body.caller(&identity);
+    let ExtendBody { until, evidence, received } = body.value;
+    let evidence = evidence_file(evidence, received, state.clock.now())?;
+    let id = state.desk.customer_named(&id, &caller.scope).await?;
+    Ok(Json(state.desk.extend_trial(&id, Extension { until, evidence }, &caller).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]

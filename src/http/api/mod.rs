@@ -4,6 +4,7 @@
 mod agents;
 mod agreement;
 mod customers;
+mod discrepancies;
 mod domains;
 mod events;
 mod evidence;
@@ -28,8 +29,10 @@ use super::HttpState;
 use super::problem::{Kind, Problem};
 use crate::store::Role;
 
+pub(super) use discrepancies::{CONCERNED, OPERATORS, number};
 pub(super) use domains::{name, phase_word};
 pub(super) use mail::{ProposalView, line as mail_line, view as proposal_view};
+pub(super) use orders::rules_of;
 pub(super) use paging::{cursor, page};
 pub(super) use parked::{ParkedView, view as parked_view};
 
@@ -48,6 +51,9 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/customers/{id}/notice", post(customers::notice))
         .route("/v1/customers/{id}/domains", post(agreement::add_domains))
         .route("/v1/customers/{id}/transfer", post(agreement::transfer))
+        .route("/v1/customers/{id}/extend", post(customers::extend))
+        .route("/v1/customers/{id}/mailboxes", post(discrepancies::mailboxes))
+        .route("/v1/discrepancies", get(discrepancies::list))
         .route("/v1/domains", get(domains::list))
         .route("/v1/domains/{domain}/status", get(domains::status))
         .route("/v1/domains/{domain}/mx-change", get(domains::mx_change))
@@ -94,7 +100,9 @@ pub(super) fn routes() -> Router<HttpState> {
 
 /// What takes longer bodies than other requests.
 pub(super) fn table_routes() -> Router<HttpState> {
-    Router::new().route("/v1/imports/connected", post(imports::connected))
+    Router::new()
+        .route("/v1/imports/connected", post(imports::connected))
+        .route("/v1/imports/orders", post(imports::orders))
 }
 
 /// For agents alone.

@@ -92,6 +92,6 @@ pub(super) async fn reject(
     Ok(Redirect::to(&format!("/proposals/{id}")).into_response())
 }
 
-fn caller(reader: &Reader) -> Caller {
+pub(super) fn caller(reader: &Reader) -> Caller {
     Caller { who: reader.identity.who(), scope: reader.identity.scope(), idempotency: None }
 }

@@ -71,6 +71,8 @@ struct DeskPage {
     sections: Vec<Section>,
     single: bool,
     for_desk: bool,
+    /// Partners and the desk order from here, and see what differs.
+    may_order: bool,
     waiting: Vec<(&'static str, usize)>,
     signed_in: bool,
     refresh: Option<u32>,
@@ -114,6 +116,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(q
         sections,
         single: query.phase.is_some(),
         for_desk: reader.identity.role == Role::Desk,
+        may_order: reader.form_for(&[Role::Desk, Role::Partner]).is_some(),
         waiting: waiting
             .into_iter()
             .filter(|(who, _)| !matches!(who, Actor::Nobody))

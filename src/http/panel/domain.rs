@@ -91,6 +91,7 @@ struct Records {
 struct DomainPage {
     domain: String,
     connection_id: String,
+    customer_id: String,
     customer: String,
     partner: String,
     phase: &'static str,
@@ -162,6 +163,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
     let (findings, remarks) = findings(&status, &times);
     let done = matches!(status.phase, Phase::Released | Phase::Cancelled);
     html(&DomainPage {
+        customer_id: row.customer_id.clone(),
         customer: order.customer_name.clone(),
         partner: order.partner.clone(),
         phase: words::phase(status.phase),

@@ -2,8 +2,11 @@
 //! from them are the forms of `action`. They work without JavaScript.
 
 mod action;
+mod customer;
 mod desk;
+mod discrepancies;
 mod domain;
+mod order;
 mod page;
 mod parked;
 mod proposals;
@@ -34,6 +37,11 @@ pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/", get(desk::show))
         .route("/domains/{domain}", get(domain::show))
+        .route("/order", get(order::show).post(order::place))
+        .route("/customers/{id}", get(customer::show))
+        .route("/customers/{id}/mailboxes", post(customer::mailboxes))
+        .route("/customers/{id}/extend", post(customer::extend))
+        .route("/discrepancies", get(discrepancies::list))
         .route("/vantages", get(vantages::show))
         .route("/parked", get(parked::show))
         .route("/parked/{id}/retry", post(action::retry))

@@ -33,12 +33,22 @@ pub(super) struct Reader {
 impl Reader {
     /// What forms on a page for the desk carry; `None` for everybody else.
     pub(super) fn desk_form(&self) -> Option<String> {
-        self.form.clone().filter(|_| self.identity.role == Role::Desk)
+        self.form_for(&[Role::Desk])
+    }
+
+    /// What forms on a page for those roles carry; `None` for everybody else.
+    pub(super) fn form_for(&self, roles: &[Role]) -> Option<String> {
+        self.form.clone().filter(|_| roles.contains(&self.identity.role))
     }
 
     /// Whether a form was sent by the desk, from a page of this site.
     pub(super) fn sent(&self, headers: &HeaderMap, form: &str) -> Result<(), Problem> {
-        self.identity.require_desk()?;
+        self.sent_by(&[Role::Desk], headers, form)
+    }
+
+    /// Whether a form was sent by somebody with one of those roles, from a page of this site.
+    pub(super) fn sent_by(&self, roles: &[Role], headers: &HeaderMap, form: &str) -> Result<(), Problem> {
+        self.identity.require(roles)?;
         from_here(headers)?;
         let ours = self.form.as_deref().unwrap_or_default();
         if ours.is_empty() || !bool::from(ours.as_bytes().ct_eq(form.as_bytes())) {

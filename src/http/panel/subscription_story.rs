@@ -16,6 +16,15 @@ fn sentence(event: &Event) -> String {
             "Dates promised: connected on {}, trial until before {}, decision until before {}; invoiced on the {group}th",
             dates.connected, dates.trial_end, dates.negotiation_end
         ),
+        Event::TrialExtended { dates, by, evidence, .. } => format!(
+            "Trial extended by {by} until before {}, decision until before {}, by the evidence {evidence}",
+            dates.trial_end, dates.negotiation_end
+        ),
+        Event::MailboxesSeen { count, charged, by } => {
+            format!("{count} mailboxes in operation, says {by}; {charged} are charged")
+        }
+        Event::DiscrepancyOpened { what } => format!("Discrepancy {} opened", what.as_str()),
+        Event::DiscrepancyClosed { what, why } => format!("Discrepancy {} closed: {why}", what.as_str()),
         Event::Reminded { key } => format!("Reminded: {}", key.replace('_', " ")),
         Event::Decided { customer, by, received, evidence } => {
             let word = if *customer { "customer" } else { "no customer" };

@@ -138,3 +138,117 @@ async fn the_old_partner_of_a_transferred_customer_sees_as_much_as_a_stranger() 
         assert_ne!(app.get(&other, &path).await.status, 404, "{path}");
     }
 }
+
+const ORDERS: &str = "partner,customer_name,business_id,contacts,domains,servers,mailboxes,kind,price,sales_rep";
+
+fn ordered(partner: &str, id: &str, domains: &str, kind: &str) -> String {
+    format!(
+        "{partner},Customer {id},{id},it@elsewhere.example,{domains},mail.x.example|(mail2.x.example:2525),12,{kind},120.00 EUR,rep@x.example"
+    )
+}
+
+fn orders(lines: &[String]) -> String {
+    format!("{ORDERS}\n{}\n", lines.join("\n"))
+}
+
+impl TestApp {
+    async fn import_orders(&self, token: &str, query: &str, table: String) -> Reply {
+        let path = format!("/v1/imports/orders?name=orders.csv{query}");
+        let mut request = request(Method::POST, token, &path, Body::from(table));
+        request.headers_mut().insert(header::CONTENT_TYPE, "text/csv".parse().unwrap());
+        self.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn many_orders_are_placed_with_a_report_a_line() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    app.ordered("acme", "held.example").await;
+    let lines = [
+        ordered("acme", "1", "one.example|two.example", "trial"),
+        ordered("acme", "1", "three.example", "trial"),
+        ordered("acme", "2", "two.example", "paid"),
+        ordered("acme", "3", "held.example", "paid"),
+        ordered("other", "4", "held.example", "paid"),
+        ordered("acme", "5", "four.example", "loan"),
+        ordered("acme", "1", "five.example", "paid"),
+    ];
+    let check = app.import_orders(&desk, "&check=true", orders(&lines)).await;
+    insta::assert_snapshot!("orders_checked", without_ids(&check.pretty()));
+    assert_eq!(app.customers().await, 1);
+    let placed = app.import_orders(&desk, "", orders(&lines)).await.json();
+    assert_eq!((&placed["accepted"], &placed["refused"]), (&json!(3), &json!(4)), "{placed}");
+    assert_eq!(app.customers().await, 4);
+    let customer = app.get(&desk, "/v1/customers/two.example").await.json();
+    assert_eq!((&customer["servers"][1]["port"], customer["domains"].as_array().unwrap().len()), (&json!(2525), 2));
+    let again = app.import_orders(&desk, "", orders(&lines)).await.json();
+    assert_eq!((&again["accepted"], &again["already_there"]), (&json!(0), &json!(3)), "{again}");
+    assert_eq!(app.customers().await, 4);
+    // A trial too soon is found by the check already.
+    let soon = orders(&[ordered("acme", "1", "six.example", "trial")]);
+    let soon = app.import_orders(&desk, "&check=true", soon).await.json();
+    assert_eq!(soon["lines"][0]["errors"][0]["field"], "business_id", "{soon}");
+}
+
+#[tokio::test]
+async fn orders_of_a_table_are_all_placed_or_none() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    let mut lines: Vec<String> =
+        (0..40).map(|n| ordered("acme", &format!("id{n}"), &format!("d{n}.example"), "trial")).collect();
+    lines.push(ordered("acme", "bad", "bad..example", "trial"));
+    let reply = app.import_orders(&desk, "&all_or_nothing=true", orders(&lines)).await.json();
+    assert_eq!((&reply["stored"], &reply["accepted"], &reply["refused"]), (&json!(false), &json!(40), &json!(1)));
+    assert_eq!(app.customers().await, 0);
+    lines.pop();
+    let reply = app.import_orders(&desk, "&all_or_nothing=true", orders(&lines)).await.json();
+    assert_eq!((&reply["stored"], &reply["accepted"]), (&json!(true), &json!(40)));
+    assert_eq!(app.customers().await, 40);
+    let many: Vec<String> =
+        (0..2_001).map(|n| ordered("acme", &n.to_string(), &format!("m{n}.example"), "paid")).collect();
+    assert_eq!(app.import_orders(&desk, "&all_or_nothing=true", orders(&many)).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_partner_places_many_orders_of_its_own() {
+    let app = TestApp::new();
+    let acme = app.token(Role::Partner, Some("acme")).await;
+    let viewer = app.token(Role::Viewer, None).await;
+    let lines = [ordered("", "1", "one.example", "trial"), ordered("other", "2", "two.example", "trial")];
+    assert_eq!(app.import_orders(&viewer, "", orders(&lines)).await.status, 403);
+    assert_eq!(app.import_orders("", "", orders(&lines)).await.status, 401);
+    let reply = app.import_orders(&acme, "", orders(&lines)).await.json();
+    assert_eq!(
+        (&reply["accepted"], &reply["lines"][1]["errors"][0]["field"]),
+        (&json!(1), &json!("partner")),
+        "{reply}"
+    );
+    assert_eq!(app.get(&acme, "/v1/customers/one.example").await.json()["partner"], "acme");
+    let table = format!("{ORDERS},trial_override\n{},because\n", ordered("acme", "3", "three.example", "trial"));
+    let refused = app.import_orders(&acme, "", table).await.json();
+    assert_eq!(refused["lines"][0]["errors"][0]["field"], "trial_override", "{refused}");
+}
+
+#[tokio::test]
+async fn of_a_partner_that_paid_nothing_is_left_for_the_one_that_pays_now() {
+    let app = TestApp::new();
+    let desk = app.token(Role::Desk, None).await;
+    let mut order = super::order("acme", "one.example");
+    order["bill_to"] = json!("partner");
+    order["e_invoice_address"] = json!("0216:0037acme");
+    order["vat_id"] = json!("FI1");
+    assert_eq!(app.post(&desk, "/v1/orders", &order).await.status, 201);
+    let body = json!({
+        "partner": "other", "contacts": [{ "email": "orders@other.example" }], "reason": "acme has closed",
+        "e_invoice_address": "0216:0037other", "billing_country": "FI",
+    });
+    let moved = app.post(&desk, "/v1/customers/one.example/transfer", &body).await;
+    assert!(moved.status == 200 && moved.text.contains("Invoices go to other"), "{}", moved.text);
+    let billing = app.get(&desk, "/v1/customers/one.example").await.json()["billing"].clone();
+    let wanted = json!({
+        "bill_to": "partner", "e_invoice_address": { "scheme": "0216", "id": "0037other" },
+        "postal_address": { "street": null, "postal_code": null, "city": null, "country": "FI" },
+    });
+    assert_eq!(billing, wanted);
+}

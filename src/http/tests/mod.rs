@@ -5,10 +5,12 @@ mod access;
 mod accounting;
 mod agents;
 mod bounds;
+mod commerce;
 mod domains;
 mod hostile;
 mod imports;
 mod operation;
+mod order_form;
 mod orders;
 mod pages;
 

@@ -1,7 +1,7 @@
 //! What a decision about a customer brings about, in sentences for whoever enters it: dates, what is
 //! charged and released, and when. Derived from the state before and after; nothing is decided here.
 
-use super::state::{OrderKind, Phase, Subscription};
+use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription};
 use crate::ledger::period::next_run;
 use crate::lifecycle::calendar::Calendar;
 
@@ -52,8 +52,10 @@ pub fn consequences(before: &Subscription, after: &Subscription, calendar: &Cale
                 said.push(format!("Notice runs until {ends}: invoicing goes on until then, the release begins then."));
             }
         }
-        Phase::Trial | Phase::Negotiation | Phase::Ended | Phase::Cancelled => {}
+        Phase::Trial | Phase::Negotiation => extended(before, after, &mut said),
+        Phase::Ended | Phase::Cancelled => {}
     }
+    seen(before, after, &mut said);
     let trial_ends = after.dates.as_ref().map(|dates| dates.trial_end);
     if let Some(ends) = trial_ends.filter(|_| before.phase == Phase::Trial && after.phase == Phase::Active) {
         said.push(format!("The trial stays free until it ends on {ends}."));
@@ -63,6 +65,34 @@ pub fn consequences(before: &Subscription, after: &Subscription, calendar: &Cale
         said.push(format!("This replaces {old}."));
     }
     said
+}
+
+fn extended(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {
+    let (Some(old), Some(new)) = (&before.dates, &after.dates) else { return };
+    if old.trial_end != new.trial_end {
+        said.push(format!(
+            "The trial ends on {} in the place of {}; without a decision before {} ({} so far), what follows silence \
+             follows then. Reminders are sent for the new dates.",
+            new.trial_end, old.trial_end, new.negotiation_end, old.negotiation_end
+        ));
+    }
+}
+
+/// What is said of a number of mailboxes that was set in the panel.
+fn seen(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {
+    let Some(seen) = after.mailboxes_seen.as_ref().filter(|_| before.mailboxes_seen != after.mailboxes_seen) else {
+        return;
+    };
+    let charged = seen.charged;
+    if after.is_open(DiscrepancyKind::MailboxesDiffer) {
+        said.push(format!(
+            "{} mailboxes are in operation; {charged} are charged until an approved entry says otherwise. The \
+             difference stays open until then.",
+            seen.count
+        ));
+    } else {
+        said.push(format!("{} mailboxes are in operation, as many as are charged.", seen.count));
+    }
 }
 
 fn charged(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {

@@ -44,6 +44,8 @@ pub fn open(kind: OrderKind, preferred_group: Option<u8>, domains: u32, at: Time
         domains_ordered: domains,
         after_end: None,
         partner: None,
+        mailboxes_seen: None,
+        discrepancies: Vec::new(),
         domains: std::collections::BTreeMap::new(),
     };
     let entered = Event::PhaseEntered { phase: Phase::Requested, why: "The order was accepted.".to_owned() };
@@ -59,6 +61,7 @@ pub fn decide(s: &Subscription, terms: &Terms<'_>, fact: &Fact, now: Timestamp) 
     }
     work.take(fact);
     advance(&mut work, now, true);
+    work.watch_discrepancies();
     work.decision
 }
 
@@ -68,12 +71,17 @@ fn speaks_of(fact: &Fact) -> Option<Timestamp> {
         Fact::Decided { received, .. }
         | Fact::NoticeGiven { received, .. }
         | Fact::NoticeWithdrawn { received, .. }
+        | Fact::TrialExtended { received, .. }
         | Fact::MailApproved { received, .. } => Some(*received),
         Fact::DomainConnected { at, .. }
         | Fact::DomainReleased { at, .. }
         | Fact::DomainCancelled { at, .. }
         | Fact::DomainUse { at, .. } => Some(*at),
-        Fact::Registered { .. } | Fact::DomainsOrdered { .. } | Fact::PartnerChanged { .. } | Fact::Due => None,
+        Fact::Registered { .. }
+        | Fact::DomainsOrdered { .. }
+        | Fact::PartnerChanged { .. }
+        | Fact::MailboxesSeen { .. }
+        | Fact::Due => None,
     }
 }
 
@@ -137,6 +145,10 @@ impl Work<'_> {
             Fact::PartnerChanged { partner, from, by, evidence } => {
                 self.partner_changed(partner, *from, Word { by, evidence });
             }
+            Fact::TrialExtended { until, by, received, evidence } => {
+                self.trial_extended(*until, (*received).min(self.now), Word { by, evidence });
+            }
+            Fact::MailboxesSeen { count, charged, by } => self.mailboxes_seen(*count, *charged, by),
             Fact::DomainConnected { domain, at } => self.domain_connected(domain, (*at).min(self.now)),
             Fact::DomainReleased { domain, at } | Fact::DomainCancelled { domain, at } => {
                 let at = (*at).min(self.now);
@@ -410,6 +422,7 @@ impl Work<'_> {
         for (kind, valid_from) in terms {
             self.record(by_word(&self.terms, kind.clone(), *valid_from, &word));
         }
+        self.basis_decided(terms);
     }
 
     fn record_decision(&mut self, customer: bool, received: Timestamp, word: Word<'_>) {
@@ -418,6 +431,6 @@ impl Work<'_> {
     }
 }
 
-fn acted_on(kind: &str, evidence: &str) -> String {
+pub(super) fn acted_on(kind: &str, evidence: &str) -> String {
     format!("{kind}:{evidence}")
 }

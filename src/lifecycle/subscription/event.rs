@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::state::{Dates, Phase};
+use super::state::{Dates, DiscrepancyKind, Phase};
 use crate::ledger::{EntryDraft, EntryKind};
 
 /// One thing that became known.
@@ -64,6 +64,20 @@ pub enum Fact {
         by: String,
         evidence: String,
     },
+    /// The desk lets a trial go on; `until` is the first day after it. `evidence` as with [`Fact::Decided`].
+    TrialExtended {
+        until: Date,
+        by: String,
+        received: Timestamp,
+        evidence: String,
+    },
+    /// So many mailboxes are in operation; `charged` is the basis in the ledger on that day. Nothing that is
+    /// charged follows from it.
+    MailboxesSeen {
+        count: u32,
+        charged: u32,
+        by: String,
+    },
     /// A proposal that was made of a mail was approved: a word of the customer, terms, or both at once.
     MailApproved {
         /// "Customer" or "no customer".
@@ -90,6 +104,26 @@ pub enum Event {
     DatesPromised {
         dates: Dates,
         group: u8,
+    },
+    /// The trial goes on: other dates are promised, and the reminders in `again` come anew for them.
+    TrialExtended {
+        dates: Dates,
+        again: Vec<String>,
+        by: String,
+        evidence: String,
+    },
+    MailboxesSeen {
+        count: u32,
+        charged: u32,
+        by: String,
+    },
+    /// Operation and accounting differ, until an entry decides.
+    DiscrepancyOpened {
+        what: DiscrepancyKind,
+    },
+    DiscrepancyClosed {
+        what: DiscrepancyKind,
+        why: String,
     },
     Reminded {
         key: String,
@@ -186,6 +220,7 @@ pub enum Effect {
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     TrialStarted,
+    TrialExtended,
     TrialReminder,
     TrialEnded,
     DecisionNeeded,

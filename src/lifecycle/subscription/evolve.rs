@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{Decision, Event};
-use super::state::{AfterEnd, DomainSeen, Phase, Subscription};
+use super::state::{AfterEnd, Discrepancy, DomainSeen, MailboxesSeen, Phase, Subscription};
 use crate::ledger::EntryKind;
 use crate::lifecycle::calendar::WARNING_KEY;
 
@@ -34,6 +34,23 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
             s.dates = Some(dates.clone());
             s.group = Some(*group);
         }
+        Event::TrialExtended { dates, again, evidence, .. } => {
+            s.dates = Some(dates.clone());
+            if again.iter().any(|key| key == WARNING_KEY) {
+                s.warned_at = None;
+            }
+            s.reminded.retain(|key| !again.contains(key));
+            remember(s, evidence);
+        }
+        Event::MailboxesSeen { count, charged, by } => {
+            s.mailboxes_seen = Some(MailboxesSeen { count: *count, charged: *charged, at, by: by.clone() });
+        }
+        Event::DiscrepancyOpened { what } => {
+            if !s.is_open(*what) {
+                s.discrepancies.push(Discrepancy { what: *what, since: at });
+            }
+        }
+        Event::DiscrepancyClosed { what, .. } => s.discrepancies.retain(|open| open.what != *what),
         Event::Reminded { key } => {
             if key == WARNING_KEY {
                 s.warned_at = Some(at);

@@ -24,11 +24,15 @@ enum Mail {
     /// A "no" that was received on another day than it was entered.
     NoOf(&'static str),
     Notice,
+    /// The trial goes on until that day.
+    Extended(&'static str),
+    /// Set in the panel.
+    Mailboxes(u32),
     /// Entered and approved by the desk, valid from a day.
     Entry(&'static str, EntryKind),
 }
 
-use Mail::{Connected, Entry, Left, No, NoOf, Notice, Yes};
+use Mail::{Connected, Entry, Extended, Left, Mailboxes, No, NoOf, Notice, Yes};
 
 fn per_mailbox(amount: &str) -> EntryKind {
     EntryKind::PriceSet { mode: PriceMode::PerMailbox, amount: amount.parse().unwrap() }
@@ -124,6 +128,11 @@ impl Account {
                     &Fact::NoticeGiven { by: by(), received: now, evidence: format!("notice of {entered}") },
                 );
             }
+            Extended(until) => {
+                let evidence = format!("mail of {entered}");
+                self.take(now, &Fact::TrialExtended { until: day(until), by: by(), received: now, evidence });
+            }
+            Mailboxes(count) => self.take(now, &Fact::MailboxesSeen { count: *count, charged: 5, by: by() }),
             Entry(valid_from, kind) => {
                 let evidence =
                     Evidence::Mail { sha256: "ab".repeat(32), message_id: None, received: now, authentication: None };
@@ -351,4 +360,40 @@ fn use_after_the_end_that_stops_within_the_week_costs_nothing() {
     // Told on 5 March, charged from 12 March; the MX leaves on 11 March.
     let mails = [("2027-01-05", Connected), ("2027-02-20", No), ("2027-03-11", Left)];
     assert_eq!(year(OrderKind::Trial, Some(15), &mails), [] as [&str; 0]);
+}
+
+#[test]
+fn an_extended_trial_is_charged_from_its_own_n() {
+    // 31 January + 30 days = 2 March, N = 2 April. On 20 February the trial is extended until 15 April, and N moves to
+    // 15 May: nobody decides, so that is B. Group 30: the period of 15 May falls to the run of 30 May; eight periods.
+    let mails = [("2027-01-31", Connected), ("2027-02-20", Extended("2027-04-15"))];
+    let got = year(OrderKind::Trial, Some(30), &mails);
+    assert_eq!(got, expected(&THIRTIETHS[4..], "15", 5..=12, "120.00 EUR"));
+}
+
+#[test]
+fn a_trial_extended_in_negotiation_is_free_again_until_a_yes() {
+    // 1 April + 30 days = 1 May, N = 1 June. On 20 May, in negotiation, the trial is extended until 10 June; the yes of
+    // 25 May lies in the trial, so B is its end, 10 June. Group 15: the run of 15 June is the first.
+    let mails = [("2027-04-01", Connected), ("2027-05-20", Extended("2027-06-10")), ("2027-05-25", Yes)];
+    let got = year(OrderKind::Trial, Some(15), &mails);
+    assert_eq!(got, expected(&FIFTEENTHS[5..], "10", 6..=12, "120.00 EUR"));
+}
+
+#[test]
+fn what_the_panel_says_of_mailboxes_is_charged_to_nobody_until_an_entry_says_so() {
+    // 30 mailboxes at 2.00 are charged. The panel says 45 in March and 20 in April; only the mail of 15 June changes
+    // the basis, to 45, from that day: the period of June began with 30.
+    let mails = [
+        ("2027-02-01", Connected),
+        ("2027-02-02", Entry("2027-02-01", per_mailbox("2.00 EUR"))),
+        ("2027-02-02", Entry("2027-02-01", mailboxes(30))),
+        ("2027-03-10", Mailboxes(45)),
+        ("2027-04-10", Mailboxes(20)),
+        ("2027-06-15", Entry("2027-06-15", mailboxes(45))),
+    ];
+    let got = year(OrderKind::Paid, Some(30), &mails);
+    let mut wanted = expected(&THIRTIETHS[1..6], "01", 2..=6, "60.00 EUR");
+    wanted.extend(expected(&THIRTIETHS[6..], "01", 7..=12, "90.00 EUR"));
+    assert_eq!(got, wanted);
 }

@@ -7,9 +7,11 @@ mod advance;
 mod after_end;
 mod consequences;
 mod decide;
+mod discrepancy;
 mod entries;
 mod event;
 mod evolve;
+mod extension;
 #[cfg(test)]
 mod golden_year;
 mod state;
@@ -26,7 +28,10 @@ pub use decide::{Terms, decide, open};
 pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};
 pub use evolve::{apply, evolve};
-pub use state::{AfterEnd, Dates, DomainSeen, OrderKind, Phase, Subscription, TimerKind};
+pub use extension::refusal as no_extension;
+pub use state::{
+    AfterEnd, Dates, Discrepancy, DiscrepancyKind, DomainSeen, MailboxesSeen, OrderKind, Phase, Subscription, TimerKind,
+};
 pub use takeover::{Source, take_over};
 pub use timers::{timers, waiting_for};
 pub use transitions::table;

@@ -71,6 +71,12 @@ pub struct Subscription {
     /// The partner that took the customer over; `None`: the one who ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
+    /// Mailboxes in operation, as they were last said to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailboxes_seen: Option<MailboxesSeen>,
+    /// Where operation and accounting differ, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discrepancies: Vec<Discrepancy>,
     /// How many domains were ordered.
     pub domains_ordered: u32,
     /// Those that were heard of, by name.
@@ -85,6 +91,43 @@ pub struct AfterEnd {
     pub charge_from: Option<Date>,
     /// The first charged day, once it is charged.
     pub charged_from: Option<Date>,
+}
+
+/// A number of mailboxes that somebody set in the panel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MailboxesSeen {
+    pub count: u32,
+    /// The charged basis then.
+    pub charged: u32,
+    pub at: Timestamp,
+    pub by: String,
+}
+
+/// Something in which operation and accounting differ. Only an entry ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Discrepancy {
+    pub what: DiscrepancyKind,
+    pub since: Timestamp,
+}
+
+/// The names are interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DiscrepancyKind {
+    /// Another number of mailboxes is in operation than is charged.
+    MailboxesDiffer,
+    /// The last domain has gone, and the customer is charged.
+    ChargedWithoutDomain,
+}
+
+impl DiscrepancyKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MailboxesDiffer => "MAILBOXES_DIFFER",
+            Self::ChargedWithoutDomain => "CHARGED_WITHOUT_DOMAIN",
+        }
+    }
 }
 
 /// What was last heard of a domain, and of when that is.
@@ -135,6 +178,12 @@ impl Subscription {
     #[must_use]
     pub fn in_use(&self) -> bool {
         self.domains.values().any(|domain| domain.connected && !domain.left)
+    }
+
+    /// Whether it stays open that operation and accounting differ in this.
+    #[must_use]
+    pub fn is_open(&self, what: DiscrepancyKind) -> bool {
+        self.discrepancies.iter().any(|open| open.what == what)
     }
 
     /// Domains still under way.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::event::{Effect, Fact};
-use super::state::{OrderKind, Phase, Subscription};
+use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription};
 use super::{Terms, decide, evolve, open, timers};
 use crate::config::CommerceConfig;
 use crate::ledger::EntryKind;
@@ -154,4 +154,59 @@ fn an_older_word_that_comes_late_changes_nothing() {
     assert_eq!(story.sub.phase, Phase::Declined);
     story.word("2026-02-12T10:00", true);
     assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(date(2026, 3, 2))));
+}
+
+#[test]
+fn reminders_move_with_an_extended_trial() {
+    let mut story = Story::new(OrderKind::Trial);
+    // The trial ends on 2 March; in the negotiation after it the desk extends it until 1 April.
+    story.connected("2026-01-31T10:00").fact("2026-03-12T10:00", &Fact::Due);
+    story.told.clear();
+    let extended = |until, received: &str| Fact::TrialExtended {
+        until,
+        by: "desk".to_owned(),
+        received: at(received),
+        evidence: "mail that asks for it".to_owned(),
+    };
+    story.fact("2026-03-12T11:00", &extended(date(2026, 4, 1), "2026-03-12T11:00"));
+    story.fact("2026-03-12T11:05", &extended(date(2026, 4, 1), "2026-03-12T11:00"));
+    assert_eq!(story.sub.phase, Phase::Trial);
+    story.wait();
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(date(2026, 5, 1))));
+    insta::assert_snapshot!(story.told.join("\n"));
+}
+
+#[test]
+fn a_difference_ends_with_an_entry_and_with_nothing_else() {
+    let mut story = Story::new(OrderKind::Paid);
+    story.connected("2026-02-01T10:00");
+    let seen = |count| Fact::MailboxesSeen { count, charged: 5, by: "anna".to_owned() };
+    let open = |story: &Story| story.sub.is_open(DiscrepancyKind::MailboxesDiffer);
+    story.told.clear();
+    assert!(!open(story.fact("2026-02-02T10:00", &seen(5))));
+    assert!(open(story.fact("2026-02-03T10:00", &seen(9))));
+    assert!(open(story.fact("2026-02-04T10:00", &seen(5))), "setting the old number again hides nothing");
+    assert_eq!(story.told, [""; 0], "nothing is recorded, nobody is written to");
+    let approved = |mailboxes, evidence: &str| Fact::MailApproved {
+        decision: None,
+        notice: false,
+        terms: vec![(EntryKind::MailboxBasisSet { mailboxes }, date(2026, 2, 5))],
+        by: "desk".to_owned(),
+        received: at("2026-02-05T10:00"),
+        evidence: evidence.to_owned(),
+    };
+    assert!(open(story.fact("2026-02-05T10:00", &approved(7, "one"))), "7 are charged, 5 are in operation");
+    assert!(!open(story.fact("2026-02-06T10:00", &approved(5, "other"))));
+}
+
+#[test]
+fn charged_without_a_domain_is_told_until_notice_is_given() {
+    let mut story = Story::new(OrderKind::Paid);
+    story.connected("2026-02-01T10:00");
+    let gone = Fact::DomainReleased { domain: "a.example".to_owned(), at: at("2026-03-01T10:00") };
+    let open = |story: &Story| story.sub.is_open(DiscrepancyKind::ChargedWithoutDomain);
+    assert!(!open(&story));
+    assert!(open(story.fact("2026-03-01T10:00", &gone)));
+    assert_eq!(story.sub.phase, Phase::Active, "it is charged as before");
+    assert!(!open(story.notice("2026-03-05T10:00")));
 }

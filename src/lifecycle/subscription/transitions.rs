@@ -21,6 +21,7 @@ pub fn table() -> &'static [Transition] {
         row("trial", "active", "partner", "customer; charged from the trial's end"),
         row("trial", "declined", "partner", "no customer, or no domain is left"),
         row("trial", "negotiation", "time", "the trial ends without a decision"),
+        row("negotiation", "trial", "desk", "the trial is extended"),
         row("negotiation", "active", "partner", "customer, or no decision before N (invoice)"),
         row("negotiation", "declined", "partner", "no customer, no domain left, or no decision before N (release)"),
         row("active", "notice", "partner", "notice is given"),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::event::{Decision, Effect, Event, Fact, Notice};
-use super::state::{OrderKind, Phase, Subscription};
+use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription};
 use super::{Source, Terms, decide, evolve, open, table, take_over, timers, waiting_for};
 use crate::config::{CommerceConfig, OnNoDecision};
 use crate::ledger::chain::Head;
@@ -79,6 +79,12 @@ enum Action {
     Use(&'static str, bool),
     /// Another partner takes over.
     Transferred(&'static str),
+    /// The desk extends the trial until so many days from now.
+    Extended {
+        days: i16,
+    },
+    /// So many mailboxes are set in the panel; 5 are charged.
+    Mailboxes(u32),
     /// The last fact is delivered once more.
     Again,
 }
@@ -105,6 +111,9 @@ const ACTIONS: &[Action] = &[
     Action::Use("a.example", true),
     Action::Transferred("Other IT"),
     Action::Transferred("Acme IT"),
+    Action::Extended { days: 20 },
+    Action::Mailboxes(7),
+    Action::Mailboxes(5),
     Action::Again,
 ];
 
@@ -206,6 +215,11 @@ impl Walk {
                 by: by(),
                 evidence: format!("mail of {partner}"),
             },
+            Action::Extended { days } => {
+                let until = self.calendar().day_of(at).saturating_add(i64::from(days).days());
+                Fact::TrialExtended { until, by: by(), received: at, evidence: format!("mail of {at}") }
+            }
+            Action::Mailboxes(count) => Fact::MailboxesSeen { count, charged: 5, by: by() },
             Action::Again => world.last.clone()?,
         })
     }
@@ -249,6 +263,17 @@ impl Walk {
             |event: &Event| matches!(event, Event::UsedAfterEnd { charge_from: Some(from), .. } if *from < a_week_on);
         if decision.events.iter().any(hasty) {
             return Some("use that is charged less than a week after it was said");
+        }
+        if matches!(fact, Fact::MailboxesSeen { .. }) {
+            let without = (self.decide)(&before.sub, &self.terms(), &Fact::Due, after.now);
+            if ledger_of(&without) != ledger_of(decision) {
+                return Some("a number of mailboxes from the panel that reaches the ledger");
+            }
+        }
+        if let (Some(old), Some(new)) = (&before.sub.dates, &after.sub.dates)
+            && (new.trial_end < old.trial_end || new.negotiation_end < old.negotiation_end)
+        {
+            return Some("a promised date that moves to an earlier day");
         }
         let again = (self.decide)(&after.sub, &self.terms(), fact, after.now);
         if !again.events.is_empty() || !again.effects.is_empty() {
@@ -333,6 +358,18 @@ fn invoices_name_the_partner_that_has_the_customer(walk: &Walk, world: &World) -
     state.partner.is_none_or(|named| named.value == present)
 }
 
+fn charged_without_a_domain_is_told(_: &Walk, world: &World) -> bool {
+    let s = &world.sub;
+    let without = s.phase == Phase::Active && s.domains_connected() + s.domains_open() == 0;
+    without == s.is_open(DiscrepancyKind::ChargedWithoutDomain)
+}
+
+fn another_number_of_mailboxes_stays_open(_: &Walk, world: &World) -> bool {
+    let s = &world.sub;
+    let differs = s.mailboxes_seen.as_ref().is_some_and(|seen| seen.count != 5);
+    s.phase.is_final() || !differs || s.is_open(DiscrepancyKind::MailboxesDiffer)
+}
+
 fn every_step_keeps_the_rules(_: &Walk, world: &World) -> bool {
     world.broken.is_none()
 }
@@ -350,6 +387,8 @@ const RULES: &[Rule] = &[
         use_after_the_end_is_charged_from_the_day_that_was_said,
     ),
     ("invoices name the partner that has the customer", invoices_name_the_partner_that_has_the_customer),
+    ("charged without a domain is told", charged_without_a_domain_is_told),
+    ("another number of mailboxes stays open", another_number_of_mailboxes_stays_open),
     ("every step keeps the rules", every_step_keeps_the_rules),
 ];
 
@@ -514,5 +553,20 @@ proptest! {
             }
             world = next;
         }
+    }
+
+    /// Whatever the panel says in between, the ledger is asked for the very same entries.
+    #[test]
+    fn panel_facts_in_between_change_no_entry(which in 0..4_usize, picks in proptest::collection::vec(0..ACTIONS.len(), 1..60)) {
+        let walk = Walk { words: u8::MAX, ..Walk::of(ALL[which]) };
+        let panel = |action: &Action| matches!(action, Action::Mailboxes(_));
+        let actions: Vec<Action> = picks.into_iter().map(|pick| ACTIONS[pick]).filter(|a| *a != Action::Again).collect();
+        let run = |actions: Vec<Action>| {
+            actions.into_iter().fold(walk.start(), |world, action| walk.step(&world, action).unwrap_or(world))
+        };
+        let with = run(actions.clone());
+        let without = run(actions.into_iter().filter(|action| !panel(action)).collect());
+        prop_assert_eq!(with.entries, without.entries);
+        prop_assert_eq!((with.sub.phase, with.sub.charged_from), (without.sub.phase, without.sub.charged_from));
     }
 }

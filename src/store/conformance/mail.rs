@@ -4,7 +4,7 @@ use super::fixture::{at, placed, subject, transition};
 use super::ledger::draft;
 use crate::store::{CommitOutcome, MailState, NewMail, Page, SenderRow, SettledMail, Store};
 
-fn mail(n: u32, state: MailState) -> NewMail {
+pub(crate) fn mail(n: u32, state: MailState) -> NewMail {
     NewMail {
         id: format!("m{n}"),
         dedupe: format!("d{n}"),

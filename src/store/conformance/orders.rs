@@ -91,6 +91,9 @@ pub(crate) async fn a_domain_has_one_trial_in_a_while(store: &dyn Store) {
         store.commit(end).await.unwrap();
     }
     for (n, partner) in [(3, "p"), (4, "r")] {
+        let told = store.trial_refusals(&again(n, partner, Some(-10))).await.unwrap();
+        assert_eq!(told.len(), 1, "asked before, the same is said: {told:?}");
+        assert!(store.trial_refusals(&again(n, partner, None)).await.unwrap().is_empty(), "the desk allows it");
         let Err(StoreError::Invalid(errors)) = store.place_order(again(n, partner, Some(-10))).await else {
             panic!("a second trial of {partner}")
         };
@@ -99,6 +102,7 @@ pub(crate) async fn a_domain_has_one_trial_in_a_while(store: &dyn Store) {
     }
     let mut paid = again(5, "r", Some(-10));
     paid.order.kind = crate::lifecycle::subscription::OrderKind::Paid;
+    assert!(store.trial_refusals(&paid).await.unwrap().is_empty());
     assert!(matches!(store.place_order(paid).await.unwrap(), Placed::New { .. }));
     for (n, since) in [(6, Some(101)), (7, None)] {
         let end = |id: String| async move {

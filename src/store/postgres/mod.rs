@@ -51,6 +51,7 @@ use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
 use crate::ledger::EntryDraft;
 use crate::ledger::journal::{RawEnd, RawLine};
+use crate::order::FieldError;
 use group::Groups;
 use hints::Hints;
 pub(in crate::store) use pool::Pool;
@@ -103,6 +104,11 @@ impl Store for PostgresStore {
         let placed = self.write(Step::PlaceOrder, orders::place_all(&self.pool, &orders)).await?;
         self.hints.tell();
         Ok(placed)
+    }
+
+    async fn trial_refusals(&self, order: &NewOrder) -> StoreResult<Vec<FieldError>> {
+        let asked = async { trials::refusals(&mut *self.pool.get().await?, order).await };
+        self.pool.bounded(asked).await
     }
 
     async fn amend(&self, amendment: Amendment) -> StoreResult<CommitOutcome> {

@@ -15,11 +15,9 @@ pub(super) async fn take(db: &mut PgConnection, new: &NewOrder) -> StoreResult<(
     if new.order.kind != OrderKind::Trial {
         return Ok(());
     }
-    if let Some(since) = new.trials_since {
-        let problems = too_soon(db, new, since).await?;
-        if !problems.is_empty() {
-            return Err(StoreError::Invalid(problems));
-        }
+    let problems = refusals(db, new).await?;
+    if !problems.is_empty() {
+        return Err(StoreError::Invalid(problems));
     }
     for (_, key) in trial::keys(new) {
         sqlx::query("INSERT INTO trial (key, ordered_at, customer_id) VALUES ($1, $2, $3)")
@@ -30,6 +28,14 @@ pub(super) async fn take(db: &mut PgConnection, new: &NewOrder) -> StoreResult<(
             .await?;
     }
     Ok(())
+}
+
+/// What speaks against a trial; nothing against any other order.
+pub(super) async fn refusals(db: &mut PgConnection, new: &NewOrder) -> StoreResult<Vec<FieldError>> {
+    match new.trials_since.filter(|_| new.order.kind == OrderKind::Trial) {
+        Some(since) => too_soon(db, new, since).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn too_soon(db: &mut PgConnection, new: &NewOrder, since: Timestamp) -> StoreResult<Vec<FieldError>> {

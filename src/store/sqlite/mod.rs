@@ -47,6 +47,7 @@ use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
 use crate::ledger::EntryDraft;
 use crate::ledger::journal::{RawEnd, RawLine};
+use crate::order::FieldError;
 pub(super) use file::exposed;
 pub(super) use migrate::{SCHEMA, found};
 use readers::Readers;
@@ -135,6 +136,11 @@ impl Store for SqliteStore {
 
     async fn place_orders(&self, orders: Vec<NewOrder>) -> StoreResult<Vec<Placed>> {
         self.write(Step::PlaceOrder, move |db| orders.iter().map(|order| orders::place(db, order)).collect()).await
+    }
+
+    async fn trial_refusals(&self, order: &NewOrder) -> StoreResult<Vec<FieldError>> {
+        let order = order.clone();
+        self.read(move |db| trials::refusals(db, &order)).await
     }
 
     async fn amend(&self, amendment: Amendment) -> StoreResult<CommitOutcome> {

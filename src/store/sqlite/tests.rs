@@ -10,8 +10,9 @@ use crate::config::StoreConfig;
 use crate::ledger::chain;
 use crate::store::conformance::fixture::{at, event, new_order, placed, subject, transition};
 use crate::store::conformance::ledger::draft;
+use crate::store::conformance::mail::mail;
 use crate::store::conformance::{every_rule, every_vantage_rule};
-use crate::store::{Scope, Store};
+use crate::store::{MAX_QUARANTINED, MailState, MailStore, NewMail, Scope, SettledMail, Store, StoreError};
 
 fn config(folder: &TempDir) -> StoreConfig {
     StoreConfig::sqlite(folder.path().join("data/fencepost.db"))
@@ -130,4 +131,29 @@ async fn every_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
         assert!(store.closed_runs().await.unwrap()[0].is_unsealed());
         store.place_order(new_order(5, "p", "d5.example")).await.unwrap();
     }
+}
+
+/// Rows as a flood of forgeries would leave them.
+const FLOOD: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+    INSERT INTO inbound_mail (id, dedupe, sha256, authentication, received_at, via, sender, subject, state, reason, body, \
+    copies, note) SELECT 'f' || i, 'f' || i, 'x', 'x', 0, 'lmtp', 'a@b.example', '', 'quarantined', 'unsigned', '{}', 1, '' FROM n";
+
+#[tokio::test]
+async fn a_full_quarantine_turns_forgeries_away_and_takes_what_is_believed() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&config(&folder)).unwrap();
+    assert_eq!(MAX_QUARANTINED, 10_000);
+    Connection::open(config(&folder).path).unwrap().execute_batch(FLOOD).unwrap();
+    let full = store.keep_mail(mail(1, MailState::Quarantined)).await;
+    assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
+    assert!(store.mail("m1").await.unwrap().is_none(), "and nothing of it is kept");
+    assert_eq!(store.kept_evidence("", 10).await.unwrap(), []);
+    let believed = store.keep_mail(mail(2, MailState::Open)).await.unwrap();
+    assert_eq!(believed.state, MailState::Open);
+    // What is there is only counted; what is settled makes room.
+    let again = NewMail { dedupe: "f7".to_owned(), ..mail(3, MailState::Quarantined) };
+    assert_eq!(store.keep_mail(again).await.unwrap().copies, 2);
+    let settled = SettledMail { id: "f7".to_owned(), by: "desk".to_owned(), note: "forged".to_owned() };
+    assert!(store.reject_mail(&settled, at(9)).await.unwrap());
+    assert_eq!(store.keep_mail(mail(1, MailState::Quarantined)).await.unwrap().copies, 1);
 }

@@ -15,11 +15,9 @@ pub(super) fn take(connection: &Connection, new: &NewOrder) -> StoreResult<()> {
     if new.order.kind != OrderKind::Trial {
         return Ok(());
     }
-    if let Some(since) = new.trials_since {
-        let problems = too_soon(connection, new, since)?;
-        if !problems.is_empty() {
-            return Err(StoreError::Invalid(problems));
-        }
+    let problems = refusals(connection, new)?;
+    if !problems.is_empty() {
+        return Err(StoreError::Invalid(problems));
     }
     for (_, key) in trial::keys(new) {
         run(
@@ -29,6 +27,14 @@ pub(super) fn take(connection: &Connection, new: &NewOrder) -> StoreResult<()> {
         )?;
     }
     Ok(())
+}
+
+/// What speaks against a trial; nothing against any other order.
+pub(super) fn refusals(connection: &Connection, new: &NewOrder) -> StoreResult<Vec<FieldError>> {
+    match new.trials_since.filter(|_| new.order.kind == OrderKind::Trial) {
+        Some(since) => too_soon(connection, new, since),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn too_soon(connection: &Connection, new: &NewOrder, since: Timestamp) -> StoreResult<Vec<FieldError>> {

@@ -31,6 +31,7 @@ pub use vantage::*;
 
 use crate::ledger::EntryDraft;
 use crate::ledger::journal::{RawEnd, RawLine};
+use crate::order::FieldError;
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]

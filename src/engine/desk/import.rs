@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use fencepost_checks::DomainName;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -163,7 +164,7 @@ impl Place<'_> {
             let read = base::connected(row, rules, today).map(|read| Connected { line, ..read });
             let read = read
                 .and_then(|read| self.in_time(read))
-                .and_then(|read| once(&domains_of(&read.order), line, &mut seen).map(|()| read));
+                .and_then(|read| once(&read.order, "", line, &mut seen).map(|()| read));
             let outcome = match read {
                 Ok(read) => self.judge(read).await?,
                 Err(errors) => Judged::Done(LineOutcome::Refused { errors }),
@@ -345,29 +346,29 @@ impl Place<'_> {
     }
 }
 
-/// What stands in the file twice although it may be there once.
+/// A domain that stands in the file twice: for anybody, or, where `whose` is told, for them.
 pub(super) fn once(
-    keys: &[(String, String)],
+    order: &Order,
+    whose: &str,
     line: u64,
     seen: &mut BTreeMap<String, u64>,
 ) -> Result<(), Vec<FieldError>> {
-    let twice: Vec<FieldError> = keys
+    let key = |domain: &DomainName| format!("{domain} {whose}");
+    let twice: Vec<FieldError> = order
+        .domains
         .iter()
-        .filter_map(|(field, key)| {
-            let message = format!("{key} stands in line {} already; name each domain once", seen.get(key)?);
-            Some(FieldError { field: field.clone(), message })
+        .enumerate()
+        .filter_map(|(place, domain)| {
+            let first = seen.get(&key(domain))?;
+            let message = format!("{domain} stands in line {first} already; name each domain once");
+            Some(FieldError { field: format!("domains[{place}]"), message })
         })
         .collect();
     if !twice.is_empty() {
         return Err(twice);
     }
-    seen.extend(keys.iter().map(|(_, key)| (key.clone(), line)));
+    seen.extend(order.domains.iter().map(|domain| (key(domain), line)));
     Ok(())
-}
-
-/// Each domain with the path of its field.
-pub(super) fn domains_of(order: &Order) -> Vec<(String, String)> {
-    order.domains.iter().enumerate().map(|(place, domain)| (format!("domains[{place}]"), domain.to_string())).collect()
 }
 
 /// In which fields two orders differ, for people.

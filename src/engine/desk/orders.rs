@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use super::agreement::lives;
-use super::import::{Import, ImportReport, TOGETHER, domains_of, once, report, within};
+use super::import::{Import, ImportReport, TOGETHER, once, report, within};
 use super::{Caller, Desk, DeskError, DeskResult, OrderPlaced};
 use crate::engine::connections;
 use crate::engine::words::{json, parse};
@@ -84,12 +84,17 @@ impl Desk {
             let placed: OrderPlaced = parse(&first.response)?;
             return Ok((report, Judged::Done(self.ordered_before(&placed.customer_id, caller).await?)));
         }
-        let mut errors = once(&domains_of(&order), line, seen).err().unwrap_or_default();
-        errors.extend(one_trial_each(&order, line, seen));
-        errors.extend(self.under_way(&order).await?);
+        let mut errors = self.under_way(&order).await?;
         let (mut new, placed) = self.new_order(order, caller)?;
         if errors.is_empty() {
             errors = self.store.trial_refusals(&new).await?;
+        }
+        // A line that is refused stands in nobody's way.
+        if errors.is_empty() {
+            errors.extend(one_trial_each(&new.order, line, seen));
+        }
+        if errors.is_empty() {
+            errors = once(&new.order, &new.order.partner, line, seen).err().unwrap_or_default();
         }
         if !errors.is_empty() {
             return Ok((report, refused(errors)));

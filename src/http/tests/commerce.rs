@@ -152,6 +152,7 @@ fn masked(reply: &Reply) -> String {
     let mut value = reply.json();
     let id = value["items"][0]["customer_id"].as_str().unwrap().to_owned();
     let token = subject_token(&id).unwrap();
+    value["items"][0]["set_by"] = json!("somebody");
     let text = serde_json::to_string_pretty(&value).unwrap().replace(&token, "[FP-…]");
     let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     value = serde_json::from_str(&text.replace(&encoded, "%5BFP-…%5D")).unwrap();

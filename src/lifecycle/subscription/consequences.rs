@@ -24,6 +24,9 @@ pub fn standing_word(s: &Subscription, calendar: &Calendar) -> Option<(bool, Str
 #[must_use]
 pub fn consequences(before: &Subscription, after: &Subscription, calendar: &Calendar) -> Vec<String> {
     let mut said = Vec::new();
+    if seen(before, after, &mut said) {
+        return said;
+    }
     match after.phase {
         Phase::Requested | Phase::Onboarding => match (after.decided, after.kind) {
             (Some(true), OrderKind::Trial) => said.push(
@@ -55,7 +58,6 @@ pub fn consequences(before: &Subscription, after: &Subscription, calendar: &Cale
         Phase::Trial | Phase::Negotiation => extended(before, after, &mut said),
         Phase::Ended | Phase::Cancelled => {}
     }
-    seen(before, after, &mut said);
     let trial_ends = after.dates.as_ref().map(|dates| dates.trial_end);
     if let Some(ends) = trial_ends.filter(|_| before.phase == Phase::Trial && after.phase == Phase::Active) {
         said.push(format!("The trial stays free until it ends on {ends}."));
@@ -71,17 +73,17 @@ fn extended(before: &Subscription, after: &Subscription, said: &mut Vec<String>)
     let (Some(old), Some(new)) = (&before.dates, &after.dates) else { return };
     if old.trial_end != new.trial_end {
         said.push(format!(
-            "The trial ends on {} in the place of {}; without a decision before {} ({} so far), what follows silence \
-             follows then. Reminders are sent for the new dates.",
+            "The trial ends on {}, not on {}; the last moment for a decision is the start of {}, not of {}. Reminders are \
+             sent for the new dates.",
             new.trial_end, old.trial_end, new.negotiation_end, old.negotiation_end
         ));
     }
 }
 
-/// What is said of a number of mailboxes that was set in the panel.
-fn seen(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {
+/// What is said of a number of mailboxes that was set in the panel; `false` where none was.
+fn seen(before: &Subscription, after: &Subscription, said: &mut Vec<String>) -> bool {
     let Some(seen) = after.mailboxes_seen.as_ref().filter(|_| before.mailboxes_seen != after.mailboxes_seen) else {
-        return;
+        return false;
     };
     let charged = seen.charged;
     if after.is_open(DiscrepancyKind::MailboxesDiffer) {
@@ -93,6 +95,7 @@ fn seen(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {
     } else {
         said.push(format!("{} mailboxes are in operation, as many as are charged.", seen.count));
     }
+    true
 }
 
 fn charged(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {

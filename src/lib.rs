@@ -13,6 +13,7 @@
 //! | [`gateway`] | sets routes on the gateway | decisions |
 //! | [`intake`] | reads mail that comes in: delivery notices, evidence for billing | decisions |
 //! | [`proposal`] | what a mail asks for, and whether it may | I/O, clock |
+//! | [`report`] | the monthly security report: from facts to one value, and to text, HTML and pictures | I/O, clock |
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |
@@ -45,6 +46,7 @@ pub mod notify;
 pub mod order;
 pub mod probe;
 pub mod proposal;
+pub mod report;
 pub mod status;
 pub mod store;
 pub mod telemetry;

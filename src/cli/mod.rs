@@ -31,6 +31,7 @@ mod places;
 mod print;
 mod proposals;
 mod replay;
+mod report;
 mod serve;
 mod status;
 mod store;
@@ -125,6 +126,8 @@ pub enum Command {
     Proposals(proposals::Args),
     /// Preview and close invoicing runs
     Invoicing(invoicing::Args),
+    /// Look at the monthly security report of a customer
+    Report(report::Args),
     /// Print the dates that follow from the day of a connection
     Calendar(calendar::Args),
     /// Hand a delivery notice that came by mail to the service
@@ -258,6 +261,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => act::resume(&args).await,
         Command::Ledger(args) => ledger::run(&args).await,
         Command::Invoicing(args) => invoicing::run(&args).await,
+        Command::Report(args) => report::run(&args).await,
         Command::Calendar(args) => calendar::run(&args, &cli.global),
         Command::Intake(args) => intake::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,

@@ -86,7 +86,9 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
         [] => gateway::build(&config.gateway)?,
         names => Arc::new(AgentGateway::new(agents.clone(), names.to_vec())),
     };
-    let notifier: Arc<dyn Notifier> = Arc::new(notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?);
+    let gateway = gateway::WithFigures::around(&config.gateway, gateway)?;
+    let notifier = notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?;
+    let notifier: Arc<dyn Notifier> = Arc::new(notifier.with_calendar(&config.commerce)?);
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| ListenError {
         key: "http.listen",
         address: config.http.listen,

@@ -29,6 +29,10 @@ pub struct GatewayConfig {
     /// A domain that the gateway certainly does not serve, to see that it refuses it.
     pub foreign_domain: DomainName,
     pub adapter: AdapterConfig,
+    /// Where the gateway tells what it has filtered, for the monthly report; `None`: nowhere.
+    pub statistics_url: Option<String>,
+    /// File that holds the bearer token for it.
+    pub statistics_token_file: Option<PathBuf>,
 }
 
 /// Where an MX host is in its life.
@@ -268,6 +272,8 @@ impl Default for GatewayConfig {
             ehlo_name: name("probe.gateway.example"),
             foreign_domain: name("not-served-here.example"),
             adapter: AdapterConfig::Manual,
+            statistics_url: None,
+            statistics_token_file: None,
         }
     }
 }

@@ -36,6 +36,7 @@ impl Config {
         http(&self.http, &mut found);
         gateway(&self.gateway, &mut found);
         adapter(&self.gateway.adapter, &mut found);
+        statistics(&self.gateway, &mut found);
         probe(&self.probe, &self.gateway, &mut found);
         notify(&self.notify, &mut found);
         commerce(&self.commerce, &mut found);
@@ -282,6 +283,20 @@ fn adapter(adapter: &AdapterConfig, found: &mut Problems) {
             }
             Ok(_) => {}
         },
+    }
+}
+
+fn statistics(gateway: &GatewayConfig, found: &mut Problems) {
+    match gateway.statistics_url.as_deref().map(web_url) {
+        None if gateway.statistics_token_file.is_some() => {
+            found.add("gateway.statistics_token_file", "is of no use without gateway.statistics_url");
+        }
+        None => {}
+        Some(Err(why)) => found.add("gateway.statistics_url", why),
+        Some(Ok(url)) if url.scheme() == "http" && gateway.statistics_token_file.is_some() && !is_loopback(&url) => {
+            found.add("gateway.statistics_url", "would carry the token unencrypted; write an https URL");
+        }
+        Some(Ok(_)) => {}
     }
 }
 

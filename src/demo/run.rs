@@ -153,6 +153,7 @@ fn engine(config: &Arc<Config>, store: &Arc<dyn Store>, clock: &SharedClock) -> 
     let observer: Arc<dyn Observer> =
         Arc::new(Prober::new(&config.probe, &config.gateway, Arc::clone(clock)).doing("setting the probes up")?);
     let notifier = SmtpNotifier::new(&config.notify, &config.http.public_url).doing("setting the notices up")?;
+    let notifier = notifier.with_calendar(&config.commerce).doing("setting the notices up")?;
     Ok(Engine::new(EngineParts {
         dice: Dice::new(),
         store: Arc::clone(store),

@@ -222,6 +222,7 @@ fn outbox(
                     subject: id.to_owned(),
                     seq,
                     valid_if: *valid_if,
+                    month: None,
                 };
                 items.push(item.outbox(version, now)?);
                 continue;

@@ -28,6 +28,7 @@ use super::mailroom::Mailroom;
 use super::ports::{Intake, NoNotice};
 use super::pulse::Pulse;
 use super::replay::{self, Replay};
+use super::reports::Reports;
 use super::words::{Unreadable, json, parse, tag, word};
 use super::{spoken, subscriptions};
 use crate::clock::SharedClock;
@@ -169,6 +170,7 @@ pub struct Desk {
     dice: Dice,
     intake: Option<Arc<dyn Intake>>,
     mailroom: Option<Mailroom>,
+    reports: Reports,
 }
 
 impl Desk {
@@ -176,7 +178,9 @@ impl Desk {
     /// that wakes its engine.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: Arc<Config>) -> Self {
+        let reports = Reports::new(store.clone(), clock.clone(), config.clone(), None);
         Self {
+            reports,
             store,
             clock,
             config,
@@ -218,6 +222,17 @@ impl Desk {
     #[must_use]
     pub fn mailroom(&self) -> Option<&Mailroom> {
         self.mailroom.as_ref()
+    }
+
+    /// Monthly reports, with the figures of the gateway.
+    pub(super) fn with_reports(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
+    }
+
+    #[must_use]
+    pub fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// There is work for the engine.

@@ -9,6 +9,7 @@ use super::connections::Loaded;
 use super::payload::{NoticeItem, VantageItem};
 use super::ports::{CommerceFacts, Letter, VantageFacts};
 use super::recipients::recipients;
+use super::reports;
 use super::vantages;
 use super::words::{Unreadable, parse};
 use crate::config::{Config, EgressState};
@@ -68,11 +69,20 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
         }
     };
     let order = &customer.order;
+    let report = match about.month {
+        None => None,
+        Some(month) => {
+            let report = reports::sent(parts.store.as_ref(), &customer.id, month).await?;
+            Some(Box::new(report.ok_or_else(|| WriteError::Gone(format!("the report of {month}")))?))
+        }
+    };
+    let in_trial = report.as_ref().is_some_and(|report| report.trial.is_some());
+    let to_whom = if in_trial { "security_report_in_trial" } else { about.notice.as_str() };
     Ok(Written::Letter(Box::new(Letter {
         notice: about.notice.clone(),
         dedupe_key: key.to_owned(),
         language: order.language,
-        to: recipients(&about.notice, order, &config.notify),
+        to: recipients(to_whom, order, &config.notify),
         at: parts.clock.now(),
         customer_name: order.customer_name.clone(),
         partner: order.partner.clone(),
@@ -82,6 +92,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
         hosted,
         commerce: Some(commerce(&customer)?),
         vantage: None,
+        report,
     })))
 }
 
@@ -106,6 +117,7 @@ pub(super) async fn about_vantage(parts: &EngineParts, about: &VantageItem, key:
         hosted: false,
         commerce: None,
         vantage: Some(VantageFacts { id: about.vantage.clone(), since: mark.at, by: mark.by, why: mark.why }),
+        report: None,
     })))
 }
 
@@ -152,6 +164,7 @@ fn commerce(customer: &Customer) -> Result<CommerceFacts, Unreadable> {
         dates: subscription.dates,
         charged_from: subscription.charged_from,
         notice_ends: subscription.notice_ends,
+        decided: subscription.decided,
         use_charged_from: subscription.after_end.and_then(|after_end| after_end.charge_from),
     })
 }

@@ -27,6 +27,7 @@ mod pulse;
 mod recipients;
 mod reconfigured;
 mod replay;
+mod reports;
 mod run;
 mod spoken;
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub use places::{EgressReport, HostReport, PlaceWarning, PlacesReport, places_re
 pub use politeness::InstallationManners;
 pub use proposals::{Approval, Approved, Outlook, Proposal, Proposals};
 pub use replay::{Change, Replay, Step};
+pub use reports::{Reports, ReportsError};
 
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -133,7 +135,8 @@ impl Engine {
         let parts = &self.parts;
         let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
         let desk = desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone());
-        desk.reading(self.intake.clone()).with_mailroom(self.mailroom.clone())
+        let desk = desk.reading(self.intake.clone()).with_mailroom(self.mailroom.clone());
+        desk.with_reports(Reports::of(parts))
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.

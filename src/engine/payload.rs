@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::words::{Unreadable, json};
+use crate::report::Month;
 use crate::store::{NewOutbox, SubjectKind};
 
 pub(super) const FACT: &str = "fact";
@@ -32,6 +33,9 @@ pub struct NoticeItem {
     /// Number of the permit that must still be valid at the moment of sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_if: Option<u32>,
+    /// Of the report that goes out, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<Month>,
 }
 
 /// A vantage was taken out of use: for the desk.
@@ -68,7 +72,10 @@ impl NoticeItem {
     /// `version` is the one that the causing transition makes: one transition cannot cause the same
     /// notice twice, and a repetition of it has the same key.
     pub(super) fn outbox(&self, version: u64, due_at: Timestamp) -> Result<NewOutbox, Unreadable> {
-        let dedupe_key = format!("{}/{version}/{}", self.subject, self.notice);
+        self.outbox_as(format!("{}/{version}/{}", self.subject, self.notice), due_at)
+    }
+
+    pub(super) fn outbox_as(&self, dedupe_key: String, due_at: Timestamp) -> Result<NewOutbox, Unreadable> {
         Ok(NewOutbox { dedupe_key, kind: NOTICE.to_owned(), payload: json(self)?, due_at })
     }
 }

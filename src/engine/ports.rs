@@ -19,6 +19,7 @@ use crate::ledger::Money;
 use crate::lifecycle::connection::RouteMode;
 use crate::lifecycle::subscription::{Dates, OrderKind};
 use crate::order::{Language, MailServer};
+use crate::report::{Figures, Report};
 use crate::status::DomainStatus;
 
 pub use mail::{Envelope, MailReader, MailReceipt, MailSink, TryLater};
@@ -187,6 +188,26 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// [`GatewayError::Failed`] when it could not be asked.
     async fn observe(&self, domain: &DomainName) -> Result<Option<RouteMode>, GatewayError>;
+
+    /// What the gateway has filtered for a domain, `None` where it counts nothing of it. Bounded in bytes
+    /// and time.
+    ///
+    /// # Errors
+    /// [`GatewayError::Failed`] when it gave no usable answer.
+    async fn figures(&self, task: &FiguresTask) -> Result<Option<Figures>, GatewayError> {
+        let _ = (task,);
+        Ok(None)
+    }
+}
+
+/// A question for the gateway's figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FiguresTask {
+    pub domain: DomainName,
+    /// The first day, in the business time zone.
+    pub from: Date,
+    /// The first day that does not count any more.
+    pub until: Date,
 }
 
 /// What the route of a domain shall be.
@@ -244,6 +265,9 @@ pub struct Letter {
     /// Of the vantage that it is about, where it is about one.
     #[serde(default)]
     pub vantage: Option<VantageFacts>,
+    /// The monthly report, where it is one.
+    #[serde(default)]
+    pub report: Option<Box<Report>>,
 }
 
 /// What a notice about a vantage speaks of.
@@ -271,6 +295,9 @@ pub struct CommerceFacts {
     /// Use after the end is charged from then on.
     #[serde(default)]
     pub use_charged_from: Option<Date>,
+    /// The last word of the customer on whether it stays.
+    #[serde(default)]
+    pub decided: Option<bool>,
 }
 
 #[derive(Debug, thiserror::Error)]

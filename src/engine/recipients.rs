@@ -42,10 +42,15 @@ fn groups(notice: &str) -> &'static [To] {
         "cut_off_announced" | "cut_off_begun" => &[To::Partner, To::Technical, To::SalesRep, To::Desk],
         "permission_withdrawn" | "early_cutover_alarm" | "overdue" | "drift" | "repaired" => &[To::Partner, To::Desk],
         "trial_started" | "trial_reminder" | "trial_ended" | "decision_needed" => &[To::Partner, To::SalesRep],
+        "security_report_in_trial" => &[To::SalesRep, To::Technical],
+        "security_report" => &[To::Technical],
         "partner_changed" | "trial_extended" => &[To::Partner, To::SalesRep],
         "used_after_end" => &[To::Partner, To::SalesRep, To::Technical, To::Desk],
-        "will_be_invoiced" => &[To::Partner, To::SalesRep, To::Desk],
-        "invoiced" | "use_invoiced" | "notice_confirmed" => &[To::Partner, To::SalesRep, To::Accounting],
+        "decision_overdue" => &[To::Desk, To::Partner, To::SalesRep],
+        "will_be_invoiced" | "last_call" => &[To::Partner, To::SalesRep, To::Desk],
+        "invoiced" | "use_invoiced" | "notice_confirmed" | "notice_withdrawn" => {
+            &[To::Partner, To::SalesRep, To::Accounting]
+        }
         _ => &[To::Desk],
     }
 }
@@ -60,5 +65,35 @@ fn of(group: To, order: &Order, config: &NotifyConfig) -> Vec<String> {
         To::SalesRep => order.sales_rep.iter().cloned().collect(),
         To::Desk => vec![config.desk.clone()],
         To::Accounting => vec![config.accounting.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::fixture::order;
+
+    #[test]
+    fn reminders_go_to_partner_and_sales_rep_and_what_follows_from_silence_to_the_desk_too() {
+        let config = NotifyConfig {
+            desk: "desk@provider.example".to_owned(),
+            accounting: "accounting@provider.example".to_owned(),
+            ..NotifyConfig::default()
+        };
+        let to = |notice: &str| recipients(notice, &order("p", "d.example"), &config).join(" ");
+        let (partner, rep) = ("orders@partner.example", "rep@partner.example");
+        for reminder in ["trial_reminder", "trial_ended", "decision_needed"] {
+            assert_eq!(to(reminder), format!("{partner} {rep}"), "{reminder}");
+        }
+        for ahead in ["will_be_invoiced", "last_call"] {
+            assert_eq!(to(ahead), format!("{partner} {rep} desk@provider.example"), "{ahead}");
+        }
+        assert_eq!(to("decision_overdue"), format!("desk@provider.example {partner} {rep}"));
+        assert_eq!(to("thank_you"), format!("{partner} tech@customer.example"));
+        for charge in ["invoiced", "notice_confirmed", "notice_withdrawn"] {
+            assert_eq!(to(charge), format!("{partner} {rep} accounting@provider.example"), "{charge}");
+        }
+        assert_eq!(to("security_report_in_trial"), format!("{rep} tech@customer.example"));
+        assert_eq!(to("security_report"), "tech@customer.example");
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::connections::With;
 use super::payload::{FactItem, NoticeItem};
+use super::reports;
 use super::words::{Unreadable, json, parse, word};
 use crate::ledger::EntryDraft;
 use crate::lifecycle::calendar::Calendar;
@@ -154,7 +155,11 @@ fn events(decision: &Decision, cause: &str) -> Result<Vec<NewEvent>, Unreadable>
 fn entries(decision: &Decision) -> Vec<EntryDraft> {
     let entry = |effect: &Effect| match effect {
         Effect::Ledger { entry } => Some(entry.clone()),
-        Effect::Notify { .. } | Effect::ReleaseDomains { .. } | Effect::CutOffDomains | Effect::KeepDomains => None,
+        Effect::Notify { .. }
+        | Effect::ReleaseDomains { .. }
+        | Effect::CutOffDomains
+        | Effect::KeepDomains
+        | Effect::Report { .. } => None,
     };
     decision.effects.iter().filter_map(entry).collect()
 }
@@ -182,6 +187,11 @@ fn outbox(
                 let fact = connection::Fact::ReleaseWithdrawn { by: by() };
                 items.extend(tell_connections(loaded, "keep", &fact, now)?);
             }
+            Effect::Report { on } => {
+                let (_, seq) = place;
+                let (key, item) = reports::mail(&loaded.customer.id, *on, seq);
+                items.push(item.outbox_as(key, now)?);
+            }
             Effect::Notify { .. } | Effect::Ledger { .. } => {}
         }
     }
@@ -203,6 +213,7 @@ fn notices(
                 subject: customer_id.to_owned(),
                 seq,
                 valid_if: None,
+                month: None,
             };
             items.push(item.outbox(version, now)?);
         }

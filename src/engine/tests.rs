@@ -3,6 +3,7 @@
 
 mod audit;
 mod mail;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -153,6 +154,8 @@ fn from_order_to_invoice_killed_or_not() {
         assert_eq!(calm.notices.get(notice), Some(&1), "{notice}: {:?}", calm.notices);
     }
     assert!(calm.entries.iter().any(|entry| entry == "Activated"), "{:?}", calm.entries);
+    // Connected in September, charged from November: group 15 brings one in each of the months between.
+    assert_eq!(calm.notices.get("security_report"), Some(&2), "{:?}", calm.notices);
 
     let stage = Stage::new();
     let (mut strikes, mut calls) = (0, 1);

@@ -9,6 +9,7 @@ use tracing::{Instrument, Span};
 
 use super::connections::{self, With};
 use super::jobs::{self, Job, JobError, Kept};
+use super::reports::{self, ReportsError};
 use super::subscriptions;
 use super::words::{Unreadable, named};
 use super::{EngineParts, backoff};
@@ -51,6 +52,15 @@ impl From<Unreadable> for WorkError {
 impl From<CalendarError> for WorkError {
     fn from(error: CalendarError) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+impl From<ReportsError> for WorkError {
+    fn from(error: ReportsError) -> Self {
+        match error {
+            ReportsError::Store(error) => Self::Store(error),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 
@@ -122,13 +132,14 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
         .await
         .map_err(|_| WorkError::Failed(format!("gave up after {} s", bound.as_secs())))??;
     for _ in 0..ATTEMPTS {
-        let with = With {
+        let mut with = With {
             claim: Some(claim.clone()),
             cause: claim.kind.clone(),
             observations: found.observations.clone(),
             route_again: found.route_again,
             ..With::default()
         };
+        reports::count(parts, kind, &kept, &mut with, parts.clock.now());
         let decided = tracing::info_span!("decide")
             .in_scope(|| connections::transition(&loaded, &found.fact, with, parts.clock.now()));
         match commit(parts, decided?.0).await? {
@@ -143,17 +154,26 @@ async fn connection(parts: &EngineParts, claim: &Claim, subject: Subject) -> Res
 }
 
 async fn subscription(parts: &EngineParts, claim: &Claim) -> Result<Ended, WorkError> {
-    let Some(SubscriptionTimer::Calendar) = named::<SubscriptionTimer>(&claim.kind) else {
+    let Some(kind) = named::<SubscriptionTimer>(&claim.kind) else {
         return Err(WorkError::Stuck(format!("timer kind `{}` is not known to this program", claim.kind)));
     };
     let calendar = Calendar::from_config(&parts.config.commerce)?;
     for _ in 0..ATTEMPTS {
         let customer = parts.store.customer(&claim.subject_id, &Scope::All).await?.ok_or(StoreError::NotFound)?;
         let loaded = subscriptions::Loaded::read(customer)?;
-        let with = With { claim: Some(claim.clone()), cause: claim.kind.clone(), ..With::default() };
-        let due = subscription::Fact::Due;
-        let decided = tracing::info_span!("decide")
-            .in_scope(|| subscriptions::transition(&loaded, &calendar, &due, with, parts.clock.now()));
+        let mut with = With { claim: Some(claim.clone()), cause: claim.kind.clone(), ..With::default() };
+        let now = parts.clock.now();
+        let due = match kind {
+            SubscriptionTimer::Calendar => subscription::Fact::Due,
+            SubscriptionTimer::Report => {
+                if let Some(on) = subscription::report_due(&loaded.subscription, &calendar, now) {
+                    with.observations.push(reports::due(parts, &loaded, on).await?);
+                }
+                subscription::Fact::ReportDue
+            }
+        };
+        let decided =
+            tracing::info_span!("decide").in_scope(|| subscriptions::transition(&loaded, &calendar, &due, with, now));
         match commit(parts, decided?.0).await? {
             CommitOutcome::Committed { .. } | CommitOutcome::Repeated => return Ok(Ended::Done),
             CommitOutcome::FenceLost => return lost(claim),

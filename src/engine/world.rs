@@ -18,13 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::ports::{
-    CanaryLetter, FirewallRound, Gateway, GatewayError, Letter, Notifier, NotifyError, Observer, RouteDesire,
-    ServerTask,
+    CanaryLetter, FiguresTask, FirewallRound, Gateway, GatewayError, Letter, Notifier, NotifyError, Observer,
+    RouteDesire, ServerTask,
 };
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::lifecycle::connection::RouteMode;
 use crate::order::MailServer;
+use crate::report::{Figures, Report};
 
 const EGRESS: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 51, 100, 10), Ipv4Addr::new(198, 51, 100, 11)];
 
@@ -35,6 +36,10 @@ pub(super) struct World {
     pub moved: Mutex<BTreeSet<DomainName>>,
     /// Every delivery: dedupe key and name of the notice.
     pub letters: Mutex<Vec<(String, String)>>,
+    /// The monthly reports, as they were delivered.
+    pub reports: Mutex<Vec<(Vec<String>, Report)>>,
+    /// What the gateway says that it has filtered, once a report has gone out; before that it does not answer.
+    pub figures: Mutex<Option<Figures>>,
     /// The addresses that firewall instructions named.
     pub instructions: Mutex<Vec<Vec<IpAddr>>>,
     /// Domains whose MX was moved away again, and when.
@@ -99,6 +104,8 @@ impl World {
             moved: Mutex::default(),
             letters: Mutex::default(),
             instructions: Mutex::default(),
+            reports: Mutex::default(),
+            figures: Mutex::default(),
             left: Mutex::default(),
             route_log: Mutex::default(),
             egress: Mutex::new(EGRESS.map(IpAddr::from).to_vec()),
@@ -397,6 +404,12 @@ impl Gateway for World {
     async fn observe(&self, domain: &DomainName) -> Result<Option<RouteMode>, GatewayError> {
         Ok(self.routes.lock().unwrap().get(domain).map(|(mode, _)| *mode))
     }
+
+    async fn figures(&self, _task: &FiguresTask) -> Result<Option<Figures>, GatewayError> {
+        // The first time it is asked for them, nobody has told it that there are any.
+        let figures = self.figures.lock().unwrap().clone().filter(|_| !self.reports.lock().unwrap().is_empty());
+        figures.map(Some).ok_or_else(|| GatewayError::Failed("out of order".to_owned()))
+    }
 }
 
 #[async_trait]
@@ -413,6 +426,9 @@ impl Notifier for World {
             return Err(NotifyError::Transient("451 try later".to_owned()));
         }
         self.letters.lock().unwrap().push((letter.dedupe_key.clone(), letter.notice.clone()));
+        if let Some(report) = &letter.report {
+            self.reports.lock().unwrap().push((letter.to.clone(), Report::clone(report)));
+        }
         if letter.notice == "firewall_instructions" {
             self.instructions.lock().unwrap().push(letter.egress.clone());
         }

@@ -57,21 +57,7 @@ impl HttpGateway {
         if base.cannot_be_a_base() {
             return Err(setup("url", "must begin with https:// or http://".to_owned()));
         }
-        let mut headers = HeaderMap::new();
-        if let Some(file) = token_file {
-            headers.insert(AUTHORIZATION, bearer(file).map_err(|why| setup("token_file", why))?);
-        }
-        let client = Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .default_headers(headers)
-            // A redirect would carry the token to whoever is named in it.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("fencepost/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls().map_err(|error| setup("url", error.to_string()))?)
-            .build()
-            .map_err(|error| setup("url", chain(&error)))?;
-        Ok(Self { client, base })
+        Ok(Self { client: client(token_file, setup)?, base })
     }
 
     fn request(&self, method: Method, domain: &DomainName, generation: Option<u64>) -> RequestBuilder {
@@ -108,6 +94,27 @@ impl HttpGateway {
         }
         Err(failed("no attempt was made"))
     }
+}
+
+/// A client that is bounded in time and carries the token. `setup` names the key of the configuration.
+pub(super) fn client(
+    token_file: Option<&Path>,
+    setup: impl Fn(&str, String) -> GatewaySetupError,
+) -> Result<Client, GatewaySetupError> {
+    let mut headers = HeaderMap::new();
+    if let Some(file) = token_file {
+        headers.insert(AUTHORIZATION, bearer(file).map_err(|why| setup("token_file", why))?);
+    }
+    Client::builder()
+        .timeout(REQUEST_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .default_headers(headers)
+        // A redirect would carry the token to whoever is named in it.
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("fencepost/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls().map_err(|error| setup("url", error.to_string()))?)
+        .build()
+        .map_err(|error| setup("url", chain(&error)))
 }
 
 #[async_trait]
@@ -168,13 +175,13 @@ fn conflict(desire: &RouteDesire, bytes: &[u8]) -> GatewayError {
     }
 }
 
-fn refused(status: StatusCode, bytes: &[u8]) -> GatewayError {
+pub(super) fn refused(status: StatusCode, bytes: &[u8]) -> GatewayError {
     let text: String =
         String::from_utf8_lossy(bytes).chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
     failed(format!("the gateway's API answered {status}: {text}"))
 }
 
-fn failed(why: impl Into<String>) -> GatewayError {
+pub(super) fn failed(why: impl Into<String>) -> GatewayError {
     GatewayError::Failed(why.into())
 }
 
@@ -188,7 +195,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, GatewayError> {
+pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, GatewayError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(chain(&error)))? {
         if bytes.len() + chunk.len() > MAX_BODY_BYTES {
@@ -200,7 +207,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, GatewayError> {
 }
 
 /// The error with its causes, without the URL: it may one day hold more than a domain.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "request failed".to_owned() };
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

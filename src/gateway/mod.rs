@@ -8,6 +8,7 @@
 //! | [`PostfixGateway`] | two map files of a Postfix on this machine |
 //! | [`HttpGateway`] | a gateway with an API |
 
+mod figures;
 mod http;
 mod manual;
 mod postfix;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use crate::config::{AdapterConfig, GatewayConfig};
 use crate::engine::ports::Gateway;
 
+pub use figures::WithFigures;
 pub use http::HttpGateway;
 pub use manual::ManualGateway;
 pub use postfix::PostfixGateway;

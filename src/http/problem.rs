@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::engine::{AccountsError, DeskError};
+use crate::engine::{AccountsError, DeskError, ReportsError};
 use crate::ledger::invoice::InvoiceError;
 use crate::order::FieldError;
 use crate::store::StoreError;
@@ -155,6 +155,20 @@ impl From<DeskError> for Problem {
             DeskError::KeyReused => StoreError::KeyReused.into(),
             DeskError::Busy => Self::new(Kind::Busy, "The record is being changed by others, try again."),
             DeskError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportsError> for Problem {
+    fn from(error: ReportsError) -> Self {
+        match error {
+            ReportsError::NotFound => Self::not_found(),
+            ReportsError::None(why) => Self::new(Kind::NotFound, why),
+            ReportsError::Store(error) => error.into(),
+            ReportsError::Unreadable(why) => {
+                tracing::error!(why, "a report cannot be made");
+                Self::new(Kind::Internal, "The report could not be made. The log of the service says why.")
+            }
         }
     }
 }

@@ -146,7 +146,7 @@ impl Calendar {
         let before = |day: Date, days: i64| day.saturating_sub(days.days());
         let warning = match self.on_no_decision {
             OnNoDecision::Invoice => Notice::WillBeInvoiced,
-            OnNoDecision::Escalate | OnNoDecision::Release => Notice::DecisionNeeded,
+            OnNoDecision::Escalate | OnNoDecision::Release => Notice::LastCall,
         };
         // First, because nobody is charged without it: it may displace another, never be displaced.
         let warn_on = before(dates.negotiation_end, WARNING_DAYS).max(dates.connected);

@@ -6,10 +6,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
-use super::document::Document;
 use super::view::one_line;
 use crate::engine::ports::Letter;
 
@@ -24,9 +23,19 @@ pub(super) struct Sender {
     pub(super) message_id_domain: String,
 }
 
+/// What stands in a message.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
+    /// PNG by Content-ID, as the HTML names them.
+    pub(super) pictures: Vec<(String, Vec<u8>)>,
+}
+
 /// Builds the message.
-pub(super) fn build(letter: &Letter, document: &Document, html: String, sender: &Sender) -> Result<Message, String> {
-    let subject = one_line(&document.subject);
+pub(super) fn build(letter: &Letter, content: Content, sender: &Sender) -> Result<Message, String> {
+    let subject = one_line(&content.subject);
     let mut builder = Message::builder()
         .from(sender.from.clone())
         .reply_to(sender.reply_to.clone())
@@ -45,9 +54,29 @@ pub(super) fn build(letter: &Letter, document: &Document, html: String, sender: 
     }
     let alternative = MultiPart::alternative()
         .boundary(hash("boundary", &letter.dedupe_key))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(document.text()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
-    builder.multipart(alternative).map_err(|error| error.to_string())
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(content.text));
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(content.html);
+    let whole = if content.pictures.is_empty() {
+        alternative.singlepart(html)
+    } else {
+        alternative.multipart(with_pictures(letter, html, content.pictures)?)
+    };
+    builder.multipart(whole).map_err(|error| error.to_string())
+}
+
+/// HTML and its pictures, as parts of one (RFC 2387, RFC 2392).
+fn with_pictures(letter: &Letter, html: SinglePart, pictures: Vec<(String, Vec<u8>)>) -> Result<MultiPart, String> {
+    let png = ContentType::parse("image/png").map_err(|error| error.to_string())?;
+    let mut related = MultiPart::related().boundary(hash("related", &letter.dedupe_key)).singlepart(html);
+    for (id, bytes) in pictures {
+        related = related.singlepart(Attachment::new_inline(id).body(bytes, png.clone()));
+    }
+    Ok(related)
+}
+
+/// The end of the Content-IDs of a letter: unique in the world, as RFC 2045 §7 asks for.
+pub(super) fn content_id_suffix(letter: &Letter, sender: &Sender) -> String {
+    format!(".{}@{}", hash("picture", &letter.dedupe_key), sender.message_id_domain)
 }
 
 /// The recipients, parsed.

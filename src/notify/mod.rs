@@ -28,13 +28,14 @@ use lettre::{AsyncTransport, Message};
 
 use self::accepted::Accepted;
 use self::document::Document;
-use self::message::Sender;
+use self::message::{Content, Sender};
 use self::smarthost::Transport;
 use self::view::View;
 use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision};
 use crate::engine::ports::{Letter, Notifier, NotifyError};
 use crate::failpoint::{Step, around};
 use crate::order::Language;
+use crate::report::{self, MailHtml, Report, Source, mail_html, mail_text};
 
 pub use self::template::NAMES;
 
@@ -116,8 +117,28 @@ impl SmtpNotifier {
     /// # Errors
     /// [`NotifyError::Permanent`] when there is no such notice.
     pub fn render(&self, letter: &Letter) -> Result<Rendered, NotifyError> {
+        let Content { subject, text, html, .. } = self.content(letter)?;
+        Ok(Rendered { subject, text, html })
+    }
+
+    fn content(&self, letter: &Letter) -> Result<Content, NotifyError> {
+        if let Some(report) = &letter.report {
+            return self.report(letter, report);
+        }
         let (document, html) = self.compose(letter)?;
-        Ok(Rendered { text: document.text(), subject: document.subject, html })
+        Ok(Content { text: document.text(), subject: document.subject, html, pictures: Vec::new() })
+    }
+
+    /// The monthly report has views of its own.
+    fn report(&self, letter: &Letter, report: &Report) -> Result<Content, NotifyError> {
+        let (service, desk) = (&self.config.service_name, &self.config.desk);
+        let base = self.public_url.trim_end_matches('/');
+        let link = format!("{base}/reports/{}/{}", report.customer_id, report.month);
+        let source = Source::Mail { suffix: message::content_id_suffix(letter, &self.sender) };
+        let MailHtml { html, pictures } = mail_html(report, service, desk, Some(&link), &source)
+            .map_err(|error| NotifyError::Permanent(format!("the report: {error}")))?;
+        let text = mail_text(report, service, desk, Some(&link));
+        Ok(Content { subject: report::subject(report), text, html, pictures })
     }
 
     fn compose(&self, letter: &Letter) -> Result<(Document, String), NotifyError> {
@@ -137,8 +158,7 @@ impl SmtpNotifier {
     }
 
     fn message(&self, letter: &Letter) -> Result<Message, NotifyError> {
-        let (document, html) = self.compose(letter)?;
-        message::build(letter, &document, html, &self.sender).map_err(NotifyError::Permanent)
+        message::build(letter, self.content(letter)?, &self.sender).map_err(NotifyError::Permanent)
     }
 
     /// One transaction for one recipient: an address that is refused keeps nobody else from reading.

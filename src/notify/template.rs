@@ -60,9 +60,12 @@ notices! {
     TrialEnded = "trial_ended", "notices/en/trial_ended.txt";
     DecisionNeeded = "decision_needed", "notices/en/decision_needed.txt";
     WillBeInvoiced = "will_be_invoiced", "notices/en/will_be_invoiced.txt";
+    LastCall = "last_call", "notices/en/last_call.txt";
+    DecisionOverdue = "decision_overdue", "notices/en/decision_overdue.txt";
     Invoiced = "invoiced", "notices/en/invoiced.txt";
     ThankYou = "thank_you", "notices/en/thank_you.txt";
     NoticeConfirmed = "notice_confirmed", "notices/en/notice_confirmed.txt";
+    NoticeWithdrawn = "notice_withdrawn", "notices/en/notice_withdrawn.txt";
     UsedAfterEnd = "used_after_end", "notices/en/used_after_end.txt";
     UseInvoiced = "use_invoiced", "notices/en/use_invoiced.txt";
     PartnerChanged = "partner_changed", "notices/en/partner_changed.txt";

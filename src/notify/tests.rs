@@ -89,16 +89,19 @@ fn the_lifecycle_names_no_notice_without_a_template() {
         | subscription::Notice::TrialEnded
         | subscription::Notice::DecisionNeeded
         | subscription::Notice::WillBeInvoiced
+        | subscription::Notice::LastCall
+        | subscription::Notice::DecisionOverdue
         | subscription::Notice::Invoiced
         | subscription::Notice::ThankYou
         | subscription::Notice::NoticeConfirmed
+        | subscription::Notice::NoticeWithdrawn
         | subscription::Notice::UsedAfterEnd
         | subscription::Notice::UseInvoiced
         | subscription::Notice::PartnerChanged => serde_json::to_value(notice).unwrap(),
     };
     let named: Vec<serde_json::Value> = NAMES.iter().map(|name| serde_json::json!(name)).collect();
-    // 28 + 12 templates, and each name parses as one of the two; and one that is about no customer.
-    assert_eq!(named.len(), 41);
+    // 28 + 15 templates, and each name parses as one of the two; and one that is about no customer.
+    assert_eq!(named.len(), 44);
     for name in named.into_iter().filter(|name| name != "vantage_quarantined") {
         let known = serde_json::from_value(name.clone()).map(connection).is_ok_and(|back| back == name)
             || serde_json::from_value(name.clone()).map(subscription).is_ok_and(|back| back == name);
@@ -179,6 +182,32 @@ fn a_repetition_is_the_same_message_and_another_notice_is_not() {
     let mut later = first.clone();
     later.at += jiff::SignedDuration::from_hours(1);
     assert_eq!(id(&first), id(&later));
+}
+
+#[test]
+fn a_report_is_one_message_with_its_pictures_in_it() {
+    let mut report = letter("security_report");
+    report.report = Some(Box::new(crate::report::tests::sample()));
+    report.dedupe_key = "cust-sample/report/2026-11".to_owned();
+    let sent = wire(&report);
+    assert_eq!(sent, wire(&report.clone()), "sent again, it is the same message");
+    let read = mail_parser::MessageParser::default().parse(sent.as_bytes()).unwrap();
+    assert_eq!(read.subject().unwrap(), "Example Oy: security report of November 2026");
+    let html = read.body_html(0).unwrap();
+    let text = read.body_text(0).unwrap();
+    assert!(text.starts_with("To do:") && text.contains("/reports/k1/2026-11"), "{text}");
+    let pictures: Vec<_> = read.attachments().collect();
+    assert_eq!(pictures.len(), 5);
+    for picture in pictures {
+        let id = mail_parser::MimeHeaders::content_id(picture).unwrap();
+        assert!(html.contains(&format!("src=\"cid:{id}\"")), "{id}");
+        assert!(picture.contents().starts_with(b"\x89PNG"), "{id}");
+        assert!(mail_parser::MimeHeaders::content_disposition(picture).unwrap().is_inline(), "{id}");
+    }
+    assert_eq!(sent.matches("Content-Type: multipart/").count(), 2, "alternative, and HTML with what belongs to it");
+    assert!(sent.lines().all(|line| line.len() <= 998), "RFC 5322 2.1.1");
+    // As an ordinary notice is told from others.
+    assert!(headers(&sent).contains("X-Fencepost-Notice: security_report"));
 }
 
 #[test]

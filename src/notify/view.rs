@@ -77,6 +77,8 @@ pub(super) struct View {
     pub(super) charged_from: Option<String>,
     pub(super) notice_ends: Option<String>,
     pub(super) use_charged_from: Option<String>,
+    /// The customer's last word is no.
+    pub(super) said_no: bool,
     pub(super) vantage: Option<VantageView>,
 }
 
@@ -190,6 +192,7 @@ impl View {
             charged_from: commerce.and_then(|facts| facts.charged_from).map(day),
             notice_ends: commerce.and_then(|facts| facts.notice_ends).map(day),
             use_charged_from: commerce.and_then(|facts| facts.use_charged_from).map(day),
+            said_no: commerce.is_some_and(|facts| facts.decided == Some(false)),
             vantage: letter.vantage.as_ref().map(|facts| VantageView {
                 id: one_line(&facts.id),
                 since: moment(facts.since, zone),

@@ -167,10 +167,20 @@ pub(super) fn evidence_file(
             .map_err(|error| Problem::field("evidence.base64", format!("this is no base64 (RFC 4648 §4): {error}")))?,
         _ => return Err(Problem::field("evidence", "give the mail or document as `text` or as `base64`")),
     };
+    checked_evidence(evidence.name, content, received, now)
+}
+
+/// As it was sent: not empty, a name without control characters, and not from the future.
+pub(in crate::http) fn checked_evidence(
+    name: Option<String>,
+    content: Vec<u8>,
+    received: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<EvidenceFile, Problem> {
     if content.trim_ascii().is_empty() {
         return Err(Problem::field("evidence", "the evidence is empty: a decision rests on the mail that says so"));
     }
-    let name = evidence.name.unwrap_or_else(|| "evidence".to_owned());
+    let name = name.unwrap_or_else(|| "evidence".to_owned());
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         let message = format!("a file name of 1 to {MAX_NAME} bytes without control characters");
         return Err(Problem::field("evidence.name", message));

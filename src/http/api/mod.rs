@@ -19,6 +19,7 @@ mod paging;
 mod parked;
 mod places;
 mod replay;
+mod reports;
 mod vantages;
 
 use axum::Router;
@@ -29,6 +30,7 @@ use super::HttpState;
 use super::problem::{Kind, Problem};
 use crate::store::Role;
 
+pub(super) use customers::checked_evidence;
 pub(super) use discrepancies::{CONCERNED, OPERATORS, number};
 pub(super) use domains::{name, phase_word};
 pub(super) use mail::{ProposalView, line as mail_line, view as proposal_view};
@@ -90,6 +92,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/parked/{id}/retry", post(parked::retry))
         .route("/v1/domains/{domain}/replay", get(replay::show))
         .route("/v1/customers/{id}/replay", get(replay::subscription))
+        .route("/v1/customers/{id}/report", get(reports::show))
         .route("/metrics", get(super::metrics::show))
         .route("/v1/gateway/places", get(places::report))
         .route("/v1/gateway/places/{place}/domains", get(places::domains))

@@ -119,6 +119,8 @@ struct DomainPage {
     provider: Option<DnsProviderStatus>,
     message: Option<Message>,
     subscription: Option<SubscriptionView>,
+    /// Where the desk enters a decision.
+    decide: Option<String>,
     /// Why the change is fast from then on.
     fast_because: Option<String>,
     /// The bounds of the instant at which every sender has switched.
@@ -200,6 +202,11 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         spellings: spellings(&status),
         provider: status.dns_provider.clone(),
         message: status.message_to_provider().map(message),
+        decide: reader
+            .desk_form()
+            .and(customer.as_ref())
+            .filter(|customer| !customer.phase.is_final())
+            .map(|customer| format!("/customers/{}/decide", customer.id)),
         subscription: customer.as_ref().map(SubscriptionView::new),
         fast_because: status.fastest_change_because.clone(),
         terms: status.switch_terms.iter().map(|term| (times.show(term.at), term.because.clone())).collect(),

@@ -3,6 +3,7 @@
 
 mod action;
 mod customer;
+mod decide;
 mod desk;
 mod discrepancies;
 mod domain;
@@ -10,6 +11,7 @@ mod order;
 mod page;
 mod parked;
 mod proposals;
+mod reports;
 mod session;
 mod story;
 mod subscription;
@@ -50,6 +52,9 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/proposals/{id}", get(proposals::show))
         .route("/proposals/{id}/approve", post(action::approve))
         .route("/proposals/{id}/reject", post(action::reject))
+        .route("/customers/{id}/decide", get(decide::show).post(decide::decide))
+        .route("/reports/{customer}", get(reports::next))
+        .route("/reports/{customer}/{month}", get(reports::show))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(style))

@@ -11,6 +11,8 @@ pub(super) struct SubscriptionView {
     /// Colour class.
     pub(super) tone: &'static str,
     pub(super) facts: Vec<(&'static str, String)>,
+    /// Where the next monthly report is shown.
+    pub(super) report: Option<String>,
 }
 
 impl SubscriptionView {
@@ -32,7 +34,9 @@ impl SubscriptionView {
             |group| format!("on the {group}th of each month"),
         );
         facts.push(("Invoiced", group));
-        Self { phase, about, tone, facts }
+        let reported = matches!(customer.phase, Phase::Trial | Phase::Negotiation | Phase::Active | Phase::Notice);
+        let report = reported.then(|| format!("/reports/{}", customer.id));
+        Self { phase, about, tone, facts, report }
     }
 }
 

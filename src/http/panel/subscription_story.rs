@@ -55,6 +55,8 @@ fn sentence(event: &Event) -> String {
         Event::UseEnded { charged_until: Some(until) } => {
             format!("Use after the end is over; charged until before {until}")
         }
+        Event::ReportsBegin { after } => format!("Monthly security reports begin with the month after {after}"),
+        Event::Reported { on } => format!("The security report of {on} was made"),
         Event::UseEnded { charged_until: None } => "Use after the end is over".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ mod operation;
 mod order_form;
 mod orders;
 mod pages;
+mod reports;
 
 use std::path::PathBuf;
 use std::sync::Arc;

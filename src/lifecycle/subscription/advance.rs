@@ -114,7 +114,7 @@ fn no_decision(work: &mut Work<'_>, dates: &Dates, deadline: Timestamp) -> bool 
         OnNoDecision::Escalate => {
             if !work.s.reminded.iter().any(|k| k == ESCALATED_KEY) {
                 work.event(Event::Reminded { key: ESCALATED_KEY.to_owned() });
-                work.notify(Notice::DecisionNeeded);
+                work.notify(Notice::DecisionOverdue);
             }
             false
         }

@@ -9,6 +9,7 @@ use super::advance::{advance, deadline};
 use super::entries::{Word, by_rule, by_word, from_order};
 use super::event::{Decision, Effect, Event, Fact, Notice};
 use super::evolve::apply;
+use super::report;
 use super::state::{OrderKind, Phase, Subscription};
 use crate::ledger::{EntryDraft, EntryKind};
 use crate::lifecycle::calendar::{Calendar, first_charged_day};
@@ -41,6 +42,7 @@ pub fn open(kind: OrderKind, preferred_group: Option<u8>, domains: u32, at: Time
         acted_on: Vec::new(),
         reminded: Vec::new(),
         warned_at: None,
+        reported: None,
         domains_ordered: domains,
         after_end: None,
         partner: None,
@@ -81,6 +83,7 @@ fn speaks_of(fact: &Fact) -> Option<Timestamp> {
         | Fact::DomainsOrdered { .. }
         | Fact::PartnerChanged { .. }
         | Fact::MailboxesSeen { .. }
+        | Fact::ReportDue
         | Fact::Due => None,
     }
 }
@@ -134,6 +137,11 @@ impl Work<'_> {
 
     fn take(&mut self, fact: &Fact) {
         match fact {
+            // What time brings about comes first: whoever is no customer any more gets no report.
+            Fact::ReportDue => {
+                advance(self, self.now, true);
+                report::step(self);
+            }
             Fact::Due => {}
             Fact::Registered { by } => {
                 if self.s.phase == Phase::Requested {
@@ -408,6 +416,7 @@ impl Work<'_> {
         self.event(Event::NoticeWithdrawn);
         self.enter(Phase::Active, "The customer stays after all.");
         self.record(by_word(&self.terms, EntryKind::NoticeWithdrawn, day, &word));
+        self.notify(Notice::NoticeWithdrawn);
     }
 
     /// Terms of a customer whose order is in the ledger already; before that, the order's own would come

@@ -89,6 +89,8 @@ pub enum Fact {
         received: Timestamp,
         evidence: String,
     },
+    /// The day of a monthly report may have come.
+    ReportDue,
     /// Only time has passed.
     Due,
 }
@@ -191,6 +193,14 @@ pub enum Event {
         from: Date,
         by: String,
     },
+    /// Monthly reports begin with the month after that day.
+    ReportsBegin {
+        after: Date,
+    },
+    /// The monthly report of that day was made.
+    Reported {
+        on: Date,
+    },
 }
 
 /// Something for others to do.
@@ -213,6 +223,10 @@ pub enum Effect {
     CutOffDomains,
     /// Every releasing connection of the customer stays after all.
     KeepDomains,
+    /// The monthly report of that day goes out.
+    Report {
+        on: Date,
+    },
 }
 
 /// Every message that a subscription can cause.
@@ -226,9 +240,14 @@ pub enum Notice {
     DecisionNeeded,
     /// A week ahead: without a decision the customer is invoiced.
     WillBeInvoiced,
+    /// A week ahead: without a decision something else than a charge follows.
+    LastCall,
+    /// To the desk: nobody has decided.
+    DecisionOverdue,
     Invoiced,
     ThankYou,
     NoticeConfirmed,
+    NoticeWithdrawn,
     /// The MX still names the gateway after the end: what follows, and how to avoid it.
     UsedAfterEnd,
     /// Use after the end is charged from now on.

@@ -102,6 +102,7 @@ pub fn apply(s: &mut Subscription, event: &Event, at: Timestamp) {
         }
         Event::UseEnded { .. } => s.after_end = None,
         Event::PartnerChanged { partner, .. } => s.partner = Some(partner.clone()),
+        Event::ReportsBegin { after: on } | Event::Reported { on } => s.reported = Some(*on),
     }
 }
 

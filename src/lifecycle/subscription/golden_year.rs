@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
 use super::event::{Effect, Fact};
-use super::state::{OrderKind, Subscription};
+use super::state::{OrderKind, Subscription, TimerKind};
 use super::{Terms, decide, evolve, open, timers};
 use crate::config::CommerceConfig;
 use crate::ledger::chain::Head;
@@ -99,10 +99,15 @@ impl Account {
         self.append(drafts.collect(), now);
     }
 
+    fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let calendar = |(kind, _): &(TimerKind, Timestamp)| *kind == TimerKind::Calendar;
+        timers(&self.sub, &self.calendar, now).into_iter().find(calendar).map(|(_, due)| due)
+    }
+
     /// Follows the timers up to an instant.
     fn wait(&mut self, until: Timestamp) {
         let mut now = self.sub.phase_since;
-        while let Some(due) = timers(&self.sub, &self.calendar, now).first().map(|t| t.1).filter(|due| *due <= until) {
+        while let Some(due) = self.next(now).filter(|due| *due <= until) {
             now = due;
             self.take(now, &Fact::Due);
         }

@@ -14,6 +14,7 @@ mod evolve;
 mod extension;
 #[cfg(test)]
 mod golden_year;
+mod report;
 mod state;
 #[cfg(test)]
 mod stories;
@@ -29,6 +30,7 @@ pub use entries::RULES_VERSION;
 pub use event::{Decision, Effect, Event, Fact, Notice};
 pub use evolve::{apply, evolve};
 pub use extension::refusal as no_extension;
+pub use report::{next_report, report_due};
 pub use state::{
     AfterEnd, Dates, Discrepancy, DiscrepancyKind, DomainSeen, MailboxesSeen, OrderKind, Phase, Subscription, TimerKind,
 };

@@ -65,6 +65,9 @@ pub struct Subscription {
     pub reminded: Vec<String>,
     /// When the customer was told that it will be invoiced; nobody is charged by rule without it.
     pub warned_at: Option<Timestamp>,
+    /// The day of the last monthly report, or that from which on there are reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Date>,
     /// Use after the end of the service, once it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_end: Option<AfterEnd>,
@@ -200,4 +203,6 @@ impl Subscription {
 pub enum TimerKind {
     /// The next date of the calendar: reminder, end of trial, end of negotiation, end of notice.
     Calendar,
+    /// The monthly report, which is made of what was observed: whoever takes it up looks that up first.
+    Report,
 }

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::event::{Effect, Fact};
-use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription};
+use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription, TimerKind};
 use super::{Terms, decide, evolve, open, timers};
-use crate::config::CommerceConfig;
+use crate::config::{CommerceConfig, OnNoDecision};
 use crate::ledger::EntryKind;
 use crate::lifecycle::calendar::Calendar;
 use crate::order::Order;
@@ -25,6 +25,10 @@ fn at(text: &str) -> Timestamp {
 
 impl Story {
     fn new(kind: OrderKind) -> Self {
+        Self::with(kind, OnNoDecision::Invoice)
+    }
+
+    fn with(kind: OrderKind, on_no_decision: OnNoDecision) -> Self {
         let order = serde_json::from_str(
             r#"{ "partner": "Acme IT", "customer_name": "Customer Ltd", "business_id": null, "billing_address": null,
                  "vat_id": null, "bill_to": "customer", "contacts": [], "domains": ["a.example"], "servers": [],
@@ -34,7 +38,7 @@ impl Story {
         .unwrap();
         let (sub, decision) = open(kind, None, 1, at("2026-01-20T09:00"));
         let sub = evolve(&sub, &decision, at("2026-01-20T09:00"));
-        let calendar = Calendar::from_config(&CommerceConfig::default()).unwrap();
+        let calendar = Calendar::from_config(&CommerceConfig { on_no_decision, ..CommerceConfig::default() }).unwrap();
         Self { calendar, order, sub, told: Vec::new() }
     }
 
@@ -71,7 +75,8 @@ impl Story {
     /// Follows the timers until none is left.
     fn wait(&mut self) -> &mut Self {
         let mut now = self.sub.phase_since;
-        while let Some((_, due)) = timers(&self.sub, &self.calendar, now).first().copied() {
+        let calendar = |(kind, _): &(TimerKind, Timestamp)| *kind == TimerKind::Calendar;
+        while let Some((_, due)) = timers(&self.sub, &self.calendar, now).into_iter().find(calendar) {
             now = due;
             self.take(now, &Fact::Due);
         }
@@ -84,6 +89,97 @@ fn one_that_never_decides_is_warned_and_invoiced_from_n() {
     let mut story = Story::new(OrderKind::Trial);
     story.connected("2026-01-31T10:00").wait();
     assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Active, Some(date(2026, 4, 2))));
+    insta::assert_snapshot!(story.told.join("\n"));
+}
+
+#[test]
+fn silence_is_escalated_to_the_desk_a_week_after_it_was_said() {
+    let mut story = Story::with(OrderKind::Trial, OnNoDecision::Escalate);
+    story.connected("2026-01-31T10:00").wait();
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Negotiation, None));
+    insta::assert_snapshot!(story.told.join("\n"));
+}
+
+#[test]
+fn silence_releases_the_customer_a_week_after_it_was_said() {
+    let mut story = Story::with(OrderKind::Trial, OnNoDecision::Release);
+    story.connected("2026-01-31T10:00").wait();
+    insta::assert_snapshot!(story.told.join("\n"));
+    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Declined, None));
+}
+
+/// Follows the monthly reports up to an instant.
+fn reports(story: &mut Story, until: &str) -> Vec<String> {
+    let mut now = story.sub.phase_since;
+    story.told.clear();
+    let report = |(kind, _): &(TimerKind, Timestamp)| *kind == TimerKind::Report;
+    while let Some((_, due)) = timers(&story.sub, &story.calendar, now).into_iter().find(report) {
+        if due > at(until) {
+            break;
+        }
+        now = due;
+        story.take(now, &Fact::ReportDue);
+    }
+    story.told.iter().filter(|told| told.contains("Report")).map(|told| told[..10].to_owned()).collect()
+}
+
+#[test]
+fn a_report_comes_on_the_day_of_the_group_once_a_month_while_the_service_goes_on() {
+    // Connected on the 31st: group 30, which falls on the last day of February.
+    let mut story = Story::new(OrderKind::Paid);
+    story.connected("2027-01-31T10:00");
+    assert_eq!(reports(&mut story, "2027-05-01T00:00"), ["2027-02-28", "2027-03-30", "2027-04-30"]);
+    // To group 15 in May: one in each month all the same.
+    let yes = Fact::Decided {
+        customer: true,
+        group: Some(15),
+        by: "desk".to_owned(),
+        received: at("2027-05-03T10:00"),
+        evidence: "mail".to_owned(),
+    };
+    story.fact("2027-05-03T10:00", &yes);
+    assert_eq!(reports(&mut story, "2027-06-20T00:00"), ["2027-05-15", "2027-06-15"]);
+    // And back after the 15th: the one of June has gone out, the next comes at the end of July.
+    let back = Fact::Decided {
+        customer: true,
+        group: Some(30),
+        by: "desk".to_owned(),
+        received: at("2027-06-21T10:00"),
+        evidence: "another mail".to_owned(),
+    };
+    story.fact("2027-06-21T10:00", &back);
+    story.notice("2027-07-05T10:00");
+    assert_eq!(story.sub.notice_ends, Some(date(2027, 8, 5)));
+    assert_eq!(reports(&mut story, "2028-01-01T00:00"), ["2027-07-30"], "none after the end");
+}
+
+#[test]
+fn a_report_that_was_missed_for_a_week_is_left_out_and_the_day_of_the_connection_is_too_soon() {
+    let mut story = Story::new(OrderKind::Paid);
+    story.connected("2027-01-15T10:00");
+    assert_eq!(story.sub.group, Some(15));
+    let told = |story: &Story| story.told.iter().filter(|told| told.contains("Report")).count();
+    story.fact("2027-01-15T11:00", &Fact::ReportDue);
+    assert_eq!(told(&story), 0, "nothing was seen yet");
+    story.fact("2027-02-21T10:00", &Fact::ReportDue);
+    assert_eq!(told(&story), 1, "six days late");
+    story.fact("2027-03-23T10:00", &Fact::ReportDue);
+    assert_eq!(told(&story), 1, "a week late");
+    story.fact("2027-04-14T20:59", &Fact::ReportDue);
+    assert_eq!(told(&story), 1, "the 15th has not begun in Helsinki");
+    story.fact("2027-04-14T21:00", &Fact::ReportDue).fact("2027-04-14T21:00", &Fact::ReportDue);
+    assert_eq!(told(&story), 2);
+}
+
+#[test]
+fn a_notice_that_is_taken_back_is_confirmed_and_the_charge_goes_on() {
+    let mut story = Story::new(OrderKind::Paid);
+    story.connected("2026-02-01T10:00").notice("2026-05-31T10:00");
+    story.told.clear();
+    let withdrawn =
+        Fact::NoticeWithdrawn { by: "desk".to_owned(), received: at("2026-06-10T10:00"), evidence: "mail".to_owned() };
+    story.fact("2026-06-10T10:00", &withdrawn).fact("2026-06-11T10:00", &withdrawn).wait();
+    assert_eq!((story.sub.phase, story.sub.notice_ends), (Phase::Active, None));
     insta::assert_snapshot!(story.told.join("\n"));
 }
 

@@ -45,6 +45,8 @@ pub fn take_over(terms: &Terms<'_>, since: &Standing, source: Source<'_>, now: T
     let by_day = calendar.group_by_rule(dates.connected);
     let group = order.invoicing_group.unwrap_or(by_day);
     work.event(Event::DatesPromised { dates: dates.clone(), group });
+    // The month of the take-over was not watched as a whole.
+    work.event(Event::ReportsBegin { after: today });
     let word = Word { by: source.by, evidence: source.evidence };
     let first = dates.connected;
     let party = match order.bill_to {

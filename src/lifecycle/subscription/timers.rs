@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::advance::{ESCALATED_KEY, deadline};
 use super::after_end;
+use super::report::next_report;
 use super::state::{Phase, Subscription, TimerKind};
 use crate::config::OnNoDecision;
 use crate::lifecycle::calendar::Calendar;
@@ -28,7 +29,8 @@ pub fn timers(s: &Subscription, calendar: &Calendar, now: Timestamp) -> Vec<(Tim
         (Phase::Declined | Phase::Ended, _) => after_end::due(s, calendar),
         _ => None,
     };
-    next.map(|at| (TimerKind::Calendar, at.max(now))).into_iter().collect()
+    let report = next_report(s, calendar, now).map(|on| (TimerKind::Report, calendar.start_of(on).max(now)));
+    next.map(|at| (TimerKind::Calendar, at.max(now))).into_iter().chain(report).collect()
 }
 
 /// Who has to act, and for what.

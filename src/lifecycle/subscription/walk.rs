@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::event::{Decision, Effect, Event, Fact, Notice};
-use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription};
+use super::state::{DiscrepancyKind, OrderKind, Phase, Subscription, TimerKind};
 use super::{Source, Terms, decide, evolve, open, table, take_over, timers, waiting_for};
 use crate::config::{CommerceConfig, OnNoDecision};
 use crate::ledger::chain::Head;
@@ -57,6 +57,8 @@ struct World {
 enum Action {
     /// To the next timer, as the engine does.
     NextTimer,
+    /// To the next monthly report.
+    Report,
     /// The engine was away.
     Away {
         days: i16,
@@ -91,6 +93,7 @@ enum Action {
 
 const ACTIONS: &[Action] = &[
     Action::NextTimer,
+    Action::Report,
     Action::Away { days: 3 },
     Action::Away { days: 45 },
     Action::Registered,
@@ -173,15 +176,22 @@ impl Walk {
         before.into_iter().fold(world, |world, action| self.step(&world, action).unwrap_or(world))
     }
 
+    fn timer(&self, world: &World, kind: TimerKind) -> Option<Timestamp> {
+        timers(&world.sub, self.calendar(), world.now).into_iter().find(|(k, _)| *k == kind).map(|(_, due)| due)
+    }
+
     fn fact(&self, world: &mut World, action: Action) -> Option<Fact> {
         let ago = |now: Timestamp, days: i16| now - SignedDuration::from_hours(24 * i64::from(days));
         let by = || "desk".to_owned();
         let at = world.now;
         Some(match action {
             Action::NextTimer => {
-                let (_, due) = *timers(&world.sub, self.calendar(), world.now).first()?;
-                world.now = due;
+                world.now = self.timer(world, TimerKind::Calendar)?;
                 Fact::Due
+            }
+            Action::Report => {
+                world.now = self.timer(world, TimerKind::Report)?;
+                Fact::ReportDue
             }
             Action::Away { days } => {
                 world.now += SignedDuration::from_hours(24 * i64::from(days));
@@ -279,8 +289,23 @@ impl Walk {
         if !again.events.is_empty() || !again.effects.is_empty() {
             return Some("the same fact once more has an effect");
         }
-        if timers(&after.sub, self.calendar(), after.now).iter().any(|(_, at)| *at <= after.now) {
+        // A report that has become due meanwhile waits for its own fact.
+        let answers = |kind: TimerKind| kind == TimerKind::Calendar || *fact == Fact::ReportDue;
+        if timers(&after.sub, self.calendar(), after.now).iter().any(|(kind, at)| answers(*kind) && *at <= after.now) {
             return Some("a timer that is due at once for ever");
+        }
+        let months = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::Reported { .. })).count();
+        let reported = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Report { .. })).count();
+        if months(&decision.events) != reported(&decision.effects) || reported(&decision.effects) > 1 {
+            return Some("a report without its event, or twice");
+        }
+        if let Some(Event::Reported { on }) = decision.events.iter().find(|e| matches!(e, Event::Reported { .. })) {
+            let before = before.sub.reported.is_some_and(|last| last.first_of_month() >= on.first_of_month());
+            let connected = after.sub.dates.as_ref().is_none_or(|dates| dates.connected >= *on);
+            let serves = matches!(after.sub.phase, Phase::Trial | Phase::Negotiation | Phase::Active | Phase::Notice);
+            if before || connected || !serves || self.calendar().start_of(*on) > after.now {
+                return Some("a second report of a month, or one that nobody should get");
+            }
         }
         None
     }

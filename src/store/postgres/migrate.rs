@@ -19,10 +19,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0006_phases.sql"),
     include_str!("../migrations/postgres/0007_mail.sql"),
     include_str!("../migrations/postgres/0008_turned.sql"),
+    include_str!("../migrations/postgres/0009_reports.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 8;
+pub(in crate::store) const SCHEMA: u32 = 9;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

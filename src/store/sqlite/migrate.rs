@@ -19,10 +19,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0008_phases.sql"),
     include_str!("../migrations/sqlite/0009_mail.sql"),
     include_str!("../migrations/sqlite/0010_turned.sql"),
+    include_str!("../migrations/sqlite/0011_reports.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 10;
+pub(in crate::store) const SCHEMA: u32 = 11;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

@@ -92,6 +92,12 @@ impl Problem {
         Self { kind: Kind::NotReady, detail, errors }
     }
 
+    /// What is wrong with which field of the request.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// 422 at one field.
     #[must_use]
     pub fn field(field: &str, message: impl Into<String>) -> Self {

@@ -35,7 +35,6 @@ pub struct MailHtml {
 
 struct Strip {
     words: String,
-    label: String,
     source: String,
 }
 
@@ -90,7 +89,7 @@ pub fn mail_html(
             without = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             if let Some(png) = bars_png(known) {
                 let words = bars_in_words(known);
-                bars = Some(Strip { label: "Mail by day".to_owned(), words, source: pictures.add("mail", png?) });
+                bars = Some(Strip { words, source: pictures.add("mail", png?) });
             }
         }
     }
@@ -153,7 +152,7 @@ fn section<'a>(
     let mut strips = Vec::new();
     for (lane, row) in lanes.iter().zip(1..) {
         let source = pictures.add(&format!("days{}-{row}", number + 1), lane_png(lane)?);
-        strips.push(Strip { label: lane.label.clone(), words: lane.in_words(), source });
+        strips.push(Strip { words: lane.in_words(), source });
     }
     Ok(Section { of, strips, changes: changes(report, of) })
 }

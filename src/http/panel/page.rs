@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::http::problem::{Kind, Problem};
+use crate::order::FieldError;
 
 /// What a page handler returns.
 pub(super) type Page = Result<Response, PageError>;
@@ -29,6 +30,7 @@ impl<E: Into<Problem>> From<E> for PageError {
 struct ErrorPage<'a> {
     title: &'a str,
     detail: &'a str,
+    errors: &'a [FieldError],
     signed_in: bool,
     refresh: Option<u32>,
 }
@@ -53,7 +55,8 @@ impl IntoResponse for PageError {
             Kind::NotAllowed => "Not for this token",
             _ => "That did not work",
         };
-        let page = ErrorPage { title, detail: problem.detail(), signed_in: false, refresh: None };
+        let page =
+            ErrorPage { title, detail: problem.detail(), errors: problem.errors(), signed_in: false, refresh: None };
         let body = page.render().unwrap_or_else(|_| title.to_owned());
         (problem.status(), Html(body)).into_response()
     }

@@ -104,8 +104,9 @@ fn silence_is_escalated_to_the_desk_a_week_after_it_was_said() {
 fn silence_releases_the_customer_a_week_after_it_was_said() {
     let mut story = Story::with(OrderKind::Trial, OnNoDecision::Release);
     story.connected("2026-01-31T10:00").wait();
+    // This MX never moves: its use after the end is another matter.
     insta::assert_snapshot!(story.told.join("\n"));
-    assert_eq!((story.sub.phase, story.sub.charged_from), (Phase::Declined, None));
+    assert_eq!(story.sub.phase, Phase::Declined);
 }
 
 /// Follows the monthly reports up to an instant.

@@ -100,7 +100,7 @@ fn seen(before: &Subscription, after: &Subscription, said: &mut Vec<String>) -> 
 
 fn charged(before: &Subscription, after: &Subscription, said: &mut Vec<String>) {
     let Some(from) = after.charged_from else { return };
-    let again = before.phase == Phase::Active && before.charged_from == after.charged_from;
+    let again = matches!(before.phase, Phase::Active | Phase::Notice) && before.charged_from == after.charged_from;
     let group = after.group.unwrap_or(30);
     let first = next_run(group, from);
     if again {

@@ -123,7 +123,7 @@ impl Sent {
     async fn read(mut parts: Multipart) -> Result<Self, Problem> {
         let mut sent = Self::default();
         for _ in 0..MAX_PARTS {
-            let Some(part) = parts.next_field().await.map_err(unreadable)? else { return Ok(sent) };
+            let Some(part) = parts.next_field().await.map_err(|error| unreadable(&error))? else { return Ok(sent) };
             match part.name().unwrap_or_default() {
                 "form" => sent.form = text(part).await?,
                 "decision" => sent.decision = text(part).await?,
@@ -132,7 +132,7 @@ impl Sent {
                 "replace" => sent.replace = text(part).await? == "yes",
                 "evidence" => {
                     let name = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
-                    sent.file = Some((name, part.bytes().await.map_err(unreadable)?.to_vec()));
+                    sent.file = Some((name, part.bytes().await.map_err(|error| unreadable(&error))?.to_vec()));
                 }
                 _ => return Err(Problem::new(Kind::BadRequest, "The form has a field that is not known.")),
             }
@@ -142,10 +142,10 @@ impl Sent {
 }
 
 async fn text(part: Field<'_>) -> Result<String, Problem> {
-    Ok(part.text().await.map_err(unreadable)?.trim().to_owned())
+    Ok(part.text().await.map_err(|error| unreadable(&error))?.trim().to_owned())
 }
 
-fn unreadable(error: MultipartError) -> Problem {
+fn unreadable(error: &MultipartError) -> Problem {
     tracing::debug!(%error, "a form cannot be read");
     Problem::new(Kind::BadRequest, "The form could not be read.")
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use fencepost::clock::{Clock, SystemClock};
 use fencepost::config::{AdapterConfig, Config, RemoteOutsider, RemoteResolver};
 use fencepost::demo::Agenda;
-use fencepost::demo::lab::{Lab, MailServer};
+use fencepost::demo::lab::{Firewall, Lab, MailServer};
 use lab::certificates::{Authority, Oddity};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ use tokio::time::{Instant, sleep, timeout};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fencepost");
 const BOUND: Duration = Duration::from_secs(150);
 const DOMAIN: &str = "c0.example";
+const ANNOUNCED: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_probes_and_sets_routes_and_its_absence_fails_nobody() {
@@ -84,11 +85,23 @@ async fn story() {
     let answer = stage.until_resolver(id, "mx").await;
     assert_eq!(answer["records"].as_array().unwrap().len(), 1, "{answer}");
 
+    // An announced address is looked at from by its agent, and is a request and nothing else.
+    stage.until_place("verified").await;
+    stage.server.set_firewall(Firewall::Block(vec![ANNOUNCED])).unwrap();
+    stage.recheck().await;
+    stage.until_place("blocked").await;
+    let status = stage.until("it is asked for", |status| codes(status).contains(&"FW_ANNOUNCED_BLOCKED".into())).await;
+    assert_eq!((&status["phase"], &status["mx_change_permitted"]), (&json!("ready"), &json!(true)), "{status:#}");
+    stage.server.set_firewall(Firewall::Open).unwrap();
+    stage.recheck().await;
+    stage.until_place("verified").await;
+
     // Killed: what it should see is not known, and nothing that was known is taken back.
     agent.kill();
     stage.until_vantage("egress-127.0.2.2", "away").await;
     stage.until_vantage(id, "away").await;
     stage.recheck().await;
+    stage.until_place("verified").await;
     let answer = stage.until_resolver(id, "vantage_fault").await;
     assert!(answer["detail"].as_str().unwrap().contains("`gw1` is away"), "{answer}");
     let status = stage.until("the absence shows", |status| codes(status).contains(&"VANTAGE_FAULT".to_owned())).await;
@@ -147,7 +160,7 @@ struct Stage {
     agent_token: String,
     client: reqwest::Client,
     lab: Lab,
-    _server: Arc<MailServer>,
+    server: Arc<MailServer>,
 }
 
 impl Stage {
@@ -173,6 +186,9 @@ impl Stage {
         };
         config.gateway.adapter = AdapterConfig::Agents { agents: vec!["gw1".to_owned()] };
         config.gateway.egress[1].agent = Some("gw1".to_owned());
+        // A place that is yet to come, looked at from by the agent alone.
+        let announced = json!({ "address": ANNOUNCED, "label": "oulu", "agent": "gw1", "state": "announced" });
+        config.gateway.egress.push(serde_json::from_value(announced).unwrap());
         config.probe.outsiders.clear();
         config.probe.remote_outsiders = vec![RemoteOutsider { agent: "gw1".to_owned(), address: None }];
         // One of the laboratory's resolvers is asked by the agent alone.
@@ -205,7 +221,7 @@ impl Stage {
             agent_token: String::new(),
             client,
             lab,
-            _server: server,
+            server,
         };
         stage.desk = stage.token("desk", "desk");
         stage.agent_token = stage.token("agent", "gw1");
@@ -351,6 +367,19 @@ impl Stage {
                 return seen["answer"].clone();
             }
             assert!(Instant::now() < until, "{vantage} does not say {kind}: {seen:#}\n{}", self.log("engine"));
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How the customer stands towards the announced address.
+    async fn until_place(&self, standing: &str) {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let rows = self.get(&format!("/v1/gateway/places/{ANNOUNCED}/domains")).await;
+            if rows["items"][0]["standing"] == standing {
+                return;
+            }
+            assert!(Instant::now() < until, "it is not {standing}: {rows:#}\n{}", self.log("gw1"));
             sleep(Duration::from_millis(50)).await;
         }
     }

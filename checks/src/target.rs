@@ -27,6 +27,7 @@ fn refusal_v4(a: Ipv4Addr) -> Option<&'static str> {
         [169, 254, ..] => Some("a link-local address (RFC 3927)"),
         [192, 0, 0, _] => Some("a protocol-assignment address (192.0.0.0/24)"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("a documentation address (RFC 5737)"),
+        [168, 63, 129, 16] => Some("the address of a cloud platform's own services (168.63.129.16)"),
         [192, 88, 99, _] => Some("a 6to4 relay address (RFC 7526)"),
         [198, 18 | 19, ..] => Some("a benchmarking address (RFC 2544)"),
         [224..=239, ..] => Some("a multicast address"),
@@ -47,6 +48,8 @@ fn refusal_v6(a: Ipv6Addr) -> Option<&'static str> {
         return refusal_v4(inner).map(|_| "a translated form of a special IPv4 address");
     }
     match s[0] {
+        // Where in it the IPv4 address stands is up to whoever translates.
+        0x64 if s[1] == 0xff9b && s[2] == 1 => Some("an address that is translated locally (RFC 8215)"),
         0xfc00..=0xfdff => Some("a unique local address (RFC 4193)"),
         0xfe80..=0xfebf => Some("a link-local address (fe80::/10)"),
         0xfec0..=0xfeff => Some("a site-local address (deprecated, RFC 3879)"),
@@ -74,7 +77,6 @@ fn embedded_v4(a: Ipv6Addr) -> Option<Ipv4Addr> {
         | [0, 0, 0, 0, 0, 0, hi, lo]
         | [0, 0, 0, 0, 0xffff, 0, hi, lo]
         | [0x64, 0xff9b, 0, 0, 0, 0, hi, lo]
-        | [0x64, 0xff9b, 1, _, _, _, hi, lo]
         | [0x2002, hi, lo, ..] => Some(tail(hi, lo)),
         [0x2001, 0, .., hi, lo] => Some(tail(!hi, !lo)),
         _ => None,
@@ -112,6 +114,9 @@ mod tests {
             "::ffff:10.0.0.1",
             "64:ff9b::7f00:1",
             "64:ff9b:1::a00:1",
+            "64:ff9b:1:7f00:0:100:808:808",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
             "2002:7f00:1::",
             "::127.0.0.1",
             "2001:0:0:0:0:0:80ff:fffe",

@@ -38,12 +38,16 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     match tokio::task::spawn_blocking(move || store::backup(&path, &file)).await {
         Ok(Ok(done)) => {
             lines(&format!(
-                "backed up and verified: {} bytes, {} customers, {} events, ledger up to entry {} ({})",
+                "backed up and verified: {} bytes, {} customers, {} events; ledger up to entry {} ({}), {} closed runs, \
+                 {} documents, {} looks that permits rest on",
                 done.bytes,
                 done.customers,
                 done.events,
                 done.head.seq,
-                hex::encode(done.head.hash)
+                hex::encode(done.head.hash),
+                done.runs,
+                done.documents,
+                done.looks
             ));
             Exit::Pass
         }

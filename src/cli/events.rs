@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::{ApiArgs, ApiError, Client};
-use super::list::pages;
+use super::list::pages_after;
 use super::print::{Paragraphs, cell, json, lines, member, minute, text_width};
 use super::{Exit, Output, complain};
 use crate::http::event_in_words;
@@ -37,17 +37,8 @@ pub async fn run(args: &Args) -> Exit {
 
 async fn load(args: &Args) -> Result<Vec<Value>, ApiError> {
     let client = Client::new(&args.api)?;
-    let mut items: Vec<Value> = Vec::new();
-    let path = ["v1", "domains", &args.domain, "events"];
-    if args.after == 0 {
-        return pages(&client, &path, &[], args.limit).await;
-    }
-    let query = [("after", args.after.to_string()), ("limit", args.limit.min(500).to_string())];
-    let mut page: Value = client.get(&path, &query).await?;
-    if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
-        items.extend(more);
-    }
-    Ok(items)
+    let after = (args.after > 0).then(|| args.after.to_string());
+    pages_after(&client, &["v1", "domains", &args.domain, "events"], &[], after, args.limit).await
 }
 
 /// One event a paragraph, in words.

@@ -50,7 +50,7 @@ enum FileError {
 /// already (or, with `--check`, could be), 1 when one was refused.
 pub async fn run(args: &Args) -> Exit {
     let Some(path) = args.connected.as_ref().filter(|_| !args.columns) else {
-        lines(&header(COLUMNS, NEEDED));
+        print_columns(COLUMNS, NEEDED);
         return Exit::Pass;
     };
     let Args { api, check, all_or_nothing, .. } = args;
@@ -79,7 +79,7 @@ pub struct OrdersArgs {
 /// Places the orders of a table; statuses as of [`run`].
 pub async fn orders(args: &OrdersArgs) -> Exit {
     let Some(path) = args.file.as_ref().filter(|_| !args.columns) else {
-        lines(&header(ORDER_COLUMNS, ORDER_NEEDED));
+        print_columns(ORDER_COLUMNS, ORDER_NEEDED);
         return Exit::Pass;
     };
     let OrdersArgs { api, check, all_or_nothing, .. } = args;
@@ -161,10 +161,12 @@ async fn table(path: &Path, how: &How<'_>) -> Exit {
     if total.refused == 0 { Exit::Pass } else { Exit::Fail }
 }
 
-fn header(columns: &[&str], needed: &[&str]) -> String {
+/// The header alone goes where it may be redirected to; what is needed is for whoever reads along.
+fn print_columns(columns: &[&str], needed: &[&str]) {
     let starred = |name: &&str| if needed.contains(name) { format!("{name} *") } else { (*name).to_owned() };
     let listed: Vec<String> = columns.iter().map(starred).collect();
-    format!("{}\n\n{}\n\n* needed; docs/import.md says more", columns.join(","), listed.join("\n"))
+    lines(&columns.join(","));
+    eprintln!("\n{}\n\n* needed; docs/import.md says more", listed.join("\n"));
 }
 
 fn sentence(line: &LineReport, stored: bool) -> String {

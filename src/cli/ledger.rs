@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::client::{ApiArgs, ApiError, Client};
 use super::list::pages;
-use super::print::{cell, json, lines, member, table};
+use super::print::{cell, json, json_line, lines, member, table};
 use super::{Exit, Output, complain};
 
 #[derive(Debug, clap::Args)]
@@ -152,7 +152,7 @@ async fn export(api: &ApiArgs, customer: Option<&str>) -> Result<Exit, ApiError>
         };
         after = last;
         for entry in items {
-            lines(&entry.to_string());
+            json_line(entry);
         }
     }
 }

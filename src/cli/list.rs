@@ -78,9 +78,22 @@ pub(super) async fn pages(
     query: &[(&str, String)],
     limit: u32,
 ) -> Result<Vec<Value>, ApiError> {
+    pages_after(client, path, query, None, limit).await
+}
+
+/// The same from a cursor on.
+///
+/// # Errors
+/// [`ApiError`] of any page.
+pub(super) async fn pages_after(
+    client: &Client,
+    path: &[&str],
+    query: &[(&str, String)],
+    mut after: Option<String>,
+    limit: u32,
+) -> Result<Vec<Value>, ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut items: Vec<Value> = Vec::new();
-    let mut after: Option<String> = None;
     while items.len() < limit {
         let mut query = query.to_vec();
         query.push(("limit", (limit - items.len()).min(500).to_string()));

@@ -43,8 +43,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use fencepost_checks::escape::clean;
 
 use crate::telemetry;
+
+/// Longest error that is shown: lines, and characters of each.
+const MAX_LINES: usize = 200;
+const MAX_LINE: usize = 2_000;
 
 /// Takes a customer of an e-mail filtering service from order to invoice.
 #[derive(Debug, Parser)]
@@ -287,6 +292,22 @@ pub fn complain(error: &dyn std::error::Error) -> Exit {
         text.push_str(&inner.to_string());
         cause = inner.source();
     }
-    eprintln!("fencepost: {text}");
+    eprintln!("fencepost: {}", inert(&text));
     Exit::Usage
+}
+
+/// An error may quote a file or an answer that somebody else wrote: line by line, nothing in it acts on the terminal.
+fn inert(text: &str) -> String {
+    let lines: Vec<String> = text.lines().take(MAX_LINES).map(|line| clean(line, MAX_LINE)).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_quotes_a_stranger_does_nothing_to_the_terminal() {
+        assert_eq!(inert("a.yaml: line 1\n  \u{1b}]0;x\u{7}\u{9b}2J"), "a.yaml: line 1\n  \\u{1b}]0;x\\u{7}\\u{9b}2J");
+    }
 }

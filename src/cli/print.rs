@@ -6,7 +6,7 @@ use std::io::Write;
 use anstream::{AutoStream, ColorChoice};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
-use fencepost_checks::escape::clean;
+use fencepost_checks::escape::{clean, is_harmful};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -196,5 +196,43 @@ pub fn lines(text: &str) {
 
 /// Prints JSON, indented.
 pub fn json(value: &impl Serialize) {
-    lines(&serde_json::to_string_pretty(value).unwrap_or_default());
+    lines(&inert(&serde_json::to_string_pretty(value).unwrap_or_default()));
+}
+
+/// Prints a line of JSON.
+pub fn json_line(value: &impl Serialize) {
+    lines(&inert(&serde_json::to_string(value).unwrap_or_default()));
+}
+
+/// The same JSON without a character that acts on a terminal: what JSON lets stand in a text (DEL, C1, marks
+/// that turn the direction) is written as `\u…` (RFC 8259 §7), which says the same to programs.
+fn inert(json: &str) -> String {
+    if json.is_ascii() && !json.contains('\u{7f}') {
+        return json.to_owned();
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_on_a_terminal_says_the_same_and_does_nothing() {
+        let said = serde_json::json!({ "\u{9b}31m": "a\u{1b}[2J\u{7f}\u{9d}0;x\u{9c}\u{202e}b\u{e0041}", "ä": ["Grüße", "日本"] });
+        let shown = inert(&serde_json::to_string_pretty(&said).unwrap());
+        assert!(!shown.chars().any(|c| is_harmful(c) && c != '\n'), "{shown:?}");
+        assert!(shown.contains("Grüße") && shown.contains("日本") && shown.contains("\\u009b31m"), "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), said);
+    }
 }

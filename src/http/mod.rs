@@ -85,18 +85,20 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Agents wait for work: they have places of their own and take none of people's.
     let agents = api::agent_routes()
+        .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
         .layer(middleware::from_fn_with_state(guard::Turns::new(AGENTS), guard::bounds))
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Tables of customers are long and rare.
     let tables = api::table_routes()
+        .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::from_fn_with_state(guard::Turns::new(TABLES), guard::bounds))
         .layer(middleware::from_fn_with_state(state.clone(), receive::table));
     let bounded = bounded.merge(agents).merge(tables);
     // Whether the process lives must be answered even when it is busy.
     bounded
-        .merge(api::health_routes())
+        .merge(api::health_routes().method_not_allowed_fallback(api::no_such_method))
         .layer(middleware::from_fn(guard::readable))
         .layer(middleware::from_fn(guard::headers))
         .layer(middleware::from_fn(metrics::count))

@@ -2,6 +2,7 @@
 //! keeps what is made here, and nothing else makes billing entries.
 
 pub mod as_of;
+pub mod audit;
 mod canonical;
 pub mod chain;
 pub mod explain;

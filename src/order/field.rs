@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use fencepost_checks::escape::is_harmful;
 use fencepost_checks::{DomainName, target};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -46,16 +47,11 @@ pub(super) fn plain(text: &str, max_chars: usize, lines: bool) -> Result<String,
     if length > max_chars {
         return Err(format!("has {length} characters, at most {max_chars} are allowed"));
     }
-    if text.chars().any(|c| (c.is_control() && !(lines && c == '\n')) || invisible(c)) {
+    // Invisible ones can make a name look like another one on a page or an invoice.
+    if text.chars().any(|c| is_harmful(c) && !(lines && c == '\n')) {
         return Err("has a line break, a control character or an invisible one; write plain text".to_owned());
     }
     Ok(text.to_owned())
-}
-
-/// Line and paragraph separators, zero-width characters and those that turn the direction of writing:
-/// with them a name can look like another one on a page or an invoice.
-const fn invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A mail address that fits on an SMTP command line: the dot-string form of RFC 5321 §4.1.2, at most
@@ -138,5 +134,5 @@ fn looks_numeric(name: &DomainName) -> bool {
 
 /// A piece of what was typed, safe to show.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().take(60).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }

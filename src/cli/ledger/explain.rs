@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::super::client::{ApiArgs, ApiError, Client};
 use super::super::print::{cell, json, lines, member};
@@ -97,6 +98,8 @@ fn documents(told: &Value) -> Vec<Document> {
     for entry in entries {
         let Some(evidence) = entry.get("draft").and_then(|draft| draft.get("evidence")) else { continue };
         let Some(sha256) = evidence.get("sha256").and_then(Value::as_str) else { continue };
+        // It becomes a part of a file's name.
+        let Some(seq) = entry.get("seq").and_then(Value::as_u64) else { continue };
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
         if !is_digest || found.iter().any(|d| d.sha256 == sha256) {
             continue;
@@ -106,7 +109,7 @@ fn documents(told: &Value) -> Vec<Document> {
             Some("order") => "json",
             _ => "bin",
         };
-        let file = format!("entry-{}-{}.{ending}", member(entry, "seq"), sha256.get(..12).unwrap_or_default());
+        let file = format!("entry-{seq}-{}.{ending}", sha256.get(..12).unwrap_or_default());
         found.push(Document { sha256: sha256.to_owned(), file });
     }
     found
@@ -124,6 +127,10 @@ async fn save(client: &Client, told: &Value, folder: &Path) -> Result<Exit, ApiE
     for Document { sha256, file } in documents(told) {
         let path = folder.join(file);
         match client.get_bytes(&["v1", "ledger", "evidence", &sha256], &[]).await {
+            Ok(content) if hex::encode(Sha256::digest(&content)) != sha256.to_ascii_lowercase() => {
+                eprintln!("fencepost: what the service keeps as {sha256} is something else; it is not saved");
+                exit = Exit::Fail;
+            }
             Ok(content) => {
                 if let Err(error) = std::fs::write(&path, content) {
                     return failed(&path, error);
@@ -138,4 +145,23 @@ async fn save(client: &Client, told: &Value, folder: &Path) -> Result<Exit, ApiE
         }
     }
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_cannot_choose_where_a_document_is_saved() {
+        let sha256 = "ab".repeat(32);
+        let entry = |seq: Value, sha256: &str, kind: &str| serde_json::json!({ "seq": seq, "draft": { "evidence": { "type": kind, "sha256": sha256 } } });
+        let told = serde_json::json!({ "entries": [
+            entry(7.into(), &sha256, "mail"),
+            entry("../../7".into(), &"cd".repeat(32), "mail"),
+            entry(8.into(), "../../../etc/passwd", "order"),
+            entry(9.into(), &"ef".repeat(32), "../x"),
+        ] });
+        let files: Vec<String> = documents(&told).into_iter().map(|document| document.file).collect();
+        assert_eq!(files, ["entry-7-abababababab.eml", "entry-9-efefefefefef.bin"]);
+    }
 }

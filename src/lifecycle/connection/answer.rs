@@ -212,6 +212,10 @@ fn confirming(c: &Connection, now: Timestamp) -> Answer {
         answer = answer.waits(Actor::Desk, "accept the MX as it is or have it rolled back", since);
     }
     match earliest_close(c) {
+        // Nobody is asked for anything before it is known what there is.
+        None if c.import.is_some() && c.observed.mx.is_none() => {
+            answer.waits(Actor::Vendor, "look at the MX for the first time", c.phase_since)
+        }
         None => {
             let by = window.broken_by.as_deref().unwrap_or("not every name server shows the new MX");
             answer.reason = format!("The new MX is not published everywhere: {}", sentence(by));

@@ -164,7 +164,7 @@ async fn books(store: &dyn Store) {
         closed_by: "accounting".to_owned(),
         head_seq: head.seq,
         head_hash: head.hash,
-        lines: vec![0, 255, 10],
+        lines: crate::ledger::invoice::to_bytes(&[]),
         prev_hash: [0; 32],
         hash: [0; 32],
     };

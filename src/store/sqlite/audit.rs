@@ -8,7 +8,7 @@ use super::columns::{all, first, int, number};
 use crate::ledger::journal::{RawEnd, RawLine};
 use crate::store::{KeptEvidence, KeptLook, RawEntry, RawHead, RawRun, StoreResult};
 
-pub(super) fn entries(connection: &Connection, after_seq: u64, limit: u32) -> StoreResult<Vec<RawEntry>> {
+pub(in crate::store) fn entries(connection: &Connection, after_seq: u64, limit: u32) -> StoreResult<Vec<RawEntry>> {
     all(
         connection,
         "SELECT seq, customer_id, kind, valid_from, recorded_at, body, prev_hash, hash FROM billing_entry \
@@ -29,13 +29,13 @@ pub(super) fn entries(connection: &Connection, after_seq: u64, limit: u32) -> St
     )
 }
 
-pub(super) fn head(connection: &Connection) -> StoreResult<Option<RawHead>> {
+pub(in crate::store) fn head(connection: &Connection) -> StoreResult<Option<RawHead>> {
     first(connection, "SELECT seq, recorded_at, hash FROM ledger_head", [], |row| {
         Ok(RawHead { seq: integer(row, 0)?, recorded_at: integer(row, 1)?, hash: bytes(row, 2)? })
     })
 }
 
-pub(super) fn runs(connection: &Connection) -> StoreResult<Vec<RawRun>> {
+pub(in crate::store) fn runs(connection: &Connection) -> StoreResult<Vec<RawRun>> {
     all(
         connection,
         "SELECT run_date, closed_at, closed_by, head_seq, head_hash, lines, prev_hash, hash, \
@@ -70,7 +70,7 @@ fn run(row: &Row<'_>) -> StoreResult<RawRun> {
     })
 }
 
-pub(super) fn evidence(connection: &Connection, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>> {
+pub(in crate::store) fn evidence(connection: &Connection, after: &str, limit: u32) -> StoreResult<Vec<KeptEvidence>> {
     all(
         connection,
         "SELECT sha256, content, kept_at, (SELECT j.digest FROM journal j WHERE j.kind = 'evidence' AND j.key = sha256) \
@@ -83,7 +83,7 @@ pub(super) fn evidence(connection: &Connection, after: &str, limit: u32) -> Stor
     )
 }
 
-pub(super) fn looks(connection: &Connection, after: (&str, &str), limit: u32) -> StoreResult<Vec<KeptLook>> {
+pub(in crate::store) fn looks(connection: &Connection, after: (&str, &str), limit: u32) -> StoreResult<Vec<KeptLook>> {
     all(
         connection,
         "SELECT subject_id, sha256, kind, observed_at, body, \
@@ -103,7 +103,7 @@ pub(super) fn looks(connection: &Connection, after: (&str, &str), limit: u32) ->
     )
 }
 
-pub(super) fn journal(connection: &Connection, after_seq: u64, limit: u32) -> StoreResult<Vec<RawLine>> {
+pub(in crate::store) fn journal(connection: &Connection, after_seq: u64, limit: u32) -> StoreResult<Vec<RawLine>> {
     all(
         connection,
         // The name of a look ends in a slash and 64 hex digits.
@@ -127,7 +127,7 @@ pub(super) fn journal(connection: &Connection, after_seq: u64, limit: u32) -> St
     )
 }
 
-pub(super) fn journal_end(connection: &Connection) -> StoreResult<Option<RawEnd>> {
+pub(in crate::store) fn journal_end(connection: &Connection) -> StoreResult<Option<RawEnd>> {
     first(connection, "SELECT seq, hash FROM journal_end", [], |row| {
         Ok(RawEnd { seq: integer(row, 0)?, hash: bytes(row, 1)? })
     })

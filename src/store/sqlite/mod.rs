@@ -4,7 +4,7 @@
 mod agent_routes;
 mod agents;
 mod archive;
-mod audit;
+pub(super) mod audit;
 mod claims;
 mod columns;
 mod commit;

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::out_of_sqlite;
-use super::seal::{self, Seal};
+use super::seal::{self, Sound};
 use crate::ledger::chain::Head;
 use crate::store::value::number;
 use crate::store::{StoreError, StoreResult, sqlite};
@@ -22,6 +21,10 @@ pub struct BackedUp {
     pub events: u64,
     /// Where the ledger ends.
     pub head: Head,
+    /// Closed runs, documents, and looks that permits rest on.
+    pub runs: u64,
+    pub documents: u64,
+    pub looks: u64,
 }
 
 /// Backs the SQLite file at `from` up into the new file `to`. Writers go on meanwhile; what they write
@@ -92,7 +95,7 @@ fn copy(from: &Path, to: &Path) -> StoreResult<()> {
     Ok(())
 }
 
-/// Whether SQLite finds the file sound, every reference leads somewhere, and the ledger is as sealed.
+/// Whether SQLite finds the file sound, every reference leads somewhere, and the books are as sealed.
 pub(super) fn verify(path: &Path) -> StoreResult<BackedUp> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let sound: String = db.query_row("PRAGMA integrity_check(10)", [], |row| row.get(0))?;
@@ -104,19 +107,16 @@ pub(super) fn verify(path: &Path) -> StoreResult<BackedUp> {
         let source = format!("{dangling} rows name others that are not there").into();
         return Err(StoreError::Database { what: "the copy is not sound", source });
     }
-    let mut seal = Seal::default();
-    let tables = out_of_sqlite::tables(&db)?;
-    for name in [seal::RUNS, seal::ENTRIES] {
-        for table in tables.iter().filter(|table| table.name == name) {
-            out_of_sqlite::read(&db, table, |row| seal.add(table, &row))?;
-        }
-    }
+    let Sound { head, runs, documents, looks } = seal::verify(&db)?;
     let count = |sql| number(db.query_row(sql, [], |row| row.get(0))?);
     Ok(BackedUp {
         bytes: fs::metadata(path).map_err(|error| file(path, &error))?.len(),
         customers: count("SELECT count(*) FROM customer")?,
         events: count("SELECT count(*) FROM event")?,
-        head: seal.finish()?,
+        head,
+        runs,
+        documents,
+        looks,
     })
 }
 

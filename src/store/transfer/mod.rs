@@ -1,6 +1,6 @@
 //! Whole databases: from SQLite into PostgreSQL for those who outgrow one machine, and a backup of a
-//! live file. What was written is read back and held against what was read, and the ledger's chain is
-//! followed once more; only then is it said to be done. Nothing here knows what rows mean.
+//! live file. What was written is read back and held against what was read, and the books are verified
+//! once more; only then is it said to be done. Nothing here judges what rows mean.
 
 mod backup;
 mod copy;

@@ -1,78 +1,115 @@
-//! The ledger's chain in a database that was copied: followed entry by entry, and held against the
-//! heads that closed invoicing runs wrote down.
+//! The audit of a SQLite file that is copied or backed up: everything that `fencepost ledger verify`
+//! looks at, in the file itself. What is found is said; nothing is mended.
 
-use super::rows::{Row, Table, Value};
-use crate::ledger::chain::{Anchor, Head, Verifier};
-use crate::ledger::raw::RawEntry;
+use rusqlite::Connection;
+
+use crate::ledger::audit::{self, Books, JournalWalk};
+use crate::ledger::chain::{Anchor, Head};
+use crate::ledger::fault::Fault;
+use crate::store::sqlite::audit as raw;
 use crate::store::value::{hash, number};
 use crate::store::{StoreError, StoreResult};
 
-/// Which tables are looked at, those with the anchors first.
-pub(super) const RUNS: &str = "invoicing_run";
-pub(super) const ENTRIES: &str = "billing_entry";
+/// Rows read at once, and documents, of which each may be a whole mail.
+const PIECE: u32 = 1_000;
+const DOCUMENTS: u32 = 16;
 
-/// Follows the chain as its rows come.
-#[derive(Debug, Default)]
-pub(super) struct Seal {
-    anchors: Vec<Anchor>,
-    verifier: Option<Verifier>,
+/// What was found sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sound {
+    /// Where the ledger ends.
+    pub head: Head,
+    pub runs: u64,
+    pub documents: u64,
+    /// Looks that permits rest on.
+    pub looks: u64,
 }
 
-impl Seal {
-    /// A row of any table; those of [`RUNS`] have to come before those of [`ENTRIES`].
-    pub(super) fn add(&mut self, table: &Table, row: &Row) -> StoreResult<()> {
-        let value = |column: &str| {
-            let place = table.columns.iter().position(|(name, _)| name == column);
-            place.and_then(|place| row.get(place)).cloned().unwrap_or(Value::Null)
-        };
-        match table.name.as_str() {
-            RUNS => {
-                let (seq, hash) = (number(int(&value("head_seq")).unwrap_or(-1))?, hash(&bytes(value("head_hash")))?);
-                // A run over an empty ledger rests on nothing.
-                self.anchors.extend((seq > 0).then_some(Anchor { seq, hash }));
-            }
-            ENTRIES => {
-                let raw = RawEntry {
-                    seq: number(int(&value("seq")).unwrap_or(-1))?,
-                    customer_id: bytes(value("customer_id")),
-                    kind: bytes(value("kind")),
-                    valid_from: bytes(value("valid_from")),
-                    recorded_at: int(&value("recorded_at")),
-                    body: bytes(value("body")),
-                    prev_hash: bytes(value("prev_hash")),
-                    hash: bytes(value("hash")),
-                };
-                let entry = raw.read().map_err(|fault| broken(format!("entry {}: {fault}", raw.seq)))?;
-                let anchors = &self.anchors;
-                let verifier = self.verifier.get_or_insert_with(|| Verifier::new(anchors.clone()));
-                verifier.push(&entry).map_err(|error| broken(error.to_string()))?;
-            }
-            _ => {}
+/// Entries, head, closed runs, the journal, documents and looks. A file of an early schema, which has no
+/// journal yet, is held against what it has: the chain and the heads of its runs.
+///
+/// # Errors
+/// The first that is not as it was sealed.
+pub(super) fn verify(db: &Connection) -> StoreResult<Sound> {
+    if !has_journal(db)? {
+        let head = entries(db, Books::new(&[], raw::head(db)?, &heads_of_runs(db)?))?.0;
+        return Ok(Sound { head, runs: 0, documents: 0, looks: 0 });
+    }
+    let (head, runs) = entries(db, Books::new(&raw::runs(db)?, raw::head(db)?, &[]))?;
+    journal(db)?;
+    Ok(Sound { head, runs, documents: documents(db)?, looks: looks(db)? })
+}
+
+fn entries(db: &Connection, mut books: Books) -> StoreResult<(Head, u64)> {
+    loop {
+        let piece = raw::entries(db, books.after(), PIECE)?;
+        if piece.is_empty() || !piece.iter().all(|row| books.entry(row)) {
+            break;
         }
-        Ok(())
     }
+    let (head, runs, faults) = books.finish();
+    sound(faults.into_iter().next())?;
+    Ok((head, runs.len() as u64))
+}
 
-    pub(super) fn finish(self) -> StoreResult<Head> {
-        let anchors = self.anchors;
-        self.verifier.unwrap_or_else(|| Verifier::new(anchors)).finish().map_err(|error| broken(error.to_string()))
+fn journal(db: &Connection) -> StoreResult<()> {
+    let mut walk = JournalWalk::new(raw::journal_end(db)?);
+    loop {
+        let piece = raw::journal(db, walk.after(), PIECE)?;
+        if piece.is_empty() {
+            return sound(walk.finish());
+        }
+        for line in piece {
+            sound(walk.line(line).into_iter().next())?;
+        }
     }
 }
 
-fn broken(why: String) -> StoreError {
-    StoreError::Database { what: "the ledger is not as it was sealed", source: why.into() }
-}
-
-fn int(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(number) => Some(*number),
-        Value::Null | Value::Text(_) | Value::Bytes(_) => None,
+fn documents(db: &Connection) -> StoreResult<u64> {
+    let (mut after, mut count) = (String::new(), 0);
+    loop {
+        let piece = raw::evidence(db, &after, DOCUMENTS)?;
+        let Some(last) = piece.last() else { return Ok(count) };
+        after.clone_from(&last.sha256);
+        count += piece.len() as u64;
+        for kept in piece {
+            sound(audit::document(&kept.sha256, &kept.content, kept.kept_at, &kept.line))?;
+        }
     }
 }
 
-fn bytes(value: Value) -> Vec<u8> {
-    match value {
-        Value::Text(text) => text.into_bytes(),
-        Value::Bytes(bytes) => bytes,
-        Value::Null | Value::Int(_) => Vec::new(),
+fn looks(db: &Connection) -> StoreResult<u64> {
+    let (mut after, mut count) = ((String::new(), String::new()), 0);
+    loop {
+        let piece = raw::looks(db, (&after.0, &after.1), DOCUMENTS)?;
+        let Some(last) = piece.last() else { return Ok(count) };
+        after = (last.subject_id.clone(), last.sha256.clone());
+        count += piece.len() as u64;
+        for kept in piece {
+            let named = (kept.subject_id.as_str(), kept.sha256.as_str());
+            sound(audit::look(named, &kept.kind, kept.observed_at, &kept.body, &kept.line))?;
+        }
     }
+}
+
+fn has_journal(db: &Connection) -> StoreResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'journal')";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn heads_of_runs(db: &Connection) -> StoreResult<Vec<Anchor>> {
+    let mut statement = db.prepare("SELECT head_seq, head_hash FROM invoicing_run WHERE head_seq > 0")?;
+    let mut rows = statement.query([])?;
+    let mut anchors = Vec::new();
+    while let Some(row) = rows.next()? {
+        anchors.push(Anchor { seq: number(row.get(0)?)?, hash: hash(&row.get::<_, Vec<u8>>(1)?)? });
+    }
+    Ok(anchors)
+}
+
+fn sound(fault: Option<Fault>) -> StoreResult<()> {
+    fault.map_or(Ok(()), |fault| {
+        let why = format!("{fault}. {}", fault.remedy());
+        Err(StoreError::Database { what: "the books are not as they were sealed", source: why.into() })
+    })
 }

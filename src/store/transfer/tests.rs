@@ -221,3 +221,57 @@ async fn a_backup_overwrites_nothing_and_leaves_nothing_half_done() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name.to_string_lossy().starts_with("fencepost.db")), "{left:?}");
 }
+
+#[tokio::test]
+async fn what_is_kept_beside_the_ledger_is_verified_too() {
+    let (folder, file) = sqlite();
+    lived(&SqliteStore::open(&file).unwrap()).await;
+    let good = folder.path().join("good.db");
+    let whole = backup(&file.path, &good).unwrap();
+    assert!(whole.runs > 0 && whole.documents > 0 && whole.looks > 1, "{whole:?}");
+    let server = postgres().await;
+    for (n, (trigger, damage, named)) in [
+        ("journal_is_never_deleted", "DELETE FROM journal WHERE seq = 2", "journal line 2"),
+        ("journal_is_never_changed", "UPDATE journal SET digest = zeroblob(32) WHERE seq = 1", "journal line 1"),
+        ("", "UPDATE journal_end SET seq = seq + 1", "journal end"),
+        ("", "DELETE FROM journal_end", "journal end"),
+        ("evidence_is_never_deleted", "DELETE FROM evidence", "evidence"),
+        ("evidence_is_never_changed", "UPDATE evidence SET content = x'00'", "field `content`"),
+        ("", "INSERT INTO evidence VALUES ('00', x'00', 0)", "evidence 00"),
+        ("observation_archive_is_never_deleted", "DELETE FROM observation_archive", "permit evidence"),
+        ("observation_archive_is_never_changed", "UPDATE observation_archive SET kind = 'mx'", "permit evidence"),
+        ("invoicing_run_is_never_changed", "UPDATE invoicing_run SET closed_by = 'me'", "invoicing run"),
+        ("invoicing_run_is_never_deleted", "DELETE FROM invoicing_run", "invoicing run"),
+        ("", "UPDATE ledger_head SET hash = zeroblob(32)", "ledger head"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let damaged = StoreConfig::sqlite(folder.path().join(format!("damaged-{n}.db")));
+        std::fs::copy(&good, &damaged.path).unwrap();
+        let db = Connection::open(&damaged.path).unwrap();
+        db.execute_batch(&format!("DROP TRIGGER IF EXISTS {trigger:?}; {damage};")).unwrap();
+        assert!(db.query_row("SELECT changes()", [], |row| row.get::<_, u32>(0)).unwrap() > 0, "{damage}");
+        drop(db);
+        let refused = |what: &'static str, found: StoreError| {
+            let StoreError::Database { source, .. } = found else { panic!("{damage}: {what}: {found:?}") };
+            assert!(source.to_string().contains(named), "{damage}: {what}: {source}");
+        };
+        refused("backup", backup(&damaged.path, &folder.path().join("again.db")).unwrap_err());
+        refused("copy", copy(&damaged, &server, at(1_000_000)).await.unwrap_err());
+    }
+    assert!(!folder.path().join("again.db").exists());
+}
+
+#[tokio::test]
+async fn a_file_from_before_the_journal_can_be_backed_up_before_it_is_migrated() {
+    let (folder, file) = sqlite();
+    lived(&SqliteStore::open(&file).unwrap()).await;
+    let db = Connection::open(&file.path).unwrap();
+    db.execute_batch("DROP TABLE journal; DROP TABLE journal_end; PRAGMA user_version = 6").unwrap();
+    let done = backup(&file.path, &folder.path().join("old.db")).unwrap();
+    assert!(done.head.seq > 0, "{done:?}");
+    db.execute_batch("DROP TRIGGER billing_entry_is_never_deleted; DELETE FROM billing_entry WHERE seq = 2").unwrap();
+    let forged = backup(&file.path, &folder.path().join("forged.db"));
+    assert!(matches!(&forged, Err(StoreError::Database { what, .. }) if what.contains("sealed")), "{forged:?}");
+}

@@ -20,7 +20,7 @@ const BODY: &str = "We have 25 mailboxes.\r\nThe price is 180,50 EUR a month.";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_change_ten_times_and_a_forged_one() {
-    let service = Service::start("").await;
+    let service = Service::start().await;
     let before = service.entries().await;
     // The panel says 25 first: nothing that is charged changes, and both see what differs.
     let set = service.run(&["mailboxes", service::DOMAIN, "25"]);

@@ -16,7 +16,7 @@ async fn a_real_postfix_delivers_by_pipe_and_by_lmtp() {
     if !ready() {
         return;
     }
-    let service = Service::start("").await;
+    let service = Service::start().await;
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("ingest");
     let text = format!(

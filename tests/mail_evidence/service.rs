@@ -1,11 +1,12 @@
 //! A running service with one customer that is charged, and its commands.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use fencepost::config::{Config, StoreConfig};
+use serde_json::{Value, json};
 
 use super::lab::pause;
 use super::lab::signed_mail::Signer;
@@ -40,8 +41,7 @@ impl Drop for Service {
 }
 
 impl Service {
-    /// `settings` are further lines of the section `intake.mail`.
-    pub async fn start(settings: &str) -> Self {
+    pub async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -49,13 +49,8 @@ impl Service {
         let resolver = signer.publish().await;
         let (listen, lmtp) = (free(), free());
         let config = folder.path().join("fencepost.yaml");
-        let text = format!(
-            "http:\n  listen: \"{listen}\"\n  public_url: \"http://{listen}\"\nstore:\n  path: \"{}\"\n\
-             gateway:\n  mx_hosts:\n    - name: mx1.gateway.example\n      preference: 10\n  adapter: manual\n\
-             intake:\n  mail:\n    lmtp: \"{lmtp}\"\n    resolvers: [\"{resolver}\"]\n{settings}",
-            folder.path().join("store.db").display()
-        );
-        std::fs::write(&config, text).unwrap();
+        // JSON is YAML.
+        std::fs::write(&config, settings(folder.path(), listen, lmtp, resolver)).unwrap();
         let made = Command::new(PROGRAM)
             .args(["token", "create", "--role", "desk", "--label", "test", "--config"])
             .arg(&config)
@@ -157,6 +152,21 @@ impl Service {
             from.len()
         )
     }
+}
+
+fn settings(folder: &Path, listen: SocketAddr, lmtp: SocketAddr, resolver: SocketAddr) -> String {
+    let mut config = Config::default();
+    config.store = StoreConfig::sqlite(folder.join("store.db"));
+    config.http.listen = listen;
+    // Nothing is asked of anybody outside.
+    config.probe.resolvers = vec![free()];
+    config.gateway.mx_hosts =
+        serde_json::from_value(json!([{ "name": "mx1.gateway.example", "preference": 10 }])).unwrap();
+    config.gateway.egress = serde_json::from_value(json!([{ "address": "127.0.0.1", "label": "here" }])).unwrap();
+    config.notify.smarthost = format!("smtp://{}", free());
+    config.intake.mail.lmtp = Some(lmtp.to_string().parse().unwrap());
+    config.intake.mail.resolvers = vec![resolver];
+    serde_json::to_string_pretty(&config).unwrap()
 }
 
 fn free() -> SocketAddr {

@@ -155,8 +155,7 @@ impl Service {
 }
 
 fn settings(folder: &Path, listen: SocketAddr, lmtp: SocketAddr, resolver: SocketAddr) -> String {
-    let mut config = Config::default();
-    config.store = StoreConfig::sqlite(folder.join("store.db"));
+    let mut config = Config { store: StoreConfig::sqlite(folder.join("store.db")), ..Config::default() };
     config.http.listen = listen;
     // Nothing is asked of anybody outside.
     config.probe.resolvers = vec![free()];

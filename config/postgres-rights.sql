@@ -1,5 +1,5 @@
 -- What the role that `fencepost serve` logs in with may do. Run it as the owner of the tables, after
--- each `fencepost migrate`:   psql -v role=fencepost_node -f config/postgres-rights.sql DATABASE
+-- each `fencepost migrate`:   psql -v ON_ERROR_STOP=1 -v role=fencepost_node -f config/postgres-rights.sql DATABASE
 -- History, ledger and evidence may be added to and read, never changed or removed: besides the
 -- triggers, the role has no right to.
 

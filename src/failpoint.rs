@@ -81,7 +81,7 @@ steps! {
     PostfixReload,
     /// A canary is handed to the gateway.
     CanarySending,
-    /// A notice is handed to the next hop for one recipient.
+    /// A notice is handed to the next hop for one recipient, or a message to the accounting system.
     NoticeDelivery,
 }
 

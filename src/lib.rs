@@ -7,6 +7,7 @@
 //! | [`lifecycle`] | both state machines, permit, calendar | I/O, clock |
 //! | [`status`] | what partners and notices are told about a domain | I/O, clock |
 //! | [`ledger`] | billing entries, hash chain, invoices | I/O, clock |
+//! | [`einvoice`] | lines of a run as invoices for buyers | I/O, clock |
 //! | [`store`] | everything that is kept; the only SQL | decisions |
 //! | [`engine`] | drives the lifecycle with facts | SQL, sockets of its own |
 //! | [`probe`] | DNS, SMTP and HTTPS observations | judgement |
@@ -34,6 +35,7 @@ pub mod config;
 mod corpus;
 pub mod demo;
 pub mod dice;
+pub mod einvoice;
 pub mod engine;
 pub mod failpoint;
 pub mod gateway;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::print::{self, lines};
 use super::{Exit, Global, Output, complain};
 use crate::config::OnNoDecision;
-use crate::lifecycle::calendar::{Calendar, first_charged_day, next_run, period};
+use crate::lifecycle::calendar::{Calendar, next_run, parts};
 
 /// Periods that are printed.
-const PERIODS: u32 = 6;
+const PERIODS: usize = 6;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -81,13 +81,12 @@ fn days(calendar: &Calendar, connected: Date, group: Option<u8>, paid: bool) -> 
         add(dates.negotiation_end, then.to_owned());
         charged = dates.negotiation_end;
     }
-    let b = first_charged_day(charged);
+    let b = calendar.first_charged_day(charged);
     add(
         b,
         if paid { "first charged day".to_owned() } else { "first charged day, unless the answer was no".to_owned() },
     );
-    for n in 0..PERIODS {
-        let p = period(b, n);
+    for p in parts(b).take(PERIODS).map(|part| part.period) {
         let last = p.to.yesterday().unwrap_or(p.to);
         add(next_run(group, p.from), format!("invoicing run: charges {} to {last}", p.from));
     }

@@ -15,8 +15,8 @@ use super::{Exit, Output};
 use crate::order::FieldError;
 
 const TIMEOUT: Duration = Duration::from_secs(40);
-/// Longest answer that is read.
-const MAX_ANSWER: usize = 16 << 20;
+/// Longest answer that is read: a run of two hundred thousand lines.
+const MAX_ANSWER: usize = 128 << 20;
 /// Attempts when the service cannot be reached; a repeated request carries the same key.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(400);

@@ -1,6 +1,9 @@
-//! `fencepost invoicing preview|close|list|export`: the runs of the 15th and the 30th.
+//! `fencepost invoicing preview|close|list|export|invoices|deliveries|send`: the runs of the 15th and the 30th.
+
+mod documents;
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -29,7 +32,19 @@ enum Action {
         run: RunArgs,
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+        /// Folder for the files; UBL needs one, one invoice a file
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// UBL: only of this customer
+        #[arg(long, value_name = "ID")]
+        customer: Option<String>,
     },
+    /// List the invoices of a closed run, and what is missing for those that cannot be written
+    Invoices(RunArgs),
+    /// What became of the messages to the accounting system about a closed run
+    Deliveries(RunArgs),
+    /// Send the messages about a closed run once more, under the ids that they had
+    Send(RunArgs),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +53,8 @@ enum Format {
     #[default]
     Csv,
     Json,
+    /// UBL 2.1, Peppol BIS Billing 3: one file for each invoice
+    Ubl,
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,7 +70,15 @@ pub async fn run(args: &Args) -> Exit {
         Action::Preview(run) => preview(run).await,
         Action::Close(run) => close(run).await,
         Action::List(api) => list(api).await,
-        Action::Export { run, format } => export(run, *format).await,
+        Action::Export { run, format: Format::Ubl, out, customer } => {
+            documents::save(run, out.as_deref(), customer.as_deref()).await
+        }
+        Action::Export { run, format, out, customer } => {
+            export(run, *format, out.as_deref(), customer.as_deref()).await
+        }
+        Action::Invoices(run) => documents::list(run).await,
+        Action::Deliveries(run) => documents::deliveries(run).await,
+        Action::Send(run) => documents::send(run).await,
     };
     done.unwrap_or_else(|error| {
         complain(&error);
@@ -96,17 +121,27 @@ async fn list(api: &ApiArgs) -> Result<Exit, ApiError> {
 }
 
 /// The bytes of the service as they are.
-async fn export(args: &RunArgs, format: Format) -> Result<Exit, ApiError> {
+async fn export(args: &RunArgs, format: Format, out: Option<&Path>, customer: Option<&str>) -> Result<Exit, ApiError> {
+    if customer.is_some() {
+        eprintln!("fencepost: --customer goes with --format ubl; the other formats are the whole run");
+        return Ok(Exit::Usage);
+    }
     let format = match format {
         Format::Csv => "csv",
         Format::Json => "json",
+        Format::Ubl => "ubl",
     };
     let query = [("format", format.to_owned())];
     let date = args.date.to_string();
     let bytes = Client::new(&args.api)?.get_bytes(&["v1", "invoicing", &date, "export"], &query).await?;
-    // A reader that went away is no error.
-    let _ = std::io::stdout().write_all(&bytes);
-    Ok(Exit::Pass)
+    match out {
+        Some(folder) => documents::write(folder, &format!("fencepost-{date}.{format}"), &bytes),
+        // A reader that went away is no error.
+        None => {
+            let _ = std::io::stdout().write_all(&bytes);
+            Ok(Exit::Pass)
+        }
+    }
 }
 
 /// A period with its last day, not with the first day of the next one.

@@ -88,7 +88,8 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     };
     let gateway = gateway::WithFigures::around(&config.gateway, gateway)?;
     let notifier = notify::SmtpNotifier::new(&config.notify, &config.http.public_url)?;
-    let notifier: Arc<dyn Notifier> = Arc::new(notifier.with_calendar(&config.commerce)?);
+    let notifier: Arc<dyn Notifier> =
+        Arc::new(notifier.with_calendar(&config.commerce)?.with_webhook(config.commerce.webhook.as_ref())?);
     let listener = TcpListener::bind(config.http.listen).await.map_err(|source| ListenError {
         key: "http.listen",
         address: config.http.listen,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{SellerConfig, WebhookConfig};
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CommerceConfig {
@@ -15,6 +17,22 @@ pub struct CommerceConfig {
     pub on_use_after_end: OnUseAfterEnd,
     /// Days of the connection that fall to group 15: 1 to this; later ones to group 30.
     pub group_15_until_day: i8,
+    /// What a period costs that is not charged on all of its days.
+    pub pro_rating: ProRating,
+    /// Who sends the invoices; without it there are no e-invoices.
+    pub seller: Option<SellerConfig>,
+    /// Where closed runs are told to the accounting system.
+    pub webhook: Option<WebhookConfig>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProRating {
+    /// A period that has begun is charged whole.
+    #[default]
+    None,
+    /// The days on which the customer is charged, of the days of the period.
+    Daily,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +63,9 @@ impl Default for CommerceConfig {
             on_no_decision: OnNoDecision::Invoice,
             on_use_after_end: OnUseAfterEnd::Invoice,
             group_15_until_day: 15,
+            pro_rating: ProRating::None,
+            seller: None,
+            webhook: None,
         }
     }
 }

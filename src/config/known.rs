@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::place::Key;
-use super::{AdapterConfig, Config, EgressAddress, MxHost, RemoteOutsider, RemoteResolver};
+use super::{
+    AdapterConfig, Config, EgressAddress, MxHost, RemoteOutsider, RemoteResolver, SellerConfig, VatCategory, VatConfig,
+    WebhookConfig,
+};
 
 /// Known keys by the path of their mapping, list indices written `[]`.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ fn exemplar(kind: Option<&str>) -> Config {
     config.gateway.egress = vec![EgressAddress::here([192, 0, 2, 1].into())];
     config.probe.remote_outsiders = vec![RemoteOutsider { agent: String::new(), address: None }];
     config.probe.remote_resolvers = vec![RemoteResolver { agent: String::new(), address: None }];
+    config.commerce.seller = Some(seller());
+    config.commerce.webhook = Some(WebhookConfig { url: String::new(), secret_file: "secret".into() });
     config.gateway.adapter = match kind {
         Some("postfix") => AdapterConfig::Postfix {
             relay_domains: "relay_domains".into(),
@@ -67,6 +72,25 @@ fn exemplar(kind: Option<&str>) -> Config {
         _ => AdapterConfig::Manual,
     };
     config
+}
+
+fn seller() -> SellerConfig {
+    let vat = VatConfig { category: VatCategory::Standard, rate: None, exemption_reason: None };
+    SellerConfig {
+        name: String::new(),
+        street: String::new(),
+        postal_code: String::new(),
+        city: String::new(),
+        country: String::new(),
+        vat_id: String::new(),
+        business_id: String::new(),
+        e_invoice_address: String::new(),
+        iban: String::new(),
+        bic: None,
+        payment_days: 14,
+        vat: vat.clone(),
+        vat_abroad: Some(vat),
+    }
 }
 
 fn collect(value: &Value, path: &str, known: &mut BTreeMap<String, Vec<String>>) {

@@ -11,10 +11,11 @@ use ipnet::IpNet;
 use lettre::message::Mailbox;
 use url::{Host, Url};
 
+use super::seller::is_iban;
 use super::{
     AdapterConfig, CanaryMode, CommerceConfig, Config, Database, EgressState, EngineConfig, GatewayConfig, HostState,
-    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, RemoteResolver, Smarthost,
-    StoreConfig, TelemetryConfig, is_agent_name,
+    HttpConfig, LmtpAddress, MailConfig, NotifyConfig, ProbeConfig, RemoteOutsider, RemoteResolver, SellerConfig,
+    Smarthost, StoreConfig, TelemetryConfig, VatCategory, VatConfig, is_agent_name,
 };
 
 /// Something wrong with a value.
@@ -435,6 +436,86 @@ fn commerce(commerce: &CommerceConfig, found: &mut Problems) {
     found.range("commerce.trial_days", commerce.trial_days, 1..=366);
     found.range("commerce.negotiation_months", commerce.negotiation_months, 0..=24);
     found.range("commerce.group_15_until_day", commerce.group_15_until_day, 1..=30);
+    if let Some(seller) = &commerce.seller {
+        self::seller(seller, found);
+    }
+    if let Some(webhook) = &commerce.webhook {
+        match Url::parse(&webhook.url) {
+            Ok(url) if url.host().is_none() || !matches!(url.scheme(), "http" | "https") => {
+                found.add("commerce.webhook.url", "must begin with https:// and a host");
+            }
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                found.add("commerce.webhook.url", "must not hold a log-in: messages are signed instead");
+            }
+            Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+                found.add("commerce.webhook.url", "would carry invoices unencrypted; write an https URL");
+            }
+            Ok(_) => {}
+            Err(error) => found.add("commerce.webhook.url", format!("is no URL ({error})")),
+        }
+    }
+}
+
+/// What an e-invoice would be refused for later.
+fn seller(seller: &SellerConfig, found: &mut Problems) {
+    let texts = [
+        ("name", &seller.name),
+        ("street", &seller.street),
+        ("postal_code", &seller.postal_code),
+        ("city", &seller.city),
+        ("business_id", &seller.business_id),
+    ];
+    for (key, text) in texts {
+        if text.trim().is_empty() || text.chars().any(char::is_control) || text.chars().count() > 200 {
+            found.add(&format!("commerce.seller.{key}"), "must be one line of text of 1 to 200 characters");
+        }
+    }
+    let letters = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    if !letters(&seller.country) {
+        found.add("commerce.seller.country", "is no country code; write two capital letters such as FI");
+    }
+    let vat_id = seller.vat_id.as_bytes();
+    if !seller.vat_id.get(..2).is_some_and(letters)
+        || !(4..=20).contains(&vat_id.len())
+        || !vat_id.iter().all(u8::is_ascii_alphanumeric)
+    {
+        found.add("commerce.seller.vat_id", "is no VAT id; write it with its country and without blanks: FI12345678");
+    }
+    let address = seller.e_invoice_address.split_once(':');
+    if address
+        .is_none_or(|(scheme, id)| scheme.is_empty() || id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        found.add("commerce.seller.e_invoice_address", "has no scheme; write it like 0216:003712345678");
+    }
+    if !is_iban(&seller.iban) {
+        found.add("commerce.seller.iban", "is no IBAN: its check digits do not fit; write it without blanks");
+    }
+    let bic =
+        |bic: &String| matches!(bic.len(), 8 | 11) && bic.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if seller.bic.as_ref().is_some_and(|text| !bic(text)) {
+        found.add("commerce.seller.bic", "is no BIC; write its 8 or 11 capital letters and digits, or leave it out");
+    }
+    found.range("commerce.seller.payment_days", seller.payment_days, 0..=365);
+    vat("commerce.seller.vat", &seller.vat, found);
+    if let Some(abroad) = &seller.vat_abroad {
+        vat("commerce.seller.vat_abroad", abroad, found);
+    }
+}
+
+fn vat(key: &str, vat: &VatConfig, found: &mut Problems) {
+    if let Err(why) = vat.basis_points() {
+        found.add(&format!("{key}.rate"), why);
+    }
+    let reason = vat.exemption_reason.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    match vat.category {
+        VatCategory::Exempt if reason.is_none() => {
+            found.add(&format!("{key}.exemption_reason"), "is missing; an exempt invoice has to say why (BR-E-10)");
+        }
+        VatCategory::Standard | VatCategory::Zero if reason.is_some() => {
+            found.add(&format!("{key}.exemption_reason"), "goes with `exempt` or `reverse_charge` alone; leave it out");
+        }
+        _ => {}
+    }
 }
 
 fn telemetry(telemetry: &TelemetryConfig, http: &HttpConfig, found: &mut Problems) {

@@ -2,6 +2,8 @@
 //! ledger's; here they are fed from the store. Nothing here makes a billing entry.
 
 mod answers;
+mod deliveries;
+mod documents;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +13,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::answers::Known;
+pub use self::deliveries::Delivery;
+pub use self::documents::{Document, Wanted};
 use super::audit::{Audit, Auditor};
+use super::webhook;
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::ledger::chain::{Anchor, Head};
 use crate::ledger::fault::Fault;
 use crate::ledger::invoice::{self, InvoiceError, InvoiceLine, Problem};
-use crate::ledger::period::group_of_run;
+use crate::ledger::period::{ProRating, group_of_run};
 use crate::ledger::{Money, StoredEntry};
 use crate::store::{ClosedRun, Store, StoreError, StoreResult};
 
@@ -54,6 +59,10 @@ pub enum AccountsError {
     NoLine { run: Date, number: usize, lines: usize },
     #[error("the ledger has no entry for this customer")]
     NoEntries,
+    #[error("e-invoices need the seller: describe it under commerce.seller in the configuration")]
+    NoSeller,
+    #[error("nobody is told of closed runs: name the accounting system under commerce.webhook in the configuration")]
+    NoWebhook,
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
     /// Nothing is invoiced from a ledger that is not whole.
@@ -131,7 +140,11 @@ impl Accounts {
             hash: [0; 32],
         }
         .sealed(runs.last());
-        let refused = match self.store.close_run(run).await {
+        let tell = match self.config.commerce.webhook {
+            Some(_) => webhook::messages(&run, open.lines.len(), &open.totals),
+            None => Vec::new(),
+        };
+        let refused = match self.store.close_run(run, tell).await {
             Ok(()) => None,
             Err(StoreError::Conflict(why)) => Some(why),
             Err(error) => return Err(error.into()),
@@ -194,22 +207,41 @@ impl Accounts {
         if group_of_run(date).is_none() {
             return Err(InvoiceError::NotARunDay(date).into());
         }
-        let (mut lines, mut problems) = (Vec::new(), Vec::new());
-        let mut after = String::new();
+        let mut all = invoice::Run::default();
+        let mut of_one: Vec<StoredEntry> = Vec::new();
+        let mut settle = |entries: &mut Vec<StoredEntry>| {
+            let Some(customer) = entries.first().map(|entry| entry.draft.customer_id.as_str()) else { return Ok(()) };
+            let closed = earlier.remove(customer).unwrap_or_default();
+            let one = invoice::run_customer(entries, date, head.seq, &closed, self.pro_rating())?;
+            all.lines.extend(one.lines);
+            all.problems.extend(one.problems);
+            entries.clear();
+            Ok::<(), InvoiceError>(())
+        };
         loop {
-            let customers = self.store.ledger_customers(&after, PIECE).await?;
-            let Some(last) = customers.last() else { break };
-            after.clone_from(last);
-            for customer in &customers {
-                let entries = self.entries_of(customer, head.seq).await?;
-                let closed = earlier.remove(customer).unwrap_or_default();
-                let one = invoice::run_customer(&entries, date, head.seq, &closed)?;
-                lines.extend(one.lines);
-                problems.extend(one.problems);
+            let last = of_one.last().map_or(("", 0), |entry| (entry.draft.customer_id.as_str(), entry.seq));
+            let piece = self.store.entries_by_customer(last, head.seq, PIECE).await?;
+            if piece.is_empty() {
+                break;
+            }
+            for entry in piece {
+                if of_one.last().is_some_and(|last| last.draft.customer_id != entry.draft.customer_id) {
+                    settle(&mut of_one)?;
+                }
+                of_one.push(entry);
             }
         }
+        settle(&mut of_one)?;
+        let invoice::Run { lines, problems } = all;
         let totals = invoice::totals(&lines)?;
         Ok(RunReport { run_date: date, head: head.anchor(), lines, totals, problems, closed: None })
+    }
+
+    fn pro_rating(&self) -> ProRating {
+        match self.config.commerce.pro_rating {
+            config::ProRating::None => ProRating::None,
+            config::ProRating::Daily => ProRating::Daily,
+        }
     }
 
     async fn entries_of(&self, customer: &str, known_seq: u64) -> StoreResult<Vec<StoredEntry>> {

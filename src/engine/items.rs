@@ -9,6 +9,7 @@ use super::letter::{self, Written};
 use super::payload::{FACT, FactItem, NOTICE, NoticeItem, VANTAGE, VantageItem};
 use super::ports::NotifyError;
 use super::subscriptions;
+use super::webhook::{self, WEBHOOK};
 use super::words::{Unreadable, parse};
 use super::work::chain;
 use super::{EngineParts, backoff};
@@ -35,6 +36,7 @@ async fn settle(parts: &EngineParts, item: OutboxItem) {
         FACT => fact(parts, &item).await,
         NOTICE => notice(parts, &item).await,
         VANTAGE => vantage(parts, &item).await,
+        WEBHOOK => webhook::send(parts, &item).await,
         other => Ok(OutboxOutcome::Parked { error: format!("effect kind `{other}` is not known to this program") }),
     };
     let now = parts.clock.now();
@@ -70,7 +72,7 @@ async fn settle(parts: &EngineParts, item: OutboxItem) {
 }
 
 #[derive(Debug)]
-enum ItemError {
+pub(super) enum ItemError {
     Stuck(String),
     Failed(String),
     Store(StoreError),

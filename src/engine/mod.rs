@@ -36,6 +36,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 pub mod vantages;
+mod webhook;
 mod words;
 mod work;
 #[cfg(test)]
@@ -46,7 +47,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::{Accounts, AccountsError, Known, RunReport};
+pub use accounts::{Accounts, AccountsError, Delivery, Document, Known, RunReport, Wanted};
 pub use advice::advice;
 pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageState, VantageStatus};
 pub use audit::Audit;

@@ -240,6 +240,27 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// [`NotifyError::Permanent`] must not be tried again; [`NotifyError::Transient`] may.
     async fn deliver(&self, letter: &Letter) -> Result<String, NotifyError>;
+
+    /// Hands one message to the accounting system; the text returned is kept with the outbox item. The id
+    /// goes with it, so that a repetition is recognisable.
+    ///
+    /// # Errors
+    /// As [`Notifier::deliver`].
+    async fn tell(&self, message: &Told) -> Result<String, NotifyError> {
+        let _ = message;
+        Err(NotifyError::Permanent("there is no way to an accounting system here".to_owned()))
+    }
+}
+
+/// A message to the accounting system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The same for the same message, however often it is sent.
+    pub id: String,
+    /// Of this attempt.
+    pub at: Timestamp,
+    /// JSON.
+    pub body: Vec<u8>,
 }
 
 /// Everything that a notice may speak of. Made by the engine at the moment of sending, so that a

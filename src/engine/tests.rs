@@ -2,8 +2,10 @@
 //! and again in the middle of things.
 
 mod audit;
+mod books;
 mod mail;
 mod reports;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

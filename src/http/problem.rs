@@ -187,7 +187,9 @@ impl From<AccountsError> for Problem {
                 Self::new(Kind::NotFound, error.to_string())
             }
             AccountsError::Invoice(InvoiceError::NotARunDay(_)) => Self::field("date", error.to_string()),
-            AccountsError::TooEarly(_)
+            AccountsError::NoSeller
+            | AccountsError::NoWebhook
+            | AccountsError::TooEarly(_)
             | AccountsError::Overtaken { .. }
             | AccountsError::Meanwhile(_)
             | AccountsError::Broken { .. } => Self::new(Kind::Conflict, error.to_string()),

@@ -4,9 +4,9 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::fold::{BillingState, active, state_of};
-use super::invoice::charge;
-use super::period::{Period, next_run, period_with};
+use super::fold::{BillingState, active, spans, state_of};
+use super::invoice::{charge, share};
+use super::period::{Days, Period, ProRating, next_run, parts};
 use super::{Money, StoredEntry};
 
 /// One customer on `on`, as known at entry `known_seq`.
@@ -32,12 +32,13 @@ pub struct AsOf {
 /// The answer. `entries` are all of the customer's in seq order; later ones than `known_seq` are not
 /// looked at.
 #[must_use]
-pub fn as_of(customer_id: &str, entries: &[StoredEntry], on: Date, known_seq: u64) -> AsOf {
+pub fn as_of(customer_id: &str, entries: &[StoredEntry], on: Date, known_seq: u64, rule: ProRating) -> AsOf {
     let active = active(entries, known_seq);
     let state = state_of(&active, on);
-    let period = state.charged_from.and_then(|held| period_with(held.value, on));
+    let part = charged_part(&active, on, rule);
+    let (period, days) = (part.map(|(period, _)| period), part.and_then(|(_, days)| days));
     let first = period.map(|p| state_of(&active, p.from));
-    let charge = first.as_ref().map(charge);
+    let charge = first.as_ref().map(|first| charge(first).and_then(|whole| share(whole, days)));
     let run = first.as_ref().zip(period).and_then(|(first, p)| Some(next_run(first.group?.value, p.from)));
     let answer = sentence(&state, on, period, charge.as_ref(), run);
     let mut seqs = rests_on(&state);
@@ -52,6 +53,16 @@ pub fn as_of(customer_id: &str, entries: &[StoredEntry], on: Date, known_seq: u6
         run,
         entries: active.into_iter().filter(|e| seqs.contains(&e.seq)).cloned().collect(),
         state,
+    }
+}
+
+/// The period in which a charged day lies, and its days where they count.
+fn charged_part(active: &[&StoredEntry], on: Date, rule: ProRating) -> Option<(Period, Option<Days>)> {
+    let span = spans(active).into_iter().find(|span| span.contains(on))?;
+    let part = parts(span.from).find(|part| on < part.period.to)?;
+    match rule {
+        ProRating::None => (!part.is_beginning()).then_some((part.period, None)),
+        ProRating::Daily => Some((part.period, Some(part.days(span.until)))),
     }
 }
 

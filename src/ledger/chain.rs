@@ -104,6 +104,30 @@ pub fn verify<'a>(entries: impl IntoIterator<Item = &'a StoredEntry>, anchors: &
     verifier.finish()
 }
 
+/// What the chain asks of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub seq: u64,
+    pub recorded_at: Timestamp,
+    pub prev_hash: Hash,
+    pub hash: Hash,
+    /// Its content is what its hash was made of.
+    pub sealed: bool,
+}
+
+impl Link {
+    #[must_use]
+    pub fn of(entry: &StoredEntry) -> Self {
+        Self {
+            seq: entry.seq,
+            recorded_at: entry.recorded_at,
+            prev_hash: entry.prev_hash,
+            hash: entry.hash,
+            sealed: entry.hash == digest(entry),
+        }
+    }
+}
+
 /// Verifies a ledger that is read in pieces.
 #[derive(Debug, Clone)]
 pub struct Verifier {
@@ -128,6 +152,15 @@ impl Verifier {
     /// # Errors
     /// The chain is broken at this entry.
     pub fn push(&mut self, entry: &StoredEntry) -> Result<(), VerifyError> {
+        self.link(&Link::of(entry))
+    }
+
+    /// The next entry, whose own seal was looked at before: entries by themselves may be looked at in any
+    /// order, in several threads.
+    ///
+    /// # Errors
+    /// As [`Verifier::push`].
+    pub fn link(&mut self, entry: &Link) -> Result<(), VerifyError> {
         let expected = self.head.seq + 1;
         let broken = |what| Err(VerifyError { seq: expected, what });
         if entry.seq != expected {
@@ -136,7 +169,7 @@ impl Verifier {
         if entry.prev_hash != self.head.hash {
             return broken(Broken::Link);
         }
-        if entry.hash != digest(entry) {
+        if !entry.sealed {
             return broken(Broken::Content);
         }
         if self.head.recorded_at.is_some_and(|before| entry.recorded_at <= before) {
@@ -145,7 +178,7 @@ impl Verifier {
         if self.anchors.iter().any(|a| a.seq == entry.seq && a.hash != entry.hash) {
             return broken(Broken::Anchor);
         }
-        self.head = Head::after(entry);
+        self.head = Head { seq: entry.seq, hash: entry.hash, recorded_at: Some(entry.recorded_at) };
         Ok(())
     }
 

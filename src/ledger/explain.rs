@@ -74,6 +74,10 @@ fn why_this_amount(line: &InvoiceLine, entries: &[StoredEntry], before: &[Charge
         Some((PriceMode::PerMailbox, each)) => format!("{} mailboxes at {each}", line.mailboxes),
         None => "no price".to_owned(),
     };
+    let price = match line.days {
+        Some(days) if days.charged < days.of => format!("{price}, for {} of {} days", days.charged, days.of),
+        _ => price,
+    };
     match line.kind {
         LineKind::Period => format!("{price}: {}.", line.amount),
         LineKind::Adjustment => {
@@ -123,6 +127,7 @@ mod tests {
 
     use super::super::chain::Head;
     use super::super::invoice::run;
+    use super::super::period::ProRating;
     use super::super::{Currency, EntryDraft, EntryKind, Evidence};
     use super::*;
 
@@ -160,10 +165,10 @@ mod tests {
             draft(EntryKind::Activated, b),
         ];
         let mut entries = head.append("2026-11-20T09:00:00Z".parse().unwrap(), first);
-        let december = run(&entries, date(2026, 12, 15), 5, &[]).unwrap().lines;
+        let december = run(&entries, date(2026, 12, 15), 5, &[], ProRating::None).unwrap().lines;
         let more = vec![draft(EntryKind::MailboxBasisSet { mailboxes: 50 }, b)];
         entries.extend(head.append("2026-12-20T09:00:00Z".parse().unwrap(), more));
-        let january = run(&entries, date(2027, 1, 15), 6, &december).unwrap().lines;
+        let january = run(&entries, date(2027, 1, 15), 6, &december, ProRating::None).unwrap().lines;
         let correction = january.iter().find(|l| l.kind == LineKind::Adjustment).unwrap();
         let told = [explain(&december[0], &entries, &[]), explain(correction, &entries, &december)].map(|e| {
             let seqs: Vec<u64> = e.entries.iter().map(|e| e.seq).collect();

@@ -4,7 +4,7 @@
 use super::invoice::{InvoiceLine, LineKind};
 
 /// Columns of the CSV, in order. The names are interface.
-pub const COLUMNS: [&str; 15] = [
+pub const COLUMNS: [&str; 16] = [
     "line",
     "run",
     "kind",
@@ -20,6 +20,7 @@ pub const COLUMNS: [&str; 15] = [
     "entries",
     "evidence",
     "ledger_head",
+    "days",
 ];
 
 /// The lines of a run as CSV (RFC 4180) with a header. Amounts are decimals with a point. A text that a
@@ -36,8 +37,6 @@ pub fn csv(lines: &[InvoiceLine]) -> Result<Vec<u8>, csv::Error> {
             LineKind::Adjustment => "adjustment",
         };
         let last_day = line.period.to.yesterday().unwrap_or(line.period.to);
-        let amount = line.amount.to_string();
-        let amount = amount.split(' ').next().unwrap_or_default().to_owned();
         let seqs: Vec<String> = line.entries.iter().map(u64::to_string).collect();
         out.write_record([
             (index + 1).to_string(),
@@ -50,11 +49,12 @@ pub fn csv(lines: &[InvoiceLine]) -> Result<Vec<u8>, csv::Error> {
             line.period.from.to_string(),
             last_day.to_string(),
             line.mailboxes.to_string(),
-            amount,
+            line.amount.decimal(),
             line.amount.currency.to_string(),
             seqs.join(" "),
             line.evidence.join(" "),
             line.head_seq.to_string(),
+            line.days.map(|days| format!("{} of {}", days.charged, days.of)).unwrap_or_default(),
         ])?;
     }
     out.into_inner().map_err(|error| error.into_error().into())
@@ -68,7 +68,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use jiff::civil::date;
 
-    use super::super::period::period;
+    use super::super::period::{Days, period};
     use super::super::{Currency, Money};
     use super::*;
 
@@ -87,6 +87,7 @@ mod tests {
             entries: vec![1, 4],
             evidence: vec!["order:o1".to_owned(), "mail:ab".to_owned()],
             head_seq: 9,
+            days: (minor < 0).then_some(Days { charged: 3, of: 31 }),
         };
         let text = csv(&[line("Customer, \"Oy\"", 4_800), line("=cmd|' /C calc'!A0", -5)]).unwrap();
         insta::assert_snapshot!(String::from_utf8(text).unwrap());

@@ -8,11 +8,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::fold::{BillingState, active, spans, state_of};
-use super::period::{Period, group_of_run, next_run, period};
+use super::period::{Days, MAX_PERIODS, Part, Period, ProRating, group_of_run, next_run, parts};
 use super::{Currency, Evidence, Money, PriceMode, StoredEntry};
-
-/// No relationship lasts longer (a hundred years): a B that far back is an error in an entry.
-const MAX_PERIODS: u32 = 1_200;
 
 /// One line of an invoicing run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +33,10 @@ pub struct InvoiceLine {
     pub evidence: Vec<String>,
     /// Ledger head (seq) that the run rests on.
     pub head_seq: u64,
+    /// By how many days it is charged; nothing where periods are charged whole. A period stays under the
+    /// rule that it was first invoiced by, whatever is configured later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<Days>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,6 +84,7 @@ pub fn run(
     run_date: Date,
     known_seq: u64,
     closed: &[InvoiceLine],
+    rule: ProRating,
 ) -> Result<Run, InvoiceError> {
     let mut by_customer: BTreeMap<&str, Vec<StoredEntry>> = BTreeMap::new();
     for entry in entries {
@@ -95,7 +97,7 @@ pub fn run(
     let mut all = Run::default();
     for (customer, entries) in by_customer {
         let closed = closed_of.remove(customer).unwrap_or_default();
-        let one = run_customer(&entries, run_date, known_seq, &closed)?;
+        let one = run_customer(&entries, run_date, known_seq, &closed, rule)?;
         all.lines.extend(one.lines);
         all.problems.extend(one.problems);
     }
@@ -111,6 +113,7 @@ pub fn run_customer(
     run_date: Date,
     known_seq: u64,
     closed: &[InvoiceLine],
+    rule: ProRating,
 ) -> Result<Run, InvoiceError> {
     let group = group_of_run(run_date).ok_or(InvoiceError::NotARunDay(run_date))?;
     let Some(first) = entries.first() else { return Ok(Run::default()) };
@@ -120,16 +123,19 @@ pub fn run_customer(
     let at = Place { customer, run: run_date, known_seq, active: &active };
 
     let billed: BTreeSet<Date> = closed.iter().filter(|l| l.kind == LineKind::Period).map(|l| l.period.from).collect();
-    let mut charged: BTreeMap<Date, Period> = BTreeMap::new();
-    for p in at.periods(&mut out.problems) {
-        charged.insert(p.from, p);
-        if billed.contains(&p.from) {
+    let mut charged: BTreeMap<Date, Days> = BTreeMap::new();
+    for (part, days) in at.parts(&mut out.problems) {
+        let p = part.period;
+        charged.insert(p.from, days);
+        if billed.contains(&p.from) || (part.is_beginning() && rule == ProRating::None) {
             continue;
         }
+        let days = (rule == ProRating::Daily).then_some(days);
         let state = state_of(&active, p.from);
         match state.group.map(|g| g.value) {
             Some(g) if g == group && next_run(g, p.from) <= run_date => {
-                at.push(&mut out, p, &state, group, LineKind::Period, charge(&state));
+                let amount = charge(&state).and_then(|whole| share(whole, days));
+                at.push(&mut out, (p, days), &state, group, LineKind::Period, amount);
             }
             Some(_) => {}
             None => at.problem(&mut out.problems, format!("no invoicing group on {}", p.from)),
@@ -150,40 +156,57 @@ struct Place<'a> {
     active: &'a [&'a StoredEntry],
 }
 
+/// What earlier runs charged for a period.
+struct Invoiced {
+    period: Period,
+    sum: Money,
+    /// The days that its price is for, where it was first invoiced by days.
+    of: Option<u16>,
+}
+
 impl Place<'_> {
-    /// Every charged period that began on or before the run, in order.
-    fn periods(&self, problems: &mut Vec<Problem>) -> Vec<Period> {
+    /// Every charged period that began on or before the run, in order, with its charged days.
+    fn parts(&self, problems: &mut Vec<Problem>) -> Vec<(Part, Days)> {
         let mut found = Vec::new();
         for span in spans(self.active) {
-            for n in 0..=MAX_PERIODS {
-                let p = period(span.from, n);
-                if p.from > self.run || !span.contains(p.from) {
+            for (n, part) in (0..).zip(parts(span.from)) {
+                if part.period.from > self.run || !span.contains(part.period.from) {
                     break;
                 }
                 if n == MAX_PERIODS {
                     self.problem(problems, format!("charged since {}, which cannot be", span.from));
                     break;
                 }
-                found.push(p);
+                found.push((part, part.days(span.until)));
             }
         }
         found
     }
 
     /// What differs, under present knowledge, from what earlier runs charged.
-    fn adjustments(&self, out: &mut Run, charged: &BTreeMap<Date, Period>, closed: &[InvoiceLine], group: u8) {
-        let mut invoiced: BTreeMap<Date, (Period, Money)> = BTreeMap::new();
+    fn adjustments(&self, out: &mut Run, charged: &BTreeMap<Date, Days>, closed: &[InvoiceLine], group: u8) {
+        let mut invoiced: BTreeMap<Date, Invoiced> = BTreeMap::new();
         for line in closed {
-            let sum = invoiced.entry(line.period.from).or_insert((line.period, Money { minor: 0, ..line.amount }));
-            if sum.1.currency != line.amount.currency {
+            let nothing = Money { minor: 0, ..line.amount };
+            let new = Invoiced { period: line.period, sum: nothing, of: None };
+            let all = invoiced.entry(line.period.from).or_insert(new);
+            if all.sum.currency != line.amount.currency {
                 self.problem(&mut out.problems, format!("period {} was invoiced in two currencies", line.period.from));
                 return;
             }
-            sum.1.minor = sum.1.minor.saturating_add(line.amount.minor);
+            all.sum.minor = all.sum.minor.saturating_add(line.amount.minor);
+            if line.kind == LineKind::Period {
+                all.of = line.days.map(|days| days.of);
+            }
         }
-        for (from, (p, sum)) in invoiced {
+        for (from, Invoiced { period, sum, of }) in invoiced {
             let state = state_of(self.active, from);
-            let due = if charged.contains_key(&from) { charge(&state) } else { Ok(Money { minor: 0, ..sum }) };
+            let present = charged.get(&from).copied();
+            let days = of.map(|of| Days { charged: present.map_or(0, |days| days.charged), of });
+            let due = match present {
+                Some(_) => charge(&state).and_then(|whole| share(whole, days)),
+                None => Ok(Money { minor: 0, ..sum }),
+            };
             let difference = due.and_then(|due| {
                 if due.currency == sum.currency {
                     due.minor.checked_sub(sum.minor).map(|minor| Money { minor, ..sum }).ok_or_else(too_large)
@@ -192,7 +215,7 @@ impl Place<'_> {
                 }
             });
             if difference.as_ref().map_or(true, |d| d.minor != 0) {
-                self.push(out, p, &state, group, LineKind::Adjustment, difference);
+                self.push(out, (period, days), &state, group, LineKind::Adjustment, difference);
             }
         }
     }
@@ -200,7 +223,7 @@ impl Place<'_> {
     fn push(
         &self,
         out: &mut Run,
-        p: Period,
+        (p, days): (Period, Option<Days>),
         state: &BillingState,
         group: u8,
         kind: LineKind,
@@ -238,6 +261,7 @@ impl Place<'_> {
             entries: seqs,
             evidence,
             head_seq: self.known_seq,
+            days,
         });
     }
 
@@ -261,6 +285,19 @@ pub fn charge(state: &BillingState) -> Result<Money, String> {
             Ok(Money { minor, ..each })
         }
     }
+}
+
+/// The charge for some days of a period, rounded to the nearest minor unit; the whole where none are named.
+///
+/// # Errors
+/// As [`charge`].
+pub fn share(whole: Money, days: Option<Days>) -> Result<Money, String> {
+    let Some(Days { charged, of }) = days.filter(|days| days.charged < days.of) else { return Ok(whole) };
+    let parts = i128::from(of.max(1));
+    let product = i128::from(whole.minor) * i128::from(charged);
+    let half = if product < 0 { -parts / 2 } else { parts / 2 };
+    let minor = i64::try_from((product + half) / parts).map_err(|_| too_large())?;
+    Ok(Money { minor, ..whole })
 }
 
 fn too_large() -> String {

@@ -94,6 +94,27 @@ pub enum EntryKind {
     },
 }
 
+impl EntryKind {
+    /// The name under which it is kept.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TrialSet { .. } => "trial_set",
+            Self::Activated => "activated",
+            Self::PriceSet { .. } => "price_set",
+            Self::MailboxBasisSet { .. } => "mailbox_basis_set",
+            Self::GroupSet { .. } => "group_set",
+            Self::Decision { .. } => "decision",
+            Self::NoticeGiven { .. } => "notice_given",
+            Self::NoticeWithdrawn => "notice_withdrawn",
+            Self::Deactivated => "deactivated",
+            Self::PartnerSet { .. } => "partner_set",
+            Self::BillingPartySet { .. } => "billing_party_set",
+            Self::Void { .. } => "void",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PriceMode {

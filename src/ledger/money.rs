@@ -78,14 +78,22 @@ impl fmt::Display for Currency {
     }
 }
 
-impl fmt::Display for Money {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Money {
+    /// The amount alone, with a point before the minor digits: `120.00`.
+    #[must_use]
+    pub fn decimal(&self) -> String {
         let digits = self.currency.digits();
         let sign = if self.minor < 0 { "-" } else { "" };
         let text = format!("{:0width$}", self.minor.unsigned_abs(), width = digits + 1);
         let (whole, fraction) = text.split_at(text.len() - digits);
         let point = if digits > 0 { "." } else { "" };
-        f.pad(&format!("{sign}{whole}{point}{fraction} {}", self.currency))
+        format!("{sign}{whole}{point}{fraction}")
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} {}", self.decimal(), self.currency))
     }
 }
 

@@ -5,6 +5,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+/// No relationship lasts longer (a hundred years): a B that far back is an error in an entry.
+pub(super) const MAX_PERIODS: u32 = 1_200;
+
 /// A billing period `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Period {
@@ -13,18 +16,69 @@ pub struct Period {
     pub to: Date,
 }
 
+/// What a period costs that is not charged on all of its days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ProRating {
+    /// A period that has begun is charged whole.
+    #[default]
+    None,
+    /// The days that are charged, of the days that the price is for.
+    Daily,
+}
+
+/// Charged days, of the days that the price is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Days {
+    pub charged: u16,
+    pub of: u16,
+}
+
+/// A period of a relationship, with the days that its price is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub period: Period,
+    pub of: u16,
+}
+
+impl Part {
+    /// Days before the first of a month, on which no period can begin: they are charged by days or not at all.
+    #[must_use]
+    pub fn is_beginning(&self) -> bool {
+        length(self.period) < self.of
+    }
+
+    /// Its charged days in a relationship that ends on `until`.
+    #[must_use]
+    pub fn days(&self, until: Option<Date>) -> Days {
+        let to = until.map_or(self.period.to, |until| until.min(self.period.to));
+        Days { charged: length(Period { from: self.period.from, to }), of: self.of }
+    }
+}
+
+fn length(period: Period) -> u16 {
+    let days = period.from.until(period.to).map_or(0, |span| span.get_days());
+    u16::try_from(days).unwrap_or_default()
+}
+
+/// The periods of a customer charged from `from`, in order. Where that is a day from 29 to 31, the days until
+/// the 1st come first.
+pub fn parts(from: Date) -> impl Iterator<Item = Part> {
+    let regular = first_charged_day(from);
+    let of = u16::from(from.days_in_month().unsigned_abs());
+    let beginning = (regular > from).then_some(Part { period: Period { from, to: regular }, of });
+    let whole = move |n| {
+        let period = period(regular, n);
+        Part { period, of: length(period) }
+    };
+    beginning.into_iter().chain((0..=MAX_PERIODS).map(whole))
+}
+
 /// Period `n` (from 0) of a customer charged from `first_charged_day`.
 #[must_use]
 pub fn period(first_charged_day: Date, n: u32) -> Period {
     let months = |n: u32| first_charged_day.saturating_add(i64::from(n).months());
     Period { from: months(n), to: months(n.saturating_add(1)) }
-}
-
-/// The period of a customer charged from `first_charged_day` in which `day` lies; none before it, nor
-/// more than a hundred years after it.
-#[must_use]
-pub fn period_with(first_charged_day: Date, day: Date) -> Option<Period> {
-    (0..1_200).map(|n| period(first_charged_day, n)).find(|p| day < p.to).filter(|p| p.from <= day)
 }
 
 /// The first charged day for a charge that may begin on `day`: a day from 29 to 31 moves to the 1st of
@@ -80,6 +134,20 @@ mod tests {
         assert_eq!(group_of_run(date(2028, 2, 28)), None);
         assert_eq!(group_of_run(date(2026, 1, 31)), None);
         assert_eq!(group_of_run(date(2026, 2, 15)), Some(15));
+    }
+
+    #[test]
+    fn a_charge_that_begins_late_in_a_month_has_its_days_until_the_first() {
+        let shown = |from| -> Vec<String> {
+            let days = |part: Part| part.days(None);
+            parts(from).take(2).map(|p| format!("{} {}/{}", p.period.from, days(p).charged, days(p).of)).collect()
+        };
+        assert_eq!(shown(date(2027, 1, 30)), ["2027-01-30 2/31", "2027-02-01 28/28"]);
+        assert_eq!(shown(date(2028, 2, 29)), ["2028-02-29 1/29", "2028-03-01 31/31"]);
+        assert_eq!(shown(date(2027, 1, 28)), ["2027-01-28 31/31", "2027-02-28 28/28"]);
+        let part = parts(date(2027, 3, 10)).next().unwrap();
+        assert_eq!(part.days(Some(date(2027, 3, 25))), Days { charged: 15, of: 31 });
+        assert_eq!(part.days(Some(date(2027, 5, 1))), Days { charged: 31, of: 31 });
     }
 
     #[test]

@@ -51,15 +51,17 @@ impl RawEntry {
     pub fn read(&self) -> Result<StoredEntry, FieldFault> {
         let body = text("body", &self.body)?;
         let unreadable = |error: serde_json::Error| FieldFault::new("body", format!("is no billing entry: {error}"));
-        let value: Value = serde_json::from_str(body).map_err(unreadable)?;
         let draft: EntryDraft = serde_json::from_str(body).map_err(unreadable)?;
-        let again = serde_json::to_value(&draft).map_err(unreadable)?;
-        if let Some(place) = difference(&value, &again) {
-            return Err(FieldFault::new("body", format!("`{place}` is not what an entry has there")));
+        // Word for word what is written today; what an earlier program wrote is compared member by member.
+        if serde_json::to_vec(&draft).map_err(unreadable)? != self.body {
+            let value: Value = serde_json::from_str(body).map_err(unreadable)?;
+            let again = serde_json::to_value(&draft).map_err(unreadable)?;
+            if let Some(place) = difference(&value, &again) {
+                return Err(FieldFault::new("body", format!("`{place}` is not what an entry has there")));
+            }
         }
         same("customer_id", text("customer_id", &self.customer_id)?, &draft.customer_id)?;
-        let kind = again.pointer("/kind/kind").and_then(Value::as_str).unwrap_or_default();
-        same("kind", text("kind", &self.kind)?, kind)?;
+        same("kind", text("kind", &self.kind)?, draft.kind.name())?;
         same("valid_from", text("valid_from", &self.valid_from)?, &draft.valid_from.to_string())?;
         Ok(StoredEntry {
             seq: self.seq,

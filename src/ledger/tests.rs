@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::chain::{Anchor, Broken, Head, verify};
 use super::fold::{active, check_append, spans, state, state_of};
-use super::invoice::{InvoiceLine, LineKind, from_bytes, run, to_bytes, totals};
-use super::period::{group_of_run, period};
+use super::invoice::{InvoiceLine, LineKind, charge, from_bytes, run, share, to_bytes, totals};
+use super::period::{ProRating, group_of_run, parts, period};
 use super::{EntryDraft, EntryKind, Evidence, Money, PriceMode, StoredEntry};
 
 const START: Date = date(2026, 1, 1);
@@ -136,9 +136,9 @@ proptest! {
         for on in run_days(800) {
             let known = base + late.iter().filter(|(recorded, _)| day(*recorded) <= on).count();
             let known = u64::try_from(known).unwrap();
-            let now = run(&entries, on, known, &closed).unwrap();
+            let now = run(&entries, on, known, &closed, ProRating::None).unwrap();
             prop_assert_eq!(&now.problems, &Vec::new());
-            prop_assert_eq!(to_bytes(&run(&entries, on, known, &closed).unwrap().lines), to_bytes(&now.lines));
+            prop_assert_eq!(to_bytes(&run(&entries, on, known, &closed, ProRating::None).unwrap().lines), to_bytes(&now.lines));
             closed.extend(now.lines);
         }
         let mut starts: Vec<Date> = closed.iter().map(|l| { assert_eq!(l.kind, LineKind::Period); l.period.from }).collect();
@@ -152,14 +152,15 @@ proptest! {
     }
 
     /// Whatever was charged and corrected on the way: in the end, lines and adjustments together are
-    /// the charge under final knowledge.
+    /// the charge under final knowledge, whole or by days.
     #[test]
-    fn lines_and_adjustments_are_the_charge_under_final_knowledge(more in drafts(), b in 0..200_u16) {
+    fn lines_and_adjustments_are_the_charge_under_final_knowledge(more in drafts(), b in 0..200_u16, daily: bool) {
+        let rule = if daily { ProRating::Daily } else { ProRating::None };
         let entries = ledger(customer(day(b), 15, more));
         let mut closed: Vec<InvoiceLine> = Vec::new();
         for (i, on) in run_days(900).enumerate() {
             let known = u64::try_from(5 + i * 2).unwrap();
-            closed.extend(run(&entries, on, known, &closed).unwrap().lines);
+            closed.extend(run(&entries, on, known, &closed, rule).unwrap().lines);
         }
         let last = run_days(900).last().unwrap();
         let in_force = active(&entries, u64::MAX);
@@ -167,23 +168,40 @@ proptest! {
         prop_assume!(in_force.iter().any(|e| matches!(e.draft.kind, EntryKind::BillingPartySet { .. })));
         let mut due = 0;
         for span in spans(&in_force) {
-            for p in (0..60).map(|n| period(span.from, n)).take_while(|p| span.contains(p.from)) {
-                let s = state_of(&in_force, p.from);
-                let Some(price) = s.price else { continue };
-                let Some(group) = s.group else { continue };
+            for part in parts(span.from).take(60).take_while(|part| span.contains(part.period.from)) {
+                let s = state_of(&in_force, part.period.from);
+                let known = s.price.is_some() && s.billing_party.is_some() && s.mailboxes.is_some();
+                prop_assume!(known && s.group.is_some());
                 // A period that no run of its group has met yet is not invoiced yet.
-                if p.from > last || super::period::next_run(group.value, p.from) > last { continue }
-                due += match price.value {
-                    (PriceMode::Total, m) => m.minor,
-                    (PriceMode::PerMailbox, m) => m.minor * i64::from(s.mailboxes.map_or(0, |h| h.value)),
+                let from = part.period.from;
+                if from > last || super::period::next_run(s.group.unwrap().value, from) > last {
+                    continue;
+                }
+                due += match rule {
+                    ProRating::None if part.is_beginning() => 0,
+                    ProRating::None => charge(&s).unwrap().minor,
+                    ProRating::Daily => share(charge(&s).unwrap(), Some(part.days(span.until))).unwrap().minor,
                 };
             }
         }
-        let unknown = spans(&in_force).iter().any(|s| (0..60).map(|n| period(s.from, n)).take_while(|p| s.contains(p.from))
-            .any(|p| { let st = state_of(&in_force, p.from); st.price.is_none() || st.group.is_none() || st.billing_party.is_none() || st.mailboxes.is_none() }));
-        prop_assume!(!unknown);
         let charged: i64 = totals(&closed).unwrap().iter().map(|m| m.minor).sum();
         prop_assert_eq!(charged, due);
+    }
+
+    /// What is configured later changes no period that is invoiced already, and no day is charged twice.
+    #[test]
+    fn another_rule_of_days_leaves_what_was_invoiced(b in 0..200_u16, ends in 200..700_u16, from in 0..24_usize, first: bool) {
+        let rules = if first { [ProRating::Daily, ProRating::None] } else { [ProRating::None, ProRating::Daily] };
+        let entries = ledger(customer(day(b), 15, vec![draft(EntryKind::NoticeGiven { ends: day(ends) }, day(b) )]));
+        let mut closed: Vec<InvoiceLine> = Vec::new();
+        for (i, on) in run_days(900).enumerate() {
+            let rule = rules[usize::from(i >= from)];
+            closed.extend(run(&entries, on, u64::MAX, &closed, rule).unwrap().lines);
+        }
+        prop_assert!(closed.iter().all(|line| line.kind == LineKind::Period), "{closed:?}");
+        let mut periods: Vec<_> = closed.iter().map(|line| line.period).collect();
+        periods.sort();
+        prop_assert!(periods.windows(2).all(|two| two[0].to <= two[1].from), "{periods:?}");
     }
 
     #[test]
@@ -290,15 +308,18 @@ fn a_late_change_becomes_an_adjustment_in_the_next_run_and_never_an_edit() {
         15,
         vec![draft(EntryKind::PriceSet { mode: PriceMode::Total, amount: euro(10_000) }, date(2026, 4, 1))],
     ));
-    let march = run(&entries, date(2026, 3, 15), 5, &[]).unwrap().lines;
-    let april = run(&entries, date(2026, 4, 15), 5, &march).unwrap().lines;
+    let march = run(&entries, date(2026, 3, 15), 5, &[], ProRating::None).unwrap().lines;
+    let april = run(&entries, date(2026, 4, 15), 5, &march, ProRating::None).unwrap().lines;
     let closed = [march, april].concat();
-    assert!(run(&entries, date(2026, 4, 30), 6, &closed).unwrap().lines.is_empty(), "not the customer's group");
-    let may = run(&entries, date(2026, 5, 15), 6, &closed).unwrap().lines;
+    assert!(
+        run(&entries, date(2026, 4, 30), 6, &closed, ProRating::None).unwrap().lines.is_empty(),
+        "not the customer's group"
+    );
+    let may = run(&entries, date(2026, 5, 15), 6, &closed, ProRating::None).unwrap().lines;
     let shown: Vec<_> = may.iter().map(|l| format!("{:?} {} {}", l.kind, l.period.from, l.amount)).collect();
     assert_eq!(shown, ["Period 2026-05-04 100.00 EUR", "Adjustment 2026-04-04 -20.00 EUR"]);
     let closed = [closed, may.clone()].concat();
-    let june = run(&entries, date(2026, 6, 15), 6, &closed).unwrap().lines;
+    let june = run(&entries, date(2026, 6, 15), 6, &closed, ProRating::None).unwrap().lines;
     assert_eq!(june.len(), 1, "adjusted once");
     assert_eq!(from_bytes(&to_bytes(&may)).unwrap(), may);
 }
@@ -309,8 +330,8 @@ fn what_cannot_be_invoiced_is_said_and_holds_up_nobody_else() {
     drafts
         .extend(customer(day(3), 15, Vec::new()).into_iter().map(|d| EntryDraft { customer_id: "c2".to_owned(), ..d }));
     let entries = Head::EMPTY.clone().append(Timestamp::UNIX_EPOCH, drafts);
-    let run = run(&entries, date(2026, 1, 15), 99, &[]).unwrap();
+    let run = run(&entries, date(2026, 1, 15), 99, &[], ProRating::None).unwrap();
     assert_eq!(run.lines.len(), 1);
     assert_eq!(run.problems[0].to_string(), "customer c1: no invoicing group on 2026-01-04");
-    assert!(super::invoice::run(&entries, date(2026, 1, 16), 99, &[]).is_err());
+    assert!(super::invoice::run(&entries, date(2026, 1, 16), 99, &[], ProRating::None).is_err());
 }

@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::subscription::{Dates, Notice};
-use crate::config::{CommerceConfig, OnNoDecision, OnUseAfterEnd};
-pub use crate::ledger::period::{Period, first_charged_day, group_of_run, next_run, period, run_day};
+use crate::config::{CommerceConfig, OnNoDecision, OnUseAfterEnd, ProRating};
+use crate::ledger::period;
+pub use crate::ledger::period::{Part, Period, group_of_run, next_run, parts, run_day};
 
 /// Days between the warning that a silent customer will be invoiced and the charge.
 pub const WARNING_DAYS: i64 = 7;
@@ -22,6 +23,7 @@ pub struct Calendar {
     group_15_until_day: i8,
     on_no_decision: OnNoDecision,
     on_use_after_end: OnUseAfterEnd,
+    pro_rating: ProRating,
 }
 
 /// Why the `commerce` section cannot be used.
@@ -64,6 +66,7 @@ impl Calendar {
             group_15_until_day: config.group_15_until_day,
             on_no_decision: config.on_no_decision,
             on_use_after_end: config.on_use_after_end,
+            pro_rating: config.pro_rating,
         })
     }
 
@@ -130,6 +133,16 @@ impl Calendar {
     #[must_use]
     pub fn on_use_after_end(&self) -> OnUseAfterEnd {
         self.on_use_after_end
+    }
+
+    /// B of a charge that may begin on `day`. Where periods are charged whole, a day from 29 to 31 moves to the
+    /// 1st of the next month; where days count, its days until then are charged.
+    #[must_use]
+    pub fn first_charged_day(&self, day: Date) -> Date {
+        match self.pro_rating {
+            ProRating::None => period::first_charged_day(day),
+            ProRating::Daily => day,
+        }
     }
 
     /// Every reminder of a trial and its negotiation, by day. Where a weekly one would fall on the day

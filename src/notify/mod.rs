@@ -12,6 +12,7 @@ pub mod sample;
 mod smarthost;
 mod template;
 mod view;
+mod webhook;
 
 #[cfg(test)]
 mod delivery_tests;
@@ -31,8 +32,8 @@ use self::document::Document;
 use self::message::{Content, Sender};
 use self::smarthost::Transport;
 use self::view::View;
-use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision};
-use crate::engine::ports::{Letter, Notifier, NotifyError};
+use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision, WebhookConfig};
+use crate::engine::ports::{Letter, Notifier, NotifyError, Told};
 use crate::failpoint::{Step, around};
 use crate::order::Language;
 use crate::report::{self, MailHtml, Report, Source, mail_html, mail_text};
@@ -52,6 +53,7 @@ pub struct SmtpNotifier {
     sender: Sender,
     transport: Option<Transport>,
     accepted: Accepted,
+    webhook: Option<webhook::Webhook>,
 }
 
 /// Why the notifier cannot be set up. The text names the configuration key and the way out.
@@ -97,6 +99,7 @@ impl SmtpNotifier {
             sender,
             transport,
             accepted: Accepted::default(),
+            webhook: None,
         })
     }
 
@@ -109,6 +112,15 @@ impl SmtpNotifier {
         self.no_decision = commerce.on_no_decision;
         self.zone =
             TimeZone::get(name).map_err(|error| NotifySetupError(format!("commerce.time_zone: `{name}`: {error}")))?;
+        Ok(self)
+    }
+
+    /// Tells the accounting system, where one is configured.
+    ///
+    /// # Errors
+    /// [`NotifySetupError`] for a URL that is none or a secret that cannot be used.
+    pub fn with_webhook(mut self, config: Option<&WebhookConfig>) -> Result<Self, NotifySetupError> {
+        self.webhook = config.map(webhook::Webhook::new).transpose()?;
         Ok(self)
     }
 
@@ -213,6 +225,13 @@ impl Notifier for SmtpNotifier {
             (_, true) => Err(NotifyError::Transient(said)),
             (0, false) => Err(NotifyError::Permanent(said)),
             (_, false) => Ok(said),
+        }
+    }
+
+    async fn tell(&self, message: &Told) -> Result<String, NotifyError> {
+        match &self.webhook {
+            Some(webhook) => webhook.tell(message).await,
+            None => Err(NotifyError::Transient("commerce.webhook is not configured on this node".to_owned())),
         }
     }
 }

@@ -33,6 +33,9 @@ use crate::ledger::EntryDraft;
 use crate::ledger::journal::{RawEnd, RawLine};
 use crate::order::FieldError;
 
+/// Under what the outbox keeps messages about invoicing runs: they go out one after the other.
+pub const INVOICING: &str = "invoicing";
+
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
 pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send + Sync {
@@ -118,7 +121,14 @@ pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send 
     /// A look that a permit of the connection rests on, by the SHA-256 (hex) of its body.
     async fn archived(&self, subject_id: &str, sha256: &str) -> StoreResult<Option<ArchivedObservation>>;
     /// Notices that were or will be sent about a subject, newest last.
-    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>>;
+    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+        self.effects(subject_id, "notice", limit).await
+    }
+    /// As [`Store::notices`], for effects of any kind.
+    async fn effects(&self, subject_id: &str, kind: &str, limit: u32) -> StoreResult<Vec<OutboxRow>>;
+    /// Puts effects into the outbox once more, whatever became of them before; those that still wait stay as
+    /// they are.
+    async fn send_again(&self, subject_id: &str, effects: Vec<NewOutbox>, at: Timestamp) -> StoreResult<()>;
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>>;
     /// Makes parked work due at `at`, with its attempts counted anew, and writes down who asked for it.
     /// `None` when nothing is parked under that id.
@@ -139,8 +149,15 @@ pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send 
     /// Freezes a run that was sealed to the one before it. Within the transaction it is looked at again
     /// what was closed meanwhile: refused with [`StoreError::Conflict`] when the run is closed already
     /// with other lines, when a later one is closed, or when the last closed run is not the one that it
-    /// is sealed to.
-    async fn close_run(&self, run: ClosedRun) -> StoreResult<()>;
+    /// is sealed to. What `tell` says about it goes into the outbox with it, under [`INVOICING`].
+    async fn close_run(&self, run: ClosedRun, tell: Vec<NewOutbox>) -> StoreResult<()>;
+    /// Entries of customers in the order of customer and seq, after the one named, up to entry `known_seq`.
+    async fn entries_by_customer(
+        &self,
+        after: (&str, u64),
+        known_seq: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<StoredEntry>>;
     /// Every customer id that the ledger knows, in id order, after `after`.
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>>;
 

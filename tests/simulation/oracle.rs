@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost::engine::Accounts;
 use fencepost::ledger::invoice::LineKind;
-use fencepost::lifecycle::calendar::{Calendar, first_charged_day, next_run, period};
+use fencepost::ledger::period::{first_charged_day, period};
+use fencepost::lifecycle::calendar::{Calendar, next_run};
 use fencepost::lifecycle::connection::RouteMode;
 use fencepost::store::{Customer, EventRow, Page, Scope, Store};
 use jiff::civil::Date;

@@ -35,7 +35,7 @@ impl Accounts {
             Known::At(at) => known_at(&entries, at),
             Known::Seq(seq) => seq,
         };
-        Ok(as_of(customer, &entries, on, seq))
+        Ok(as_of(customer, &entries, on, seq, self.pro_rating()))
     }
 
     /// Why a line of a closed run is what it is.

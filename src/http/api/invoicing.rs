@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::customers::Empty;
+use super::documents;
 use super::ledger::ACCOUNTANTS;
 use super::paging::Params;
-use crate::engine::RunReport;
+use crate::engine::{RunReport, Wanted};
 use crate::http::HttpState;
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
@@ -92,6 +93,9 @@ pub(super) async fn explain(
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportQuery {
     format: Format,
+    /// UBL is one invoice: that of a customer, or by its number.
+    customer: Option<String>,
+    invoice: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -99,6 +103,7 @@ pub(super) struct ExportQuery {
 enum Format {
     Csv,
     Json,
+    Ubl,
 }
 
 /// A closed run for other programs.
@@ -110,8 +115,17 @@ pub(super) async fn export(
 ) -> Answer {
     identity.require(ACCOUNTANTS)?;
     let date = day(&date)?;
+    if let Format::Ubl = query.format {
+        let wanted = Wanted { customer: query.customer, number: query.invoice, ..Wanted::default() };
+        return documents::one(&state, date, wanted).await;
+    }
+    if query.customer.is_some() || query.invoice.is_some() {
+        let why = "`customer` and `invoice` go with format=ubl; the other formats are the whole run.";
+        return Err(Problem::new(Kind::BadRequest, why));
+    }
     let run = state.accounts.closed(date).await?;
     let (kind, ending, body) = match query.format {
+        Format::Ubl => return Err(Problem::not_found()),
         Format::Json => return Ok(Json(run.lines).into_response()),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv", ledger::export::csv(&run.lines)),
     };
@@ -120,7 +134,7 @@ pub(super) async fn export(
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
 }
 
-fn day(text: &str) -> Result<Date, Problem> {
+pub(super) fn day(text: &str) -> Result<Date, Problem> {
     text.parse().map_err(|_| Problem::new(Kind::BadRequest, "Write the day of the run like 2026-12-15."))
 }
 

@@ -5,6 +5,7 @@ mod agents;
 mod agreement;
 mod customers;
 mod discrepancies;
+mod documents;
 mod domains;
 mod events;
 mod evidence;
@@ -79,6 +80,9 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/v1/invoicing/{date}/close", post(invoicing::close))
         .route("/v1/invoicing/{date}/export", get(invoicing::export))
         .route("/v1/invoicing/{date}/lines/{number}", get(invoicing::explain))
+        .route("/v1/invoicing/{date}/invoices", get(documents::list))
+        .route("/v1/invoicing/{date}/deliveries", get(documents::deliveries))
+        .route("/v1/invoicing/{date}/send", post(documents::send))
         .route("/v1/intake", post(intake::receive))
         .route("/v1/ledger/ingest", post(mail::ingest))
         .route("/v1/proposals", get(mail::list))

@@ -9,6 +9,7 @@ mod commerce;
 mod domains;
 mod hostile;
 mod imports;
+mod invoices;
 mod operation;
 mod order_form;
 mod orders;

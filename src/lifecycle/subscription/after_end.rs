@@ -11,7 +11,7 @@ use super::event::{Effect, Event, Notice};
 use super::state::{Phase, Subscription};
 use crate::config::OnUseAfterEnd;
 use crate::ledger::EntryKind;
-use crate::lifecycle::calendar::{Calendar, WARNING_DAYS, first_charged_day};
+use crate::lifecycle::calendar::{Calendar, WARNING_DAYS};
 
 /// Nobody is told of the hours that a look at the MX may take.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
@@ -52,7 +52,7 @@ pub(super) fn step(work: &mut Work<'_>, until: Timestamp) -> bool {
         // Whoever was told late is charged later.
         let day = calendar.day_of(work.now).saturating_add(WARNING_DAYS.days());
         let policy = calendar.on_use_after_end();
-        let charge_from = (policy == OnUseAfterEnd::Invoice).then(|| first_charged_day(day));
+        let charge_from = (policy == OnUseAfterEnd::Invoice).then(|| calendar.first_charged_day(day));
         work.event(Event::UsedAfterEnd { ended, charge_from });
         work.notify(Notice::UsedAfterEnd);
         if policy == OnUseAfterEnd::CutOff {

@@ -12,7 +12,7 @@ use super::evolve::apply;
 use super::report;
 use super::state::{OrderKind, Phase, Subscription};
 use crate::ledger::{EntryDraft, EntryKind};
-use crate::lifecycle::calendar::{Calendar, first_charged_day};
+use crate::lifecycle::calendar::Calendar;
 use crate::lifecycle::connection::ReleaseCause;
 use crate::order::{BillTo, Order};
 
@@ -128,7 +128,7 @@ impl Work<'_> {
             (OrderKind::Trial, Some(dates)) => dates.trial_end,
             _ => Date::MIN,
         };
-        let charged_from = first_charged_day(from.max(free_until));
+        let charged_from = self.terms.calendar.first_charged_day(from.max(free_until));
         self.event(Event::Activated { charged_from, why: why.to_owned() });
         self.enter(Phase::Active, why);
         self.record(entry(EntryKind::Activated, charged_from));

@@ -13,7 +13,7 @@ mod event;
 mod evolve;
 mod extension;
 #[cfg(test)]
-mod golden_year;
+pub(crate) mod golden_year;
 mod report;
 mod state;
 #[cfg(test)]

@@ -74,3 +74,17 @@ pub(crate) async fn every_outcome_is_shown(store: &dyn Store) {
     assert_eq!((row.status.as_str(), row.detail.as_str()), ("pending", "no way out"));
     assert_eq!(store.claim_outbox(request(60)).await.unwrap()[0].attempt, 1, "waiting is no attempt");
 }
+
+pub(crate) async fn an_effect_is_sent_again_whatever_became_of_it(store: &dyn Store) {
+    let effects = vec![effect("run_1", 0), effect("run_2", 0)];
+    store.send_again("invoicing", effects.clone(), at(0)).await.unwrap();
+    let first = store.claim_outbox(request(1)).await.unwrap().remove(0);
+    let sent = OutboxOutcome::Sent { detail: "204".to_owned() };
+    assert!(store.outbox_done(&first, at(1), sent).await.unwrap());
+    // The second one waits: it stays as it is, and its place.
+    store.send_again("invoicing", effects, at(2)).await.unwrap();
+    let rows = store.effects("invoicing", &first.kind, 9).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>(), ["pending", "pending"]);
+    let again = store.claim_outbox(request(1)).await.unwrap().remove(0);
+    assert_eq!((again.dedupe_key, again.attempt, again.fence > first.fence), (first.dedupe_key, 1, true));
+}

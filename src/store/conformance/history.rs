@@ -168,7 +168,7 @@ async fn books(store: &dyn Store) {
         prev_hash: [0; 32],
         hash: [0; 32],
     };
-    store.close_run(run.sealed(None)).await.unwrap();
+    store.close_run(run.sealed(None), Vec::new()).await.unwrap();
     store.append_entries(vec![draft("k1")], at(5)).await.unwrap();
     let sha256 = hex::encode(Sha256::digest([0, 1, 255]));
     store.keep_evidence(&sha256, &[0, 1, 255], at(0)).await.unwrap();

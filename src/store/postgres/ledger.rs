@@ -7,13 +7,14 @@ use jiff::civil::Date;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
+use super::commit::put_out;
 use super::pool::Pool;
 use super::{journal, keys};
 use crate::ledger::EntryDraft;
 use crate::ledger::chain::Head;
 use crate::ledger::journal::{Kept, of_evidence};
 use crate::store::value::{from_json, hash, instant, int, json, number, unreadable, us};
-use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
+use crate::store::{ClosedRun, INVOICING, NewOutbox, StoreError, StoreResult, StoredEntry};
 
 /// Appends entries in the order given: all drafts of one moment, then those of the next.
 pub(super) async fn append(
@@ -58,10 +59,6 @@ async fn head(db: &mut PgConnection) -> StoreResult<Head> {
 }
 
 async fn insert(db: &mut PgConnection, entries: &[StoredEntry]) -> StoreResult<()> {
-    let kind = |entry: &StoredEntry| {
-        let kind = serde_json::to_value(&entry.draft.kind).ok();
-        kind.as_ref().and_then(|v| v.get("kind")).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
-    };
     let bodies = entries.iter().map(|entry| json(&entry.draft)).collect::<StoreResult<Vec<_>>>()?;
     sqlx::query(
         "INSERT INTO billing_entry (seq, customer_id, kind, valid_from, recorded_at, body, prev_hash, hash) \
@@ -70,7 +67,7 @@ async fn insert(db: &mut PgConnection, entries: &[StoredEntry]) -> StoreResult<(
     )
     .bind(entries.iter().map(|entry| int(entry.seq)).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.draft.customer_id.as_str()).collect::<Vec<_>>())
-    .bind(entries.iter().map(kind).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.draft.kind.name()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.draft.valid_from.to_string()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| us(entry.recorded_at)).collect::<Vec<_>>())
     .bind(bodies)
@@ -103,6 +100,20 @@ pub(super) async fn entries(
     };
     let query = query.bind(int(after_seq)).bind(i64::from(limit));
     let query = customer_id.into_iter().fold(query, sqlx::query::Query::bind);
+    query.fetch_all(&mut *pool.get().await?).await?.iter().map(entry).collect()
+}
+
+pub(super) async fn by_customer(
+    pool: &Pool,
+    (customer, seq): (&str, u64),
+    known_seq: u64,
+    limit: u32,
+) -> StoreResult<Vec<StoredEntry>> {
+    let query = sqlx::query(
+        "SELECT seq, recorded_at, body, prev_hash, hash, customer_id FROM billing_entry \
+         WHERE (customer_id, seq) > ($1, $2) AND seq <= $3 ORDER BY customer_id, seq LIMIT $4",
+    );
+    let query = query.bind(customer).bind(int(seq)).bind(int(known_seq)).bind(i64::from(limit));
     query.fetch_all(&mut *pool.get().await?).await?.iter().map(entry).collect()
 }
 
@@ -189,7 +200,7 @@ pub(super) async fn closed_runs(pool: &Pool) -> StoreResult<Vec<ClosedRun>> {
     rows.iter().map(closed).collect()
 }
 
-pub(super) async fn close_run(pool: &Pool, new: &ClosedRun) -> StoreResult<()> {
+pub(super) async fn close_run(pool: &Pool, new: &ClosedRun, tell: &[NewOutbox]) -> StoreResult<()> {
     let mut transaction = pool.begin().await?;
     let db = &mut *transaction;
     // Two people may close runs at the same time: the later one finds what the other one froze.
@@ -216,6 +227,7 @@ pub(super) async fn close_run(pool: &Pool, new: &ClosedRun) -> StoreResult<()> {
     .execute(&mut *db)
     .await?;
     journal::add(db, vec![journal::of_run(&new.into())]).await?;
+    put_out(db, [(INVOICING, new.closed_at, tell)]).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -43,9 +43,9 @@ use jiff::civil::Date;
 
 use super::{
     Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
-    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem,
-    OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreResult,
-    StoredEntry, Subject, TokenRow, Transition,
+    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewOutbox, NewToken, Observation,
+    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store,
+    StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
@@ -210,8 +210,12 @@ impl Store for PostgresStore {
         self.pool.bounded(archive::find(&self.pool, subject_id, sha256)).await
     }
 
-    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
-        self.pool.bounded(outbox::notices(&self.pool, subject_id, limit)).await
+    async fn effects(&self, subject_id: &str, kind: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+        self.pool.bounded(outbox::effects(&self.pool, subject_id, kind, limit)).await
+    }
+
+    async fn send_again(&self, subject_id: &str, effects: Vec<NewOutbox>, at: Timestamp) -> StoreResult<()> {
+        self.write(Step::RetryParked, outbox::send_again(&self.pool, subject_id, &effects, at)).await
     }
 
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>> {
@@ -246,8 +250,17 @@ impl Store for PostgresStore {
         self.pool.bounded(ledger::closed_runs(&self.pool)).await
     }
 
-    async fn close_run(&self, run: ClosedRun) -> StoreResult<()> {
-        self.write(Step::CloseRun, ledger::close_run(&self.pool, &run)).await
+    async fn close_run(&self, run: ClosedRun, tell: Vec<NewOutbox>) -> StoreResult<()> {
+        self.write(Step::CloseRun, ledger::close_run(&self.pool, &run, &tell)).await
+    }
+
+    async fn entries_by_customer(
+        &self,
+        after: (&str, u64),
+        known_seq: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<StoredEntry>> {
+        self.pool.bounded(ledger::by_customer(&self.pool, after, known_seq, limit)).await
     }
 
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>> {

@@ -6,7 +6,7 @@ use super::LeaseClock;
 use super::claims::{clock, without_nul};
 use super::pool::Pool;
 use crate::store::value::{instant, int, number, small, us};
-use crate::store::{ClaimRequest, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
+use crate::store::{ClaimRequest, NewOutbox, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
 
 /// When it was due, then the item.
 type Claimed = (i64, i64, String, String, String, String, i64, i64, i64, bool);
@@ -84,14 +84,15 @@ pub(super) async fn done(pool: &Pool, item: &OutboxItem, at: Timestamp, outcome:
     Ok(settled.rows_affected() == 1)
 }
 
-/// The newest `limit` notices of a subject, newest last.
-pub(super) async fn notices(pool: &Pool, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+/// The newest `limit` effects of a kind of a subject, newest last.
+pub(super) async fn effects(pool: &Pool, subject_id: &str, kind: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail \
-         FROM outbox WHERE subject_id = $1 AND kind = 'notice' ORDER BY id DESC LIMIT $2",
+         FROM outbox WHERE subject_id = $1 AND kind = $3 ORDER BY id DESC LIMIT $2",
     )
     .bind(subject_id)
     .bind(i64::from(limit))
+    .bind(kind)
     .fetch_all(&mut *pool.get().await?)
     .await?;
     rows.into_iter().rev().map(shown).collect()
@@ -113,4 +114,27 @@ fn shown(row: Row) -> StoreResult<OutboxRow> {
         status,
         detail,
     })
+}
+
+/// Makes effects due once more, whatever became of them; those that still wait stay as they are.
+pub(super) async fn send_again(pool: &Pool, subject_id: &str, effects: &[NewOutbox], at: Timestamp) -> StoreResult<()> {
+    let mut transaction = pool.begin().await?;
+    for effect in effects {
+        sqlx::query(
+            "INSERT INTO outbox (subject_id, dedupe_key, kind, payload, created_at, due_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (dedupe_key) DO UPDATE SET \
+               status = 'pending', due_at = excluded.due_at, attempt = 0, parked_at = NULL \
+             WHERE outbox.status <> 'pending'",
+        )
+        .bind(subject_id)
+        .bind(&effect.dedupe_key)
+        .bind(&effect.kind)
+        .bind(&effect.payload)
+        .bind(us(at))
+        .bind(us(effect.due_at))
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
 }

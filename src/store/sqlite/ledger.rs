@@ -6,11 +6,12 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Row};
 
 use super::columns::{all, first, from_json, hash, instant, int, json, number, run, unreadable, us};
+use super::commit::put_out;
 use super::journal;
 use crate::ledger::EntryDraft;
 use crate::ledger::chain::Head;
 use crate::ledger::journal::{Kept, of_evidence};
-use crate::store::{ClosedRun, StoreError, StoreResult, StoredEntry};
+use crate::store::{ClosedRun, INVOICING, NewOutbox, StoreError, StoreResult, StoredEntry};
 
 /// Appends entries in the order given.
 pub(super) fn append(connection: &Connection, drafts: &[EntryDraft], at: Timestamp) -> StoreResult<Vec<StoredEntry>> {
@@ -43,8 +44,6 @@ fn head(connection: &Connection) -> StoreResult<Head> {
 }
 
 fn insert(connection: &Connection, entry: &StoredEntry) -> StoreResult<()> {
-    let kind = serde_json::to_value(&entry.draft.kind).ok();
-    let kind = kind.as_ref().and_then(|v| v.get("kind")).and_then(|v| v.as_str()).unwrap_or_default();
     run(
         connection,
         "INSERT INTO billing_entry (seq, customer_id, kind, valid_from, recorded_at, body, prev_hash, hash) \
@@ -52,7 +51,7 @@ fn insert(connection: &Connection, entry: &StoredEntry) -> StoreResult<()> {
         (
             int(entry.seq),
             &entry.draft.customer_id,
-            kind,
+            entry.draft.kind.name(),
             entry.draft.valid_from.to_string(),
             us(entry.recorded_at),
             json(&entry.draft)?,
@@ -80,6 +79,21 @@ pub(super) fn entries(
         ),
         None => all(connection, &format!("{COLUMNS} ORDER BY seq LIMIT ?2"), (int(after_seq), limit), entry),
     }
+}
+
+pub(super) fn by_customer(
+    connection: &Connection,
+    (customer, seq): (&str, u64),
+    known_seq: u64,
+    limit: u32,
+) -> StoreResult<Vec<StoredEntry>> {
+    all(
+        connection,
+        "SELECT seq, recorded_at, body, prev_hash, hash, customer_id FROM billing_entry \
+         WHERE (customer_id, seq) > (?1, ?2) AND seq <= ?3 ORDER BY customer_id, seq LIMIT ?4",
+        (customer, int(seq), int(known_seq), limit),
+        entry,
+    )
 }
 
 /// The customer is the one of the column that look-ups go by: were it another than the sealed one,
@@ -136,7 +150,7 @@ pub(super) fn closed_runs(connection: &Connection) -> StoreResult<Vec<ClosedRun>
     all(connection, &format!("{RUN} ORDER BY run_date"), [], closed)
 }
 
-pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult<()> {
+pub(super) fn close_run(connection: &Connection, new: &ClosedRun, tell: &[NewOutbox]) -> StoreResult<()> {
     if let Some(old) = closed_run(connection, new.run_date)? {
         return new.may_repeat(&old).map_err(StoreError::Conflict);
     }
@@ -157,7 +171,8 @@ pub(super) fn close_run(connection: &Connection, new: &ClosedRun) -> StoreResult
             &new.hash[..],
         ),
     )?;
-    journal::add_run(connection, &new.into())
+    journal::add_run(connection, &new.into())?;
+    put_out(connection, INVOICING, new.closed_at, tell)
 }
 
 fn closed(row: &Row<'_>) -> StoreResult<ClosedRun> {

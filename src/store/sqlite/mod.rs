@@ -39,9 +39,9 @@ use rusqlite::Connection;
 
 use super::{
     Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
-    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewToken, Observation, OutboxItem,
-    OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store, StoreError,
-    StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewOutbox, NewToken, Observation,
+    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store,
+    StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
@@ -250,9 +250,14 @@ impl Store for SqliteStore {
         self.read(move |db| archive::find(db, &id, &sha256)).await
     }
 
-    async fn notices(&self, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+    async fn effects(&self, subject_id: &str, kind: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+        let (id, kind) = (subject_id.to_owned(), kind.to_owned());
+        self.read(move |db| outbox::effects(db, &id, &kind, limit)).await
+    }
+
+    async fn send_again(&self, subject_id: &str, effects: Vec<NewOutbox>, at: Timestamp) -> StoreResult<()> {
         let id = subject_id.to_owned();
-        self.read(move |db| outbox::notices(db, &id, limit)).await
+        self.write(Step::RetryParked, move |db| outbox::send_again(db, &id, &effects, at)).await
     }
 
     async fn parked(&self, page: &Page) -> StoreResult<Listing<ParkedRow>> {
@@ -292,8 +297,18 @@ impl Store for SqliteStore {
         self.read(ledger::closed_runs).await
     }
 
-    async fn close_run(&self, run: ClosedRun) -> StoreResult<()> {
-        self.write(Step::CloseRun, move |db| ledger::close_run(db, &run)).await
+    async fn close_run(&self, run: ClosedRun, tell: Vec<NewOutbox>) -> StoreResult<()> {
+        self.write(Step::CloseRun, move |db| ledger::close_run(db, &run, &tell)).await
+    }
+
+    async fn entries_by_customer(
+        &self,
+        after: (&str, u64),
+        known_seq: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<StoredEntry>> {
+        let customer = after.0.to_owned();
+        self.read(move |db| ledger::by_customer(db, (&customer, after.1), known_seq, limit)).await
     }
 
     async fn ledger_customers(&self, after: &str, limit: u32) -> StoreResult<Vec<String>> {

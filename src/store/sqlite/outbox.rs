@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::columns::{all, instant, int, number, run, small, us};
-use crate::store::{ClaimRequest, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
+use crate::store::{ClaimRequest, NewOutbox, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
 
 /// Due items, at most one a subject, so that what concerns one subject goes out in its order.
 pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreResult<Vec<OutboxItem>> {
@@ -67,13 +67,18 @@ pub(super) fn done(
     Ok(settled == 1)
 }
 
-/// The newest `limit` notices of a subject, newest last.
-pub(super) fn notices(connection: &Connection, subject_id: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
+/// The newest `limit` effects of a kind of a subject, newest last.
+pub(super) fn effects(
+    connection: &Connection,
+    subject_id: &str,
+    kind: &str,
+    limit: u32,
+) -> StoreResult<Vec<OutboxRow>> {
     let mut rows = all(
         connection,
         "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail \
-         FROM outbox WHERE subject_id = ?1 AND kind = 'notice' ORDER BY id DESC LIMIT ?2",
-        (subject_id, limit),
+         FROM outbox WHERE subject_id = ?1 AND kind = ?3 ORDER BY id DESC LIMIT ?2",
+        (subject_id, limit, kind),
         |row| {
             let created_at = instant(row.get(5)?)?;
             let due_at: Option<i64> = row.get(6)?;
@@ -95,4 +100,23 @@ pub(super) fn notices(connection: &Connection, subject_id: &str, limit: u32) -> 
     )?;
     rows.reverse();
     Ok(rows)
+}
+
+/// Makes effects due once more, whatever became of them; those that still wait stay as they are.
+pub(super) fn send_again(
+    connection: &Connection,
+    subject_id: &str,
+    effects: &[NewOutbox],
+    at: Timestamp,
+) -> StoreResult<()> {
+    for effect in effects {
+        run(
+            connection,
+            "INSERT INTO outbox (subject_id, dedupe_key, kind, payload, created_at, due_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (dedupe_key) DO UPDATE SET \
+               status = 'pending', due_at = excluded.due_at, attempt = 0, parked_at = NULL WHERE status <> 'pending'",
+            (subject_id, &effect.dedupe_key, &effect.kind, &effect.payload, us(at), us(effect.due_at)),
+        )?;
+    }
+    Ok(())
 }

@@ -60,7 +60,7 @@ fn node(store: Option<&Path>, clock: &SharedClock) -> Prober {
     let prober = Prober::new(&config(), &gateway, clock.clone()).unwrap();
     let Some(folder) = store else { return prober };
     let store = Arc::new(SqliteStore::open(&StoreConfig::sqlite(folder.join("fencepost.db"))).unwrap());
-    prober.with_politeness(Arc::new(InstallationManners::new(store, clock.clone(), &config())))
+    prober.with_politeness(Arc::new(InstallationManners::new(store, clock.clone(), &config(), &gateway)))
 }
 
 fn name(domain: &str) -> DomainName {

@@ -78,7 +78,7 @@ async fn serve(args: &Args, config: Arc<Config>) -> Result<(), AnyError> {
     // Ended before the engine gives the work up, so that what was seen is not lost.
     let patience = std::time::Duration::from_millis(u64::from(config.engine.lease_seconds) * 600);
     let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
-    let manners = Arc::new(InstallationManners::new(store.clone(), clock.clone(), &config.probe));
+    let manners = Arc::new(InstallationManners::new(store.clone(), clock.clone(), &config.probe, &config.gateway));
     let prober = Prober::new(&config.probe, &config.gateway, clock.clone())?;
     let prober = prober.with_patience(patience).with_politeness(manners).with_vantages(Arc::new(agents.clone()));
     let observer: Arc<dyn Observer> = Arc::new(prober);

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use super::ports::{Admission, Politeness, Visit};
 use crate::clock::SharedClock;
-use crate::config::ProbeConfig;
+use crate::config::{GatewayConfig, ProbeConfig};
 use crate::store::{Allowance, Manners, Store, TurnAnswer, TurnRequest};
 
 /// Visits that begin so soon after a look's first one are part of it: a firewall is knocked at twice, and the
@@ -29,19 +29,34 @@ pub struct InstallationManners {
     store: Arc<dyn Store>,
     clock: SharedClock,
     config: ProbeConfig,
+    /// MX hosts of the gateway, and names below which each host is one.
+    ours: (Vec<DomainName>, Vec<DomainName>),
 }
 
 impl InstallationManners {
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: &ProbeConfig) -> Self {
-        Self { store, clock, config: config.clone() }
+    pub fn new(store: Arc<dyn Store>, clock: SharedClock, config: &ProbeConfig, gateway: &GatewayConfig) -> Self {
+        let hosts = gateway.mx_hosts.iter().map(|host| host.name.clone()).collect();
+        Self { store, clock, config: config.clone(), ours: (hosts, gateway.mx_suffixes.clone()) }
     }
 
     fn manners(&self, host: &str) -> Manners {
         let pause = SignedDuration::from_millis(i64::try_from(self.config.pause_ms).unwrap_or(i64::MAX / 64));
-        let named = DomainName::parse(host);
-        let shared = named.is_ok_and(|name| self.config.platforms.iter().any(|p| name.is_at_or_below(p)));
-        if shared {
+        let named = DomainName::parse(host).ok();
+        let below = |names: &[DomainName]| {
+            named.as_ref().is_some_and(|name| names.iter().any(|other| name.is_at_or_below(other)))
+        };
+        let (hosts, suffixes) = &self.ours;
+        if below(suffixes) || named.as_ref().is_some_and(|name| hosts.contains(name)) {
+            // Every customer's gate leads through these, and nobody is bothered but ourselves.
+            return Manners {
+                same: SignedDuration::ZERO,
+                other: SignedDuration::ZERO,
+                looks: u32::MAX,
+                look: SignedDuration::ZERO,
+            };
+        }
+        if below(&self.config.platforms) {
             // Many customers' mail is behind one address, so its budget is one of its own.
             return Manners {
                 same: pause,
@@ -121,7 +136,7 @@ impl Politeness for InstallationManners {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::config::StoreConfig;
+    use crate::config::{MxHost, StoreConfig};
     use crate::store::sqlite::SqliteStore;
 
     fn visit(host: &str, vantage: &str, holder: &str) -> Visit {
@@ -137,7 +152,7 @@ mod tests {
             let store =
                 Arc::new(SqliteStore::open(&StoreConfig { path: path.clone(), ..StoreConfig::default() }).unwrap());
             let config = ProbeConfig { looks_a_day: 1, questions_a_minute: 10, pause_ms: 0, ..ProbeConfig::default() };
-            InstallationManners::new(store, Arc::new(SystemClock), &config)
+            InstallationManners::new(store, Arc::new(SystemClock), &config, &GatewayConfig::default())
         };
         let (one, two) = (node(), node());
         let address = "192.0.2.25".parse().unwrap();
@@ -158,11 +173,33 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("fencepost.db");
         let store = Arc::new(SqliteStore::open(&StoreConfig { path, ..StoreConfig::default() }).unwrap());
-        let manners = InstallationManners::new(store, Arc::new(SystemClock), &ProbeConfig::default());
+        let gateway = GatewayConfig::default();
+        let manners = InstallationManners::new(store, Arc::new(SystemClock), &ProbeConfig::default(), &gateway);
         let own = manners.manners("mail.example.com");
         assert_eq!((own.same, own.other, own.looks), (SignedDuration::from_secs(30), SignedDuration::from_secs(5), 20));
         let shared = manners.manners("example-com.mail.protection.outlook.com");
         assert!(shared.looks > 1000 && shared.same == shared.other, "{shared:?}");
         assert_eq!(manners.manners("outlook.com.evil.example"), own, "by label");
+    }
+
+    /// Each customer's way leads through the gateway: its hosts are looked at for all of them.
+    #[tokio::test]
+    async fn the_gateway_s_own_hosts_have_no_budget() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Arc::new(SqliteStore::open(&StoreConfig::sqlite(folder.path().join("fencepost.db"))).unwrap());
+        let gateway = GatewayConfig {
+            mx_hosts: vec![MxHost::current(DomainName::parse("mx1.gateway.example").unwrap(), 10)],
+            mx_suffixes: vec![DomainName::parse("in.gateway.example").unwrap()],
+            ..GatewayConfig::default()
+        };
+        let config = ProbeConfig { looks_a_day: 2, ..ProbeConfig::default() };
+        let manners = InstallationManners::new(store, Arc::new(SystemClock), &config, &gateway);
+        let address = "192.0.2.25".parse().unwrap();
+        for n in 0..30 {
+            let host = if n % 2 == 0 { "mx1.gateway.example" } else { "customer.in.gateway.example" };
+            assert_eq!(manners.ask(&visit(host, "outsider", "one")).await, Admission::Yours, "look {n}");
+            manners.leave(address, "one").await;
+        }
+        assert_eq!(manners.manners("other.gateway.example").looks, 2, "a name beside them is somebody else's");
     }
 }

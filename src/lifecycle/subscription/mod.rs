@@ -39,4 +39,4 @@ pub use timers::{timers, waiting_for};
 pub use transitions::table;
 
 /// Grows whenever an event or a rule changes its meaning; stored with every subject.
-pub const MACHINE_VERSION: u32 = 1;
+pub const MACHINE_VERSION: u32 = 2;

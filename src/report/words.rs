@@ -8,7 +8,7 @@ use super::{About, DomainReport, Tone};
 /// What an MX verdict means, as the end of a sentence that begins with "The MX".
 pub(super) const fn verdict(verdict: MxVerdict) -> (&'static str, Tone) {
     match verdict {
-        MxVerdict::OursOnly => ("names the gateway alone", Tone::Good),
+        MxVerdict::OursOnly => ("the gateway alone", Tone::Good),
         MxVerdict::AsAccepted => ("is as agreed with the service desk", Tone::Good),
         MxVerdict::OursPlusForeign => ("names another server beside the gateway", Tone::Bad),
         MxVerdict::OursPartial => ("names only some of the gateway's hosts", Tone::Fair),

@@ -74,11 +74,19 @@ impl<'a> Auditor<'a> {
     async fn books(&mut self, anchors: &[Anchor]) -> StoreResult<(Head, Vec<ClosedRun>)> {
         let head = self.store.raw_head().await?;
         let mut books = Books::new(&self.store.raw_runs().await?, head, anchors);
+        let read = |after: u64| {
+            let store = self.store.clone();
+            tokio::spawn(async move { store.raw_entries(after, PIECE).await })
+        };
+        let mut next = read(0);
         loop {
-            match self.store.raw_entries(books.after(), PIECE).await {
-                Ok(piece) if piece.is_empty() => break,
+            match next.await.map_err(|error| StoreError::Unavailable(Box::new(error)))? {
                 Ok(piece) => {
+                    let Some(last) = piece.last() else { break };
+                    // One piece is read while the one before it is judged, on another core.
+                    next = read(last.seq);
                     if !piece.iter().all(|row| books.entry(row)) {
+                        next.abort();
                         break;
                     }
                 }

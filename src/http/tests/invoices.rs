@@ -52,6 +52,8 @@ fn whole() -> Value {
 async fn each_invoice_is_a_file_and_what_is_missing_is_said() {
     let app = TestApp::with(|config| config.commerce.seller = Some(serde_json::from_str(SELLER).unwrap()));
     let good = charged(&app, "a.example", &whole()).await;
+    // Invoices are in the order of customers' ids, which tell the millisecond in which they came.
+    app.advance(SignedDuration::from_secs(1));
     let bare = charged(&app, "b.example", &json!({})).await;
     app.advance(SignedDuration::from_hours(24 * 6));
     let token = app.token(Role::Accounting, None).await;

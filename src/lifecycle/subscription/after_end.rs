@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use super::decide::Work;
 use super::entries::by_rule;
 use super::event::{Effect, Event, Notice};
-use super::state::{Phase, Subscription};
+use super::state::{OrderKind, Phase, Subscription};
 use crate::config::OnUseAfterEnd;
 use crate::ledger::EntryKind;
 use crate::lifecycle::calendar::{Calendar, WARNING_DAYS};
@@ -16,14 +16,18 @@ use crate::lifecycle::calendar::{Calendar, WARNING_DAYS};
 /// Nobody is told of the hours that a look at the MX may take.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The first day without service: N for whoever declined, the end of the notice otherwise.
+/// The first day without service: N for whoever declined, the end of the notice otherwise. A trial that was
+/// promised stays free to its end, also for those who said yes and then no while it ran.
 fn ended(s: &Subscription, calendar: &Calendar) -> Option<Date> {
     match s.phase {
         Phase::Declined => {
             let since = calendar.day_of(s.phase_since);
             s.dates.as_ref().map(|dates| dates.negotiation_end.max(since))
         }
-        Phase::Ended => s.notice_ends,
+        Phase::Ended => {
+            let promised = s.dates.as_ref().filter(|_| s.kind == OrderKind::Trial).map(|dates| dates.trial_end);
+            s.notice_ends.map(|end| promised.map_or(end, |promised| end.max(promised)))
+        }
         _ => None,
     }
 }

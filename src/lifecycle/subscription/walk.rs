@@ -476,6 +476,23 @@ fn every_short_history_after_a_no_with_the_mx_left_as_it_is_keeps_the_rules() {
     assert!(end.sub.after_end.unwrap().charged_from.is_some(), "{:?}", end.sub);
 }
 
+/// Yes and then no, both while the trial runs, and the MX stays: free to the end that was promised.
+#[test]
+fn a_trial_left_early_is_free_to_its_promised_end() {
+    let walk = Walk { words: u8::MAX, ..Walk::of(ALL[0]) };
+    let no = Action::Word { customer: false, days_ago: 20 };
+    let yes = Action::Word { customer: true, days_ago: 0 };
+    let away = Action::Away { days: 45 };
+    let mut world = walk.start();
+    for action in [yes, away, Action::Connected("a.example"), no, Action::NextTimer, Action::NextTimer, away, away] {
+        let Some(next) = walk.step(&world, action) else { continue };
+        assert!(no_charged_day_before_the_trials_end(&walk, &next), "after {action:?}: {:?}", next.sub);
+        world = next;
+    }
+    let charged_from = world.sub.after_end.unwrap().charged_from.unwrap();
+    assert!(charged_from > world.sub.dates.unwrap().trial_end, "the use is charged after it");
+}
+
 #[test]
 fn every_row_of_the_table_can_happen() {
     let rows: BTreeSet<_> = table().iter().filter(|row| row.from != "-").map(|row| (row.from, row.to)).collect();

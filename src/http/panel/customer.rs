@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::action::caller;
 use super::discrepancies::{Row, rows};
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::subscription::SubscriptionView;
@@ -53,8 +54,7 @@ struct CustomerPage {
     operator_form: Option<String>,
     /// For the desk, while there is a trial to extend.
     extension_form: Option<String>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(id): Path<String>) -> Page {
@@ -88,8 +88,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(id
         operator_form: reader.form_for(OPERATORS),
         extension_form: reader.desk_form().filter(|_| on_trial),
         id,
-        signed_in: reader.signed_in,
-        refresh: None,
+        frame: Frame::of(&reader, "/"),
     })
 }
 

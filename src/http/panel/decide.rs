@@ -10,6 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::action::caller;
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::subscription::SubscriptionView;
@@ -32,8 +33,7 @@ struct DecidePage {
     zone: String,
     /// What followed, once it was entered.
     done: Option<Done>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 struct Done {
@@ -102,8 +102,7 @@ async fn page(state: &HttpState, reader: &Reader, id: &str, done: Option<Done>) 
         form: reader.desk_form().unwrap_or_default(),
         zone: state.config.commerce.time_zone.clone(),
         done,
-        signed_in: reader.signed_in,
-        refresh: None,
+        frame: Frame::of(&reader, "/"),
         id,
     })
 }

@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use fencepost_checks::Actor;
 use serde::Deserialize;
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::words::{self, Times, When};
@@ -74,8 +75,7 @@ struct DeskPage {
     /// Partners and the desk order from here, and see what differs.
     may_order: bool,
     waiting: Vec<(&'static str, usize)>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(query): Query<ListQuery>) -> Page {
@@ -122,8 +122,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Query(q
             .filter(|(who, _)| !matches!(who, Actor::Nobody))
             .map(|(who, count)| (words::actor(who), count))
             .collect(),
-        signed_in: reader.signed_in,
-        refresh: Some(30),
+        frame: Frame::of(&reader, "/").every(30),
     })
 }
 

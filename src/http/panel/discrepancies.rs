@@ -5,6 +5,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::words::{Times, When};
@@ -26,8 +27,7 @@ struct DiscrepanciesPage {
     rows: Vec<Row>,
     /// Where the listing goes on.
     more: Option<String>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,8 +43,7 @@ pub(super) async fn list(State(state): State<HttpState>, reader: Reader, Query(q
     html(&DiscrepanciesPage {
         rows: rows(listing.rows, &times),
         more: listing.next.map(|next| format!("/discrepancies?after={}", cursor(&next))),
-        signed_in: reader.signed_in,
-        refresh: None,
+        frame: Frame::of(&reader, "/discrepancies"),
     })
 }
 

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use fencepost_checks::firewall::{Allow, Snippet};
 use fencepost_checks::{Finding, Severity};
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::story::{self, Line};
@@ -129,8 +130,7 @@ struct DomainPage {
     held: Option<String>,
     /// A route that people have to set: what, in words and as it is sent, and the form's word.
     by_hand: Option<ByHand>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 struct ByHand {
@@ -216,8 +216,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         }),
         held: row.held_by.clone().filter(|_| identity.role == Role::Desk),
         by_hand: by_hand(&row, &state.config, &reader)?,
-        signed_in: reader.signed_in,
-        refresh: (!done).then_some(30),
+        frame: Frame { refresh: (!done).then_some(30), ..Frame::of(&reader, "/") },
         domain: status.domain.to_string(),
         connection_id: status.connection_id.clone(),
         reason: status.reason.clone(),

@@ -7,6 +7,7 @@ mod decide;
 mod desk;
 mod discrepancies;
 mod domain;
+mod frame;
 mod order;
 mod page;
 mod parked;

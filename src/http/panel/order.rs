@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::action::caller;
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use crate::engine::DeskError;
@@ -50,8 +51,7 @@ struct OrderPage {
     /// What is wrong, and has no field of its own here.
     wrong: Vec<String>,
     refused: bool,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 impl Cells for Typed {
@@ -133,7 +133,7 @@ fn page(reader: &Reader, typed: &Typed, errors: &[FieldError]) -> Result<OrderPa
         .form_for(BUYERS)
         .ok_or_else(|| Problem::new(Kind::NotAllowed, "Sign in to place an order; open pages only show."))?;
     let refused = !errors.is_empty();
-    Ok(OrderPage { form, groups, wrong, refused, signed_in: reader.signed_in, refresh: None })
+    Ok(OrderPage { form, groups, wrong, refused, frame: Frame::of(&reader, "/order") })
 }
 
 /// The field of the form for the path of an error: contacts of both kinds are one list in an order.

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 
+use super::frame::Frame;
 use crate::http::problem::{Kind, Problem};
 use crate::order::FieldError;
 
@@ -31,8 +32,7 @@ struct ErrorPage<'a> {
     title: &'a str,
     detail: &'a str,
     errors: &'a [FieldError],
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 /// Renders a page.
@@ -55,8 +55,7 @@ impl IntoResponse for PageError {
             Kind::NotAllowed => "Not for this token",
             _ => "That did not work",
         };
-        let page =
-            ErrorPage { title, detail: problem.detail(), errors: problem.errors(), signed_in: false, refresh: None };
+        let page = ErrorPage { title, detail: problem.detail(), errors: problem.errors(), frame: Frame::nobody() };
         let body = page.render().unwrap_or_else(|_| title.to_owned());
         (problem.status(), Html(body)).into_response()
     }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use crate::http::HttpState;
@@ -18,8 +19,7 @@ struct ParkedPage {
     more: bool,
     /// For whoever may retry from here.
     form: Option<String>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page {
@@ -33,7 +33,6 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page
         rows,
         more: listing.next.is_some(),
         form: reader.desk_form(),
-        signed_in: reader.signed_in,
-        refresh: Some(30),
+        frame: Frame::of(&reader, "/parked").every(30),
     })
 }

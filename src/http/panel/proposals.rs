@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::words::{Times, When};
@@ -27,8 +28,7 @@ struct Row {
 struct ListPage {
     open: Vec<Row>,
     quarantined: Vec<Row>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 #[derive(Template)]
@@ -42,8 +42,7 @@ struct OnePage {
     /// For whoever may settle it from here.
     form: Option<String>,
     received: When,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 pub(super) async fn list(State(state): State<HttpState>, reader: Reader) -> Page {
@@ -67,7 +66,7 @@ pub(super) async fn list(State(state): State<HttpState>, reader: Reader) -> Page
     }
     let quarantined = columns.pop().unwrap_or_default();
     let open = columns.pop().unwrap_or_default();
-    html(&ListPage { open, quarantined, signed_in: reader.signed_in, refresh: Some(30) })
+    html(&ListPage { open, quarantined, frame: Frame::of(&reader, "/proposals").every(30) })
 }
 
 pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(id): Path<String>) -> Page {
@@ -88,7 +87,6 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(id
         received: times.show(view.line.received_at),
         form: reader.desk_form(),
         view,
-        signed_in: reader.signed_in,
-        refresh: None,
+        frame: Frame::of(&reader, "/proposals"),
     })
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use crate::http::HttpState;
@@ -29,8 +30,7 @@ struct ReportPage {
     service: String,
     desk: String,
     report: Report,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 impl ReportPage {
@@ -80,8 +80,7 @@ pub(super) async fn show(
         without,
         service: notify.service_name.clone(),
         desk: notify.desk.clone(),
-        signed_in: reader.signed_in,
-        refresh: None,
+        frame: Frame::of(&reader, "/"),
         report,
     })
 }

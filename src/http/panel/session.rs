@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::frame::Frame;
 use super::page::{Page, PageError, html};
 use crate::http::HttpState;
 use crate::http::auth::{Identity, authenticate};
@@ -117,8 +118,7 @@ pub(in crate::http) fn cookie(headers: &HeaderMap) -> Option<&str> {
 struct SignInPage<'a> {
     next: &'a str,
     refused: bool,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,7 +128,7 @@ pub(super) struct Next {
 }
 
 pub(super) async fn form(Query(query): Query<Next>) -> Page {
-    html(&SignInPage { next: own_path(&query.next), refused: false, signed_in: false, refresh: None })
+    html(&SignInPage { next: own_path(&query.next), refused: false, frame: Frame::nobody() })
 }
 
 #[derive(Deserialize)]
@@ -144,7 +144,7 @@ pub(super) async fn sign_in(State(state): State<HttpState>, headers: HeaderMap, 
     let token = form.token.trim();
     let known = authenticate(&state, token).await?.filter(|identity| identity.role != Role::Agent);
     if known.is_none() {
-        let page = SignInPage { next, refused: true, signed_in: false, refresh: None };
+        let page = SignInPage { next, refused: true, frame: Frame::nobody() };
         let text = page.render().map_err(|_| Problem::new(Kind::Internal, "The page could not be made."))?;
         return Ok((StatusCode::UNAUTHORIZED, Html(text)).into_response());
     }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use fencepost_checks::observation::VantageRole;
 
+use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
 use super::words::{Times, When};
@@ -47,8 +48,7 @@ struct AgentRow {
 struct VantagesPage {
     rows: Vec<Row>,
     agents: Vec<AgentRow>,
-    signed_in: bool,
-    refresh: Option<u32>,
+    frame: Frame,
 }
 
 pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page {
@@ -60,8 +60,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page
     html(&VantagesPage {
         rows: vantages.into_iter().map(|vantage| row(vantage, &times)).collect(),
         agents: agents.into_iter().map(|agent| agent_row(agent, &times)).collect(),
-        signed_in: reader.signed_in,
-        refresh: Some(30),
+        frame: Frame::of(&reader, "/vantages").every(30),
     })
 }
 

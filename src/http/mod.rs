@@ -1,6 +1,7 @@
 //! The API and the plain pages. Handlers authenticate, ask the store or the engine's desk use
 //! cases, and render; they never contain SQL, never send a probe and never decide.
 
+mod answers;
 mod api;
 pub mod auth;
 mod body;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 
+use self::answers::Answers;
 use self::ready::Readiness;
 use self::seats::Seats;
 use crate::clock::SharedClock;
@@ -62,6 +64,7 @@ pub struct HttpState {
     /// Open streams of events, by token.
     streams: Seats<String>,
     readiness: Readiness,
+    answers: Answers,
 }
 
 /// For a node without pages and API: only whether it lives and can work.
@@ -111,7 +114,7 @@ fn state(parts: HttpParts) -> HttpState {
     let proposals = Proposals::new(store.clone(), clock.clone(), config.clone(), desk.clone());
     let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
     let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
-    HttpState { store, desk, agents, accounts, proposals, clock, config, streams, readiness }
+    HttpState { store, desk, agents, accounts, proposals, clock, config, streams, readiness, answers: Answers::new() }
 }
 
 #[cfg(test)]

@@ -115,6 +115,10 @@ pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send 
     async fn customers(&self, scope: &Scope, page: &Page) -> StoreResult<Listing<Customer>>;
     /// The newest connection of a domain.
     async fn domain(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>>;
+    /// The newest connection of a domain with what is kept of its observations, at one instant.
+    async fn standing(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>>;
+    /// Whether [`Self::standing`] would answer as before, for the price of a look at an index.
+    async fn stamp(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>>;
     async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>>;
     /// Events after `after_seq`, oldest first, at most `limit`.
     async fn events(&self, subject_id: &str, after_seq: u64, limit: u32) -> StoreResult<Vec<EventRow>>;

@@ -425,6 +425,24 @@ pub struct DomainRow {
     pub held_by: Option<String>,
 }
 
+/// A domain and its observations, read at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub row: DomainRow,
+    /// By kind.
+    pub observations: Vec<Observation>,
+}
+
+/// Changes with everything that [`Standing`] says about the connection: each commit raises the version, and
+/// what else moves (leases, holders) is here itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    pub connection_id: String,
+    pub version: u64,
+    pub next_check_at: Option<Timestamp>,
+    pub held_by: Option<String>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DomainFilter {
     pub phase: Option<String>,

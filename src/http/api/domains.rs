@@ -1,24 +1,25 @@
 //! Domains: the status that a partner relies on, the question by status code alone, and what people
 //! may ask for about a connection.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use fencepost_checks::DomainName;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::customers::Empty;
 use super::orders::rules;
 use super::paging::{Items, Params, page};
 use super::{Answer, READERS};
+use crate::http::answers::Kept;
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
 use crate::http::{HttpState, view};
 use crate::lifecycle::connection::{Phase, ReleaseCause, RouteMode};
 use crate::order::{OrderForm, ServerForm};
-use crate::status::{AnswerKind, DomainStatus};
 use crate::store::{DomainFilter, Role};
 
 const MAX_REASON: usize = 1_000;
@@ -54,36 +55,21 @@ pub(super) async fn list(
 }
 
 pub(super) async fn status(State(state): State<HttpState>, identity: Identity, Path(domain): Path<String>) -> Answer {
-    Ok(Json(load_status(&state, &identity, &domain).await?).into_response())
+    Ok(kept(&state, &identity, &domain).await?.status())
 }
 
 /// What scripts ask before they write to the DNS provider.
-#[derive(Debug, Serialize)]
-struct MxChange {
-    domain: DomainName,
-    mx_change_permitted: bool,
-    answer: AnswerKind,
-    reason: String,
-    permit_id: Option<String>,
-    valid_until: Option<jiff::Timestamp>,
-}
-
 pub(super) async fn mx_change(
     State(state): State<HttpState>,
     identity: Identity,
     Path(domain): Path<String>,
 ) -> Answer {
-    let status = load_status(&state, &identity, &domain).await?;
-    let code = if status.mx_change_permitted { StatusCode::OK } else { StatusCode::CONFLICT };
-    let body = MxChange {
-        domain: status.domain,
-        mx_change_permitted: status.mx_change_permitted,
-        answer: status.answer,
-        reason: status.reason,
-        valid_until: status.permit.as_ref().map(|permit| permit.valid_until),
-        permit_id: status.permit.map(|permit| permit.id),
-    };
-    Ok((code, Json(body)).into_response())
+    Ok(kept(&state, &identity, &domain).await?.mx_change())
+}
+
+async fn kept(state: &HttpState, identity: &Identity, domain: &str) -> Result<Arc<Kept>, Problem> {
+    identity.require(READERS)?;
+    state.answers.of(state, &identity.scope(), &name(domain)?).await
 }
 
 pub(super) async fn recheck(
@@ -265,18 +251,6 @@ pub(super) async fn resume(
 ) -> Answer {
     identity.require_desk()?;
     Ok(Json(state.desk.resume(&name(&domain)?, &body.caller(&identity)).await?).into_response())
-}
-
-/// The status of a domain that the caller may see.
-pub(in crate::http) async fn load_status(
-    state: &HttpState,
-    identity: &Identity,
-    domain: &str,
-) -> Result<DomainStatus, Problem> {
-    identity.require(READERS)?;
-    let row = state.store.domain(&name(domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
-    let observations = state.store.observations(&row.connection.id).await?;
-    view::status(&row, &observations, &state.config, state.clock.now())
 }
 
 /// A domain in an address. Its syntax says nothing about who has it.

@@ -57,6 +57,36 @@ async fn a_permit_is_shown_and_ends_by_itself() {
     assert_eq!((&status["mx_change_permitted"], &status["permit"]), (&json!(false), &Value::Null));
 }
 
+#[tokio::test]
+async fn what_was_told_is_not_told_again_once_it_has_changed() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    app.made_ready("example.com").await;
+    let token = app.token(Role::Partner, Some("acme")).await;
+    let ask = async || app.get(&token, "/v1/domains/example.com/mx-change").await;
+    let first = ask().await;
+    let ends: jiff::Timestamp = first.json()["valid_until"].as_str().unwrap().parse().unwrap();
+
+    // The last moments of a permit: within the time for which an answer may be kept.
+    app.advance(ends.duration_since(app.now()) - SignedDuration::from_millis(2));
+    assert_eq!(ask().await.status, 200);
+    app.advance(SignedDuration::from_millis(1));
+    assert_eq!(ask().await.status, 200);
+    app.advance(SignedDuration::from_millis(1));
+    assert_eq!(ask().await.status, 409);
+
+    // A change in the same instant.
+    app.ordered("acme", "example.net").await;
+    let status = async || app.get(&token, "/v1/domains/example.net/status").await.json();
+    assert_eq!(status().await["phase"], "ordered");
+    app.facts("example.net", &[Fact::Registered { by: "desk".to_owned() }], Vec::new()).await;
+    assert_eq!(status().await["phase"], "allowlisting");
+
+    // Who has no such domain learns nothing from what is kept.
+    let stranger = app.token(Role::Partner, Some("other")).await;
+    assert_eq!(app.get(&stranger, "/v1/domains/example.net/status").await.status, 404);
+}
+
 type Change = fn(&mut Config, EgressAddress);
 
 #[tokio::test]

@@ -78,6 +78,7 @@ macro_rules! every_rule {
             reading::listings_are_scoped_and_paged,
             reading::a_customer_goes_by_its_order_too,
             reading::a_stranger_sees_nothing,
+            reading::a_stamp_changes_with_what_stands,
             reading::events_are_read_in_pages,
             reading::tokens_are_found_by_hash,
             ledger::entries_are_sealed_in_order,

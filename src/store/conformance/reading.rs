@@ -1,7 +1,7 @@
 //! Listings, scopes and tokens.
 
 use super::fixture::{at, event, name, new_order, placed, subject, transition};
-use crate::store::{DomainFilter, NewToken, Page, Role, Scope, Store};
+use crate::store::{DomainFilter, NewToken, Observation, Page, Role, Scope, Store};
 
 pub(crate) async fn listings_are_scoped_and_paged(store: &dyn Store) {
     for n in 1..=7 {
@@ -44,8 +44,39 @@ pub(crate) async fn a_stranger_sees_nothing(store: &dyn Store) {
     let page = Page { after: None, limit: 10 };
     assert!(store.customer("k1", &stranger).await.unwrap().is_none());
     assert!(store.domain(&name("d1.example"), &stranger).await.unwrap().is_none());
+    assert!(store.standing(&name("d1.example"), &stranger).await.unwrap().is_none());
+    assert!(store.stamp(&name("d1.example"), &stranger).await.unwrap().is_none());
     assert!(store.customers(&stranger, &page).await.unwrap().rows.is_empty());
     assert!(store.domains(&stranger, &DomainFilter::default(), &page).await.unwrap().rows.is_empty());
+}
+
+pub(crate) async fn a_stamp_changes_with_what_stands(store: &dyn Store) {
+    placed(store, 1).await;
+    let d1 = name("d1.example");
+    let bare = store.standing(&d1, &Scope::All).await.unwrap().unwrap();
+    assert_eq!((Some(&bare.row), bare.observations.len()), (store.domain(&d1, &Scope::All).await.unwrap().as_ref(), 0));
+    let before = store.stamp(&d1, &Scope::All).await.unwrap().unwrap();
+    assert_eq!(before, store.stamp(&d1, &Scope::Partner("p".to_owned())).await.unwrap().unwrap());
+
+    // A look that saw nothing new changes the observation alone.
+    let mut outcome = transition(&subject(store, "c1").await, None, 1);
+    let seen = |kind: &str| Observation {
+        kind: kind.to_owned(),
+        digest: kind.to_owned(),
+        first_at: at(1),
+        last_at: at(1),
+        body: "{}".to_owned(),
+    };
+    outcome.observations = ["mx", "lint"].map(seen).into();
+    store.commit(outcome).await.unwrap();
+    let after = store.stamp(&d1, &Scope::All).await.unwrap().unwrap();
+    assert_ne!(before, after);
+    let standing = store.standing(&d1, &Scope::All).await.unwrap().unwrap();
+    assert_eq!(standing.observations, store.observations("c1").await.unwrap());
+    assert_eq!(standing.observations.len(), 2);
+    let row = &standing.row;
+    let told = (row.connection.id.clone(), row.connection.version, row.next_check_at, row.held_by.clone());
+    assert_eq!(told, (after.connection_id, after.version, after.next_check_at, after.held_by));
 }
 
 pub(crate) async fn events_are_read_in_pages(store: &dyn Store) {

@@ -44,8 +44,8 @@ use jiff::civil::Date;
 use super::{
     Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
     EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewOutbox, NewToken, Observation,
-    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store,
-    StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Stamp,
+    Standing, Store, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around};
@@ -196,6 +196,14 @@ impl Store for PostgresStore {
 
     async fn domain(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>> {
         self.pool.bounded(reading::domain(&self.pool, domain, scope)).await
+    }
+
+    async fn standing(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>> {
+        self.pool.bounded(reading::standing(&self.pool, domain, scope)).await
+    }
+
+    async fn stamp(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>> {
+        self.pool.bounded(reading::stamp(&self.pool, domain, scope)).await
     }
 
     async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>> {

@@ -10,8 +10,8 @@ use sqlx::postgres::PgRow;
 use super::pool::Pool;
 use crate::store::value::{from_json, from_word, instant, int, name, number, small, unreadable};
 use crate::store::{
-    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, RouteRow, Scope, StoreResult,
-    Subject, SubjectKind,
+    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, RouteRow, Scope, Stamp,
+    Standing, StoreResult, Subject, SubjectKind,
 };
 
 /// The largest page.
@@ -175,6 +175,60 @@ pub(super) async fn domain(pool: &Pool, domain: &DomainName, scope: &Scope) -> S
     .fetch_optional(&mut *pool.get().await?)
     .await?;
     row.as_ref().map(domain_row).transpose()
+}
+
+pub(super) async fn standing(pool: &Pool, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>> {
+    // One statement, so that state and observations are of one instant.
+    let row = sqlx::query(subjects!(
+        ", (SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id), o.kinds, o.digests, o.firsts, o.lasts, o.bodies",
+        "LEFT JOIN LATERAL (SELECT array_agg(kind ORDER BY kind) AS kinds, array_agg(digest ORDER BY kind) AS digests, \
+             array_agg(first_at ORDER BY kind) AS firsts, array_agg(last_at ORDER BY kind) AS lasts, \
+             array_agg(body ORDER BY kind) AS bodies FROM observation WHERE subject_id = s.id) o ON true \
+         WHERE s.domain = $1 AND ($2 IS NULL OR s.partner_id = $2) \
+         ORDER BY s.phase IN ('released', 'cancelled'), s.held_by IS NOT NULL, s.id DESC LIMIT 1"
+    ))
+    .bind(domain.as_str())
+    .bind(partner(scope))
+    .fetch_optional(&mut *pool.get().await?)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Standing { observations: gathered(&row)?, row: domain_row(&row)? }))
+}
+
+/// The observations that [`standing`] gathers behind the columns of the domain.
+fn gathered(row: &PgRow) -> StoreResult<Vec<Observation>> {
+    let Some(kinds) = row.try_get::<Option<Vec<String>>, _>(13)? else { return Ok(Vec::new()) };
+    let digests: Vec<String> = row.try_get(14)?;
+    let instants: (Vec<i64>, Vec<i64>) = (row.try_get(15)?, row.try_get(16)?);
+    let bodies: Vec<String> = row.try_get(17)?;
+    let texts = kinds.into_iter().zip(digests).zip(bodies);
+    texts
+        .zip(instants.0.into_iter().zip(instants.1))
+        .map(|(((kind, digest), body), (first, last))| {
+            Ok(Observation { kind, digest, first_at: instant(first)?, last_at: instant(last)?, body })
+        })
+        .collect()
+}
+
+pub(super) async fn stamp(pool: &Pool, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>> {
+    let row = sqlx::query(
+        "SELECT s.id, s.version, (SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id), s.held_by FROM subject s \
+         WHERE s.domain = $1 AND ($2 IS NULL OR s.partner_id = $2) \
+         ORDER BY s.phase IN ('released', 'cancelled'), s.held_by IS NOT NULL, s.id DESC LIMIT 1",
+    )
+    .bind(domain.as_str())
+    .bind(partner(scope))
+    .fetch_optional(&mut *pool.get().await?)
+    .await?;
+    let read = |row: PgRow| {
+        Ok(Stamp {
+            connection_id: row.try_get(0)?,
+            version: number(row.try_get(1)?)?,
+            next_check_at: row.try_get::<Option<i64>, _>(2)?.map(instant).transpose()?,
+            held_by: row.try_get(3)?,
+        })
+    };
+    row.map(read).transpose()
 }
 
 macro_rules! domains {

@@ -18,6 +18,7 @@ mod orders;
 mod outbox;
 mod parked;
 mod places;
+mod point_reads;
 mod politeness;
 mod readers;
 mod reading;
@@ -40,8 +41,8 @@ use rusqlite::Connection;
 use super::{
     Amendment, ArchivedObservation, Claim, ClaimRequest, ClosedRun, CommitOutcome, Customer, DomainFilter, DomainRow,
     EventRow, Figures, InboxKey, KeptEvidence, KeptLook, Listing, NewOrder, NewOutbox, NewToken, Observation,
-    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Store,
-    StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
+    OutboxItem, OutboxOutcome, OutboxRow, Page, ParkedRow, Placed, RawEntry, RawHead, RawRun, RouteRow, Scope, Stamp,
+    Standing, Store, StoreError, StoreResult, StoredEntry, Subject, TokenRow, Transition,
 };
 use crate::config::StoreConfig;
 use crate::failpoint::{Step, around, around_blocking};
@@ -50,6 +51,7 @@ use crate::ledger::journal::{RawEnd, RawLine};
 use crate::order::FieldError;
 pub(super) use file::exposed;
 pub(super) use migrate::{SCHEMA, found};
+use point_reads::PointReads;
 use readers::Readers;
 use writer::Writer;
 
@@ -74,6 +76,7 @@ const LOG_PAGES: i32 = 16 * 1024;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    point_reads: PointReads,
 }
 
 impl SqliteStore {
@@ -96,7 +99,11 @@ impl SqliteStore {
         for told in file::exposed(&config.path) {
             tracing::warn!("{told}");
         }
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(&config.path) })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Readers::new(&config.path),
+            point_reads: PointReads::start(&config.path)?,
+        })
     }
 
     async fn read<T, F>(&self, work: F) -> StoreResult<T>
@@ -164,7 +171,7 @@ impl Store for SqliteStore {
 
     async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRow>> {
         let hash = *hash;
-        self.read(move |db| tokens::by_hash(db, &hash)).await
+        self.point_reads.read(move |db| tokens::by_hash(db, &hash)).await
     }
 
     async fn claim(&self, request: ClaimRequest) -> StoreResult<Vec<Claim>> {
@@ -233,6 +240,16 @@ impl Store for SqliteStore {
     async fn domain(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>> {
         let (domain, scope) = (domain.clone(), scope.clone());
         self.read(move |db| reading::domain(db, &domain, &scope)).await
+    }
+
+    async fn standing(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>> {
+        let (domain, scope) = (domain.clone(), scope.clone());
+        self.point_reads.read(move |db| reading::standing(db, &domain, &scope)).await
+    }
+
+    async fn stamp(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>> {
+        let (domain, scope) = (domain.clone(), scope.clone());
+        self.point_reads.read(move |db| reading::stamp(db, &domain, &scope)).await
     }
 
     async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>> {

@@ -49,7 +49,8 @@ impl Readers {
     }
 }
 
-fn open(path: &Path) -> StoreResult<Connection> {
+/// A read-only connection.
+pub(super) fn open(path: &Path) -> StoreResult<Connection> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(super::BUSY)?;

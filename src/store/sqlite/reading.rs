@@ -8,8 +8,8 @@ use super::columns::{
     SUBJECT, SUBJECT_FROM, all, first, from_json, from_word, instant, int, name, number, subject, unreadable,
 };
 use crate::store::{
-    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, RouteRow, Scope, StoreResult,
-    Subject, SubjectKind,
+    Customer, DomainFilter, DomainRow, EventRow, InboxKey, Listing, Observation, Page, RouteRow, Scope, Stamp,
+    Standing, StoreResult, Subject, SubjectKind,
 };
 
 /// The largest page.
@@ -99,14 +99,31 @@ fn whole_customer(connection: &Connection, row: &Row<'_>) -> StoreResult<Custome
 /// What [`domain_row`] reads after the columns of the subject.
 const NEXT_CHECK: &str = "(SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id)";
 
-/// The living holder comes first, then whoever waits, then the newest of the ended ones.
+/// Of the connections of a domain: the living holder, then whoever waits, then the newest of the ended ones.
+const FOREMOST: &str = "WHERE s.domain = ?1 AND (?2 IS NULL OR s.partner_id = ?2) \
+     ORDER BY s.phase IN ('released', 'cancelled'), s.held_by IS NOT NULL, s.id DESC LIMIT 1";
+
 pub(super) fn domain(connection: &Connection, domain: &DomainName, scope: &Scope) -> StoreResult<Option<DomainRow>> {
-    let sql = format!(
-        "SELECT {SUBJECT}, {NEXT_CHECK} FROM {SUBJECT_FROM} \
-         WHERE s.domain = ?1 AND (?2 IS NULL OR s.partner_id = ?2) \
-         ORDER BY s.phase IN ('released', 'cancelled'), s.held_by IS NOT NULL, s.id DESC LIMIT 1"
-    );
+    let sql = format!("SELECT {SUBJECT}, {NEXT_CHECK} FROM {SUBJECT_FROM} {FOREMOST}");
     first(connection, &sql, (domain.as_str(), partner(scope)), domain_row)
+}
+
+pub(super) fn standing(connection: &Connection, name: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>> {
+    let Some(row) = domain(connection, name, scope)? else { return Ok(None) };
+    let observations = observations(connection, &row.connection.id)?;
+    Ok(Some(Standing { row, observations }))
+}
+
+pub(super) fn stamp(connection: &Connection, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>> {
+    let sql = format!("SELECT s.id, s.version, {NEXT_CHECK}, s.held_by FROM subject s {FOREMOST}");
+    first(connection, &sql, (domain.as_str(), partner(scope)), |row| {
+        Ok(Stamp {
+            connection_id: row.get(0)?,
+            version: number(row.get(1)?)?,
+            next_check_at: row.get::<_, Option<i64>>(2)?.map(instant).transpose()?,
+            held_by: row.get(3)?,
+        })
+    })
 }
 
 pub(super) fn domains(

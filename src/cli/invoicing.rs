@@ -99,7 +99,16 @@ async fn close(args: &RunArgs) -> Result<Exit, ApiError> {
 }
 
 async fn list(api: &ApiArgs) -> Result<Exit, ApiError> {
-    let runs: Vec<Value> = Client::new(api)?.get(&["v1", "invoicing"], &[]).await?;
+    let client = Client::new(api)?;
+    let mut runs: Vec<Value> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let query = [("limit", "500".to_owned()), ("after", after)];
+        let mut page: Value = client.get(&["v1", "invoicing"], &query).await?;
+        runs.extend(page["items"].as_array_mut().map(std::mem::take).unwrap_or_default());
+        let Some(next) = page["next"].as_str() else { break };
+        after = next.to_owned();
+    }
     if api.output == Output::Json {
         print::json(&runs);
         return Ok(Exit::Pass);

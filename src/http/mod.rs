@@ -6,7 +6,9 @@ mod api;
 pub mod auth;
 mod body;
 mod guard;
+mod kept;
 mod metrics;
+mod openapi;
 mod panel;
 pub mod problem;
 mod ready;
@@ -69,7 +71,7 @@ pub struct HttpState {
 
 /// For a node without pages and API: only whether it lives and can work.
 pub fn health_router(parts: HttpParts) -> Router {
-    api::health_routes().layer(middleware::from_fn(guard::headers)).with_state(state(parts))
+    api::health_routes().into_router().layer(middleware::from_fn(guard::headers)).with_state(state(parts))
 }
 
 /// Everything under one router, ready to be served.
@@ -78,7 +80,7 @@ pub fn router(parts: HttpParts) -> Router {
     let turns = guard::Turns::new(state.config.http.max_concurrent.max(1));
     let body_limit = DefaultBodyLimit::max(state.config.http.max_body_bytes);
     let bounded = Router::new()
-        .merge(api::routes())
+        .merge(api::routes().into_router())
         .merge(panel::routes())
         .fallback(api::no_such_address)
         .method_not_allowed_fallback(api::no_such_method)
@@ -88,12 +90,14 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Agents wait for work: they have places of their own and take none of people's.
     let agents = api::agent_routes()
+        .into_router()
         .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
         .layer(middleware::from_fn_with_state(guard::Turns::new(AGENTS), guard::bounds))
         .layer(middleware::from_fn_with_state(state.clone(), receive::body));
     // Tables of customers are long and rare.
     let tables = api::table_routes()
+        .into_router()
         .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::from_fn_with_state(guard::Turns::new(TABLES), guard::bounds))
@@ -101,7 +105,7 @@ pub fn router(parts: HttpParts) -> Router {
     let bounded = bounded.merge(agents).merge(tables);
     // Whether the process lives must be answered even when it is busy.
     bounded
-        .merge(api::health_routes().method_not_allowed_fallback(api::no_such_method))
+        .merge(api::health_routes().into_router().method_not_allowed_fallback(api::no_such_method))
         .layer(middleware::from_fn(guard::readable))
         .layer(middleware::from_fn(guard::headers))
         .layer(middleware::from_fn(metrics::count))

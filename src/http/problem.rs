@@ -1,6 +1,10 @@
 //! Every error that the API answers with: problem details (RFC 9457). The slug at the end of `type`
 //! is interface; titles and details are for people. Internal causes are logged, never answered.
 
+mod kind;
+
+pub use kind::{Kind, PAGES};
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,55 +21,6 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
-}
-
-/// The kinds of problems; each is one `type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    BadRequest,
-    NoToken,
-    NotAllowed,
-    NotFound,
-    MethodNotAllowed,
-    Conflict,
-    KeyReused,
-    TooLarge,
-    MediaType,
-    Invalid,
-    Internal,
-    Busy,
-    SlowBody,
-    Timeout,
-    NotReady,
-    /// What was asked is over (410).
-    Late,
-}
-
-impl Kind {
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
-            Self::NoToken => (StatusCode::UNAUTHORIZED, "no-valid-token", "A valid token is needed"),
-            Self::NotAllowed => (StatusCode::FORBIDDEN, "not-allowed", "This token may not do that"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take that method")
-            }
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "The request contradicts what is stored"),
-            Self::KeyReused => {
-                (StatusCode::CONFLICT, "idempotency-key-reused", "The Idempotency-Key was used for another request")
-            }
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
-            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be application/json"),
-            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request was refused"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side"),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at the same time"),
-            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "slow-body", "The body took too long to arrive"),
-            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long"),
-            Self::Late => (StatusCode::GONE, "late", "It comes too late"),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready"),
-        }
-    }
 }
 
 impl Problem {
@@ -112,7 +67,7 @@ impl Problem {
 
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.kind.parts().0
+        self.kind.status()
     }
 
     #[must_use]
@@ -213,10 +168,10 @@ struct Body<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, slug, title) = self.kind.parts();
+        let status = self.kind.status();
         let body = Body {
-            r#type: format!("urn:fencepost:problem:{slug}"),
-            title,
+            r#type: self.kind.uri(),
+            title: self.kind.title(),
             status: status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,

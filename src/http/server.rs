@@ -27,8 +27,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(10);
 
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-    Content-Type: application/problem+json\r\nContent-Length: 120\r\n\r\n\
-    {\"type\":\"urn:fencepost:problem:busy\",\"title\":\"Too many connections\",\"status\":503,\
+    Content-Type: application/problem+json\r\nContent-Length: 122\r\n\r\n\
+    {\"type\":\"/problems/busy\",\"title\":\"Too many requests at the same time\",\"status\":503,\
     \"detail\":\"Try again in a few seconds.\"}";
 
 /// What connections are bounded by.

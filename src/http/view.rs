@@ -5,6 +5,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::config::Config;
@@ -243,6 +244,17 @@ pub(super) fn entry(row: StoredEntry) -> EntryView {
         prev_hash: hex::encode(row.prev_hash),
         hash: hex::encode(row.hash),
     }
+}
+
+/// An answer of the books, with the hashes of its entries in hexadecimal, as everywhere.
+pub(super) fn with_entries(answer: &impl Serialize, entries: &[StoredEntry]) -> Result<Value, Problem> {
+    let mut value = serde_json::to_value(answer).map_err(|error| unreadable("an answer of the books", &error))?;
+    let written = value.get_mut("entries").and_then(Value::as_array_mut).into_iter().flatten();
+    for (written, entry) in written.zip(entries) {
+        written["prev_hash"] = hex::encode(entry.prev_hash).into();
+        written["hash"] = hex::encode(entry.hash).into();
+    }
+    Ok(value)
 }
 
 fn state<T: serde::de::DeserializeOwned>(subject: &Subject) -> Result<T, Problem> {

@@ -23,7 +23,7 @@ pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Par
     identity.require(READERS)?;
     let listing = state.store.customers(&identity.scope(), &page(query.after, query.limit)?).await?;
     let items = listing.rows.iter().map(view::customer).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
+    Ok(Items::new(items, listing.next.as_deref()).into_response())
 }
 
 pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Path(id): Path<String>) -> Answer {

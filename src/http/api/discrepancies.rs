@@ -24,7 +24,7 @@ const MOST: u32 = 1_000_000;
 pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Params(query): Params<Paging>) -> Answer {
     identity.require(CONCERNED)?;
     let listing = state.desk.differences(&identity.scope(), &page(query.after, query.limit)?).await?;
-    Ok(Json(Items::new(listing.rows, listing.next.as_deref())).into_response())
+    Ok(Items::new(listing.rows, listing.next.as_deref()).into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -72,7 +72,7 @@ pub(super) async fn list(
     let last = documents.last().map(|document| document.place as u64);
     let views: Result<Vec<DocumentView>, Problem> =
         documents.into_iter().map(|document| view(document, query.xml)).collect();
-    Ok(Json(numbered(views?, last, limit)).into_response())
+    Ok(numbered(views?, last, limit).into_response())
 }
 
 /// One invoice as a file.

@@ -51,7 +51,7 @@ pub(super) async fn list(
         .iter()
         .map(|row| view::domain_line(row, &state.config, now, for_desk))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
+    Ok(Items::new(items, listing.next.as_deref()).into_response())
 }
 
 pub(super) async fn status(State(state): State<HttpState>, identity: Identity, Path(domain): Path<String>) -> Answer {

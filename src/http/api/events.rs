@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
@@ -75,7 +74,7 @@ pub(super) async fn list(
     }
     let rows = state.store.events(&row.connection.id, after, limit).await?;
     let items = rows.iter().map(view::event).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(numbered(items, rows.last().map(|row| row.seq), limit)).into_response())
+    Ok(numbered(items, rows.last().map(|row| row.seq), limit).into_response())
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

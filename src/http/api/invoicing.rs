@@ -12,12 +12,12 @@ use super::Answer;
 use super::customers::Empty;
 use super::documents;
 use super::ledger::ACCOUNTANTS;
-use super::paging::Params;
+use super::paging::{Items, Paging, Params, page};
 use crate::engine::{RunReport, Wanted};
-use crate::http::HttpState;
 use crate::http::auth::Identity;
 use crate::http::body::JsonBody;
 use crate::http::problem::{Kind, Problem};
+use crate::http::{HttpState, view};
 use crate::ledger::explain::LineName;
 use crate::ledger::invoice::InvoiceLine;
 use crate::ledger::{self, Money};
@@ -52,20 +52,29 @@ struct RunHead {
     totals: Vec<Money>,
 }
 
-pub(super) async fn list(State(state): State<HttpState>, identity: Identity) -> Answer {
+/// Oldest first. There are twenty-four in a year.
+pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Params(query): Params<Paging>) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    let runs: Vec<RunHead> = state.accounts.runs().await?.into_iter().map(head).collect();
-    Ok(Json(runs).into_response())
+    let page = page(query.after, query.limit)?;
+    let after = page.after.as_deref().map(day).transpose()?;
+    let room = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut runs = state.accounts.runs().await?;
+    runs.retain(|run| after.is_none_or(|after| run.run_date > after));
+    let more = runs.len() > room;
+    runs.truncate(room);
+    let last = runs.last().filter(|_| more).map(|run| run.run_date.to_string());
+    let items: Vec<RunHead> = runs.into_iter().map(head).collect();
+    Ok(Items::new(items, last.as_deref()).into_response())
 }
 
 pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Path(date): Path<String>) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    Ok(Json(view(state.accounts.closed(day(&date)?).await?)).into_response())
+    Ok(Json(shown(state.accounts.closed(day(&date)?).await?)).into_response())
 }
 
 pub(super) async fn preview(State(state): State<HttpState>, identity: Identity, Path(date): Path<String>) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    Ok(Json(view(state.accounts.preview(day(&date)?).await?)).into_response())
+    Ok(Json(shown(state.accounts.preview(day(&date)?).await?)).into_response())
 }
 
 /// Idempotent by itself: a closed run stays as it is.
@@ -76,17 +85,20 @@ pub(super) async fn close(
     _body: JsonBody<Empty>,
 ) -> Answer {
     identity.require(&[Role::Accounting])?;
-    Ok(Json(view(state.accounts.close(day(&date)?, &identity.who()).await?)).into_response())
+    Ok(Json(shown(state.accounts.close(day(&date)?, &identity.who()).await?)).into_response())
 }
 
 /// Why a line of a closed run is what it is. Lines are counted from 1.
 pub(super) async fn explain(
     State(state): State<HttpState>,
     identity: Identity,
-    Path((date, number)): Path<(String, usize)>,
+    Path((date, number)): Path<(String, String)>,
 ) -> Answer {
     identity.require(ACCOUNTANTS)?;
-    Ok(Json(state.accounts.explain(LineName { run: day(&date)?, number }).await?).into_response())
+    let wrong = |_| Problem::new(Kind::BadRequest, "Lines are numbers, counted from 1.");
+    let name = LineName { run: day(&date)?, number: number.parse().map_err(wrong)? };
+    let explanation = state.accounts.explain(name).await?;
+    Ok(Json(view::with_entries(&explanation, &explanation.entries)?).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,7 +155,7 @@ fn head(report: RunReport) -> RunHead {
     RunHead { run_date: report.run_date, closed_at, closed_by, lines: report.lines.len(), totals: report.totals }
 }
 
-fn view(report: RunReport) -> RunView {
+fn shown(report: RunReport) -> RunView {
     let (closed_at, closed_by) = report.closed.unzip();
     RunView {
         run_date: report.run_date,

@@ -41,7 +41,7 @@ pub(super) async fn entries(
     };
     let rows = state.accounts.entries(customer.as_deref(), after, limit).await?;
     let last = rows.last().map(|row| row.seq);
-    Ok(Json(numbered(rows.into_iter().map(view::entry).collect(), last, limit)).into_response())
+    Ok(numbered(rows.into_iter().map(view::entry).collect(), last, limit).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,7 +70,8 @@ pub(super) async fn as_of(
         }
     };
     let customer = customer(&state, &identity, &query.customer).await;
-    Ok(Json(state.accounts.as_of(&customer, query.on, known).await?).into_response())
+    let answer = state.accounts.as_of(&customer, query.on, known).await?;
+    Ok(Json(view::with_entries(&answer, &answer.entries)?).into_response())
 }
 
 /// A kept document, byte for byte, to be saved and never to be shown by a browser.

@@ -114,7 +114,7 @@ pub(super) async fn list(
     identity.require(ACCOUNTANTS)?;
     let listing = state.proposals.list(query.state, &page(query.after, query.limit)?).await?;
     let items: Vec<MailLine> = listing.rows.into_iter().map(line).collect();
-    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
+    Ok(Items::new(items, listing.next.as_deref()).into_response())
 }
 
 pub(super) async fn show(State(state): State<HttpState>, identity: Identity, Path(id): Path<String>) -> Answer {

@@ -5,6 +5,7 @@ mod agents;
 mod agreement;
 mod customers;
 mod discrepancies;
+mod document;
 mod documents;
 mod domains;
 mod events;
@@ -21,13 +22,12 @@ mod parked;
 mod places;
 mod replay;
 mod reports;
+mod table;
 mod vantages;
 
-use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
-use super::HttpState;
+use self::table::Table;
 use super::problem::{Kind, Problem};
 use crate::store::Role;
 
@@ -44,84 +44,84 @@ pub(super) const READERS: &[Role] = &[Role::Desk, Role::Partner, Role::Accountin
 
 type Answer = Result<Response, Problem>;
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v1/orders", post(orders::place))
-        .route("/v1/customers", get(customers::list))
-        .route("/v1/customers/{id}", get(customers::show))
-        .route("/v1/customers/{id}/register", post(customers::register))
-        .route("/v1/customers/{id}/decide", post(customers::decide))
-        .route("/v1/customers/{id}/notice", post(customers::notice))
-        .route("/v1/customers/{id}/domains", post(agreement::add_domains))
-        .route("/v1/customers/{id}/transfer", post(agreement::transfer))
-        .route("/v1/customers/{id}/extend", post(customers::extend))
-        .route("/v1/customers/{id}/mailboxes", post(discrepancies::mailboxes))
-        .route("/v1/discrepancies", get(discrepancies::list))
-        .route("/v1/domains", get(domains::list))
-        .route("/v1/domains/{domain}/status", get(domains::status))
-        .route("/v1/domains/{domain}/mx-change", get(domains::mx_change))
-        .route("/v1/domains/{domain}/events", get(events::list))
-        .route("/v1/domains/{domain}/evidence/{sha256}", get(evidence::show))
-        .route("/v1/domains/{domain}/recheck", post(domains::recheck))
-        .route("/v1/domains/{domain}/accept-mx", post(domains::accept_mx))
-        .route("/v1/domains/{domain}/route/confirm", post(domains::confirm_route))
-        .route("/v1/domains/{domain}/cancel", post(domains::cancel))
-        .route("/v1/domains/{domain}/release", post(domains::release))
-        .route("/v1/domains/{domain}/servers", post(domains::servers))
-        .route("/v1/domains/{domain}/suspend", post(domains::suspend))
-        .route("/v1/domains/{domain}/resume", post(domains::resume))
-        .route("/v1/ledger/entries", get(ledger::entries))
-        .route("/v1/ledger/verify", get(ledger::verify))
-        .route("/v1/ledger/as-of", get(ledger::as_of))
-        .route("/v1/ledger/evidence/{sha256}", get(ledger::evidence))
-        .route("/v1/invoicing", get(invoicing::list))
-        .route("/v1/invoicing/{date}", get(invoicing::show))
-        .route("/v1/invoicing/{date}/preview", get(invoicing::preview))
-        .route("/v1/invoicing/{date}/close", post(invoicing::close))
-        .route("/v1/invoicing/{date}/export", get(invoicing::export))
-        .route("/v1/invoicing/{date}/lines/{number}", get(invoicing::explain))
-        .route("/v1/invoicing/{date}/invoices", get(documents::list))
-        .route("/v1/invoicing/{date}/deliveries", get(documents::deliveries))
-        .route("/v1/invoicing/{date}/send", post(documents::send))
-        .route("/v1/intake", post(intake::receive))
-        .route("/v1/ledger/ingest", post(mail::ingest))
-        .route("/v1/proposals", get(mail::list))
-        .route("/v1/proposals/{id}", get(mail::show))
-        .route("/v1/proposals/{id}/message", get(mail::message))
-        .route("/v1/proposals/{id}/approve", post(mail::approve))
-        .route("/v1/proposals/{id}/reject", post(mail::reject))
-        .route("/v1/proposals/{id}/again", post(mail::again))
-        .route("/v1/customers/{id}/senders", get(mail::senders).post(mail::set_sender))
-        .route("/v1/parked", get(parked::list))
-        .route("/v1/parked/{id}/retry", post(parked::retry))
-        .route("/v1/domains/{domain}/replay", get(replay::show))
-        .route("/v1/customers/{id}/replay", get(replay::subscription))
-        .route("/v1/customers/{id}/report", get(reports::show))
-        .route("/metrics", get(super::metrics::show))
-        .route("/v1/gateway/places", get(places::report))
-        .route("/v1/gateway/places/{place}/domains", get(places::domains))
-        .route("/v1/vantages", get(vantages::list))
-        .route("/v1/vantages/{id}/quarantine", post(vantages::quarantine))
-        .route("/v1/vantages/{id}/release", post(vantages::release))
+pub(super) fn routes() -> Table {
+    Table::new()
+        .post("/v1/orders", orders::place)
+        .kept_list("/v1/customers", customers::list)
+        .kept("/v1/customers/{id}", customers::show)
+        .post("/v1/customers/{id}/register", customers::register)
+        .post("/v1/customers/{id}/decide", customers::decide)
+        .post("/v1/customers/{id}/notice", customers::notice)
+        .post("/v1/customers/{id}/domains", agreement::add_domains)
+        .post("/v1/customers/{id}/transfer", agreement::transfer)
+        .post("/v1/customers/{id}/extend", customers::extend)
+        .post("/v1/customers/{id}/mailboxes", discrepancies::mailboxes)
+        .kept_list("/v1/discrepancies", discrepancies::list)
+        .list("/v1/domains", domains::list)
+        .get("/v1/domains/{domain}/status", domains::status)
+        .get("/v1/domains/{domain}/mx-change", domains::mx_change)
+        .list("/v1/domains/{domain}/events", events::list)
+        .kept("/v1/domains/{domain}/evidence/{sha256}", evidence::show)
+        .post("/v1/domains/{domain}/recheck", domains::recheck)
+        .post("/v1/domains/{domain}/accept-mx", domains::accept_mx)
+        .post("/v1/domains/{domain}/route/confirm", domains::confirm_route)
+        .post("/v1/domains/{domain}/cancel", domains::cancel)
+        .post("/v1/domains/{domain}/release", domains::release)
+        .post("/v1/domains/{domain}/servers", domains::servers)
+        .post("/v1/domains/{domain}/suspend", domains::suspend)
+        .post("/v1/domains/{domain}/resume", domains::resume)
+        .kept_list("/v1/ledger/entries", ledger::entries)
+        .get("/v1/ledger/verify", ledger::verify)
+        .kept("/v1/ledger/as-of", ledger::as_of)
+        .kept("/v1/ledger/evidence/{sha256}", ledger::evidence)
+        .kept_list("/v1/invoicing", invoicing::list)
+        .kept("/v1/invoicing/{date}", invoicing::show)
+        .get("/v1/invoicing/{date}/preview", invoicing::preview)
+        .post("/v1/invoicing/{date}/close", invoicing::close)
+        .kept("/v1/invoicing/{date}/export", invoicing::export)
+        .kept("/v1/invoicing/{date}/lines/{number}", invoicing::explain)
+        .kept_list("/v1/invoicing/{date}/invoices", documents::list)
+        .get("/v1/invoicing/{date}/deliveries", documents::deliveries)
+        .post("/v1/invoicing/{date}/send", documents::send)
+        .post("/v1/intake", intake::receive)
+        .post("/v1/ledger/ingest", mail::ingest)
+        .kept_list("/v1/proposals", mail::list)
+        .kept("/v1/proposals/{id}", mail::show)
+        .kept("/v1/proposals/{id}/message", mail::message)
+        .post("/v1/proposals/{id}/approve", mail::approve)
+        .post("/v1/proposals/{id}/reject", mail::reject)
+        .post("/v1/proposals/{id}/again", mail::again)
+        .kept("/v1/customers/{id}/senders", mail::senders)
+        .post("/v1/customers/{id}/senders", mail::set_sender)
+        .list("/v1/parked", parked::list)
+        .post("/v1/parked/{id}/retry", parked::retry)
+        .get("/v1/domains/{domain}/replay", replay::show)
+        .get("/v1/customers/{id}/replay", replay::subscription)
+        .kept("/v1/customers/{id}/report", reports::show)
+        .get("/metrics", super::metrics::show)
+        .kept("/openapi.json", document::show)
+        .get("/v1/gateway/places", places::report)
+        .list("/v1/gateway/places/{place}/domains", places::domains)
+        .get("/v1/vantages", vantages::list)
+        .post("/v1/vantages/{id}/quarantine", vantages::quarantine)
+        .post("/v1/vantages/{id}/release", vantages::release)
 }
 
 /// What takes longer bodies than other requests.
-pub(super) fn table_routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v1/imports/connected", post(imports::connected))
-        .route("/v1/imports/orders", post(imports::orders))
+pub(super) fn table_routes() -> Table {
+    Table::new().post("/v1/imports/connected", imports::connected).post("/v1/imports/orders", imports::orders)
 }
 
 /// For agents alone.
-pub(super) fn agent_routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v1/agent/tasks", post(agents::tasks))
-        .route("/v1/agent/results", post(agents::results))
-        .route("/v1/agent/routes", post(agents::routes))
+pub(super) fn agent_routes() -> Table {
+    Table::new()
+        .post("/v1/agent/tasks", agents::tasks)
+        .post("/v1/agent/results", agents::results)
+        .post("/v1/agent/routes", agents::routes)
 }
 
-pub(super) fn health_routes() -> Router<HttpState> {
-    Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready))
+pub(super) fn health_routes() -> Table {
+    Table::new().get("/healthz", health::alive).get("/readyz", health::ready)
 }
 
 pub(super) async fn no_such_address() -> Response {

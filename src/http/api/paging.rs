@@ -1,8 +1,13 @@
-//! Cursor paging: `?after=…&limit=…` in, `{ "items": […], "next": "…" }` out. A cursor is opaque.
+//! Cursor paging: `?after=…&limit=…` in, `{ "items": […], "next": "…" }` out, and the address of the next page as a
+//! `Link`. A cursor is opaque.
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
@@ -28,6 +33,38 @@ impl<T> Items<T> {
     pub(super) fn new(items: Vec<T>, next: Option<&str>) -> Self {
         Self { items, next: next.map(cursor) }
     }
+}
+
+/// Where a list goes on, beside its page.
+#[derive(Clone)]
+struct GoesOn(String);
+
+impl<T: Serialize> IntoResponse for Items<T> {
+    fn into_response(self) -> Response {
+        let next = self.next.clone();
+        let mut response = Json(self).into_response();
+        if let Some(next) = next {
+            response.extensions_mut().insert(GoesOn(next));
+        }
+        response
+    }
+}
+
+/// Says the address of the next page (RFC 8288).
+pub(super) async fn linked(request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let mut response = next.run(request).await;
+    if let Some(GoesOn(cursor)) = response.extensions_mut().remove() {
+        let query = uri.query().unwrap_or_default().split('&');
+        let mut kept: Vec<&str> = query.filter(|part| !part.is_empty() && !part.starts_with("after=")).collect();
+        let after = format!("after={cursor}");
+        kept.push(&after);
+        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), kept.join("&"));
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    response
 }
 
 /// Checks the paging part of a query string. The store's cursors may hold any character; outside they

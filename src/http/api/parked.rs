@@ -36,7 +36,7 @@ pub(super) async fn list(State(state): State<HttpState>, identity: Identity, Par
     identity.require_desk()?;
     let listing = state.store.parked(&page(query.after, query.limit)?).await?;
     let items: Vec<ParkedView> = listing.rows.into_iter().map(view).collect();
-    Ok(Json(Items::new(items, listing.next.as_deref())).into_response())
+    Ok(Items::new(items, listing.next.as_deref()).into_response())
 }
 
 /// Makes it due now. What it was is in the answer; who asked is kept.

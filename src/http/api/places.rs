@@ -39,5 +39,5 @@ pub(super) async fn domains(
     let place = state.config.gateway.place(&place).ok_or_else(Problem::not_found)?;
     let page = page(query.after, query.limit)?;
     let listing = state.store.place_domains(&place, query.standing, &page).await?;
-    Ok(Json(Items::new(listing.rows, listing.next.as_deref())).into_response())
+    Ok(Items::new(listing.rows, listing.next.as_deref()).into_response())
 }

@@ -48,7 +48,7 @@ async fn a_run_is_previewed_closed_once_and_stays_as_it_is() {
     let again = app.post(&token, "/v1/invoicing/2026-03-15/close", &json!({})).await.json();
     assert_eq!(again, closed);
     assert_eq!(app.get(&token, "/v1/invoicing/2026-03-15").await.json(), closed);
-    assert_eq!(app.get(&token, "/v1/invoicing").await.json()[0]["lines"], 1);
+    assert_eq!(app.get(&token, "/v1/invoicing").await.json()["items"][0]["lines"], 1);
 }
 
 #[tokio::test]

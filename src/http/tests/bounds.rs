@@ -55,8 +55,8 @@ async fn every_answer_has_the_protective_headers() {
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_problems_too() {
     let app = TestApp::new();
-    assert_eq!(app.get("", "/v1/nothing").await.json()["type"], "urn:fencepost:problem:not-found");
+    assert_eq!(app.get("", "/v1/nothing").await.json()["type"], "/problems/not-found");
     for path in ["/v1/orders", "/v1/imports/connected", "/v1/agent/tasks"] {
-        assert_eq!(app.get("", path).await.json()["type"], "urn:fencepost:problem:method-not-allowed", "{path}");
+        assert_eq!(app.get("", path).await.json()["type"], "/problems/method-not-allowed", "{path}");
     }
 }

@@ -296,7 +296,7 @@ async fn a_locked_database_is_not_ready_and_says_when_to_try_again() {
     let problem = reply.json();
     assert_eq!(
         (&problem["type"], &problem["errors"][0]["field"]),
-        (&"urn:fencepost:problem:not-ready".into(), &"store.write".into())
+        (&"/problems/not-ready".into(), &"store.write".into())
     );
     let reply = app.post(&desk, "/v1/orders", &super::order("acme", "example.com")).await;
     assert_eq!(reply.status, 503, "{}", reply.text);

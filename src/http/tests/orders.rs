@@ -86,7 +86,7 @@ async fn a_repeated_request_is_answered_as_the_first_time() {
     assert_eq!(stored(&app).await, 1);
     let other = app.post_with_key(&desk, "k-1", "/v1/orders", &order("acme", "example.net")).await;
     assert_eq!(other.status, 409);
-    assert_eq!(other.json()["type"], "urn:fencepost:problem:idempotency-key-reused");
+    assert_eq!(other.json()["type"], "/problems/idempotency-key-reused");
     assert_eq!(stored(&app).await, 1);
     // The key of one token says nothing about that of another.
     let second = app.token(Role::Desk, None).await;

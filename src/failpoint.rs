@@ -56,6 +56,8 @@ steps! {
     SettleMail,
     SetSender,
     CloseRun,
+    /// Who did what is written down.
+    RecordAct,
     /// One row is written, to see that it can be.
     Heartbeat,
     /// A turn at a host that is not ours, an allowance, or overdue work that is spread out.

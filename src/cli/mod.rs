@@ -5,6 +5,7 @@
 mod act;
 mod agent;
 mod agreement;
+mod audit;
 mod backup;
 mod calendar;
 mod check;
@@ -125,6 +126,8 @@ pub enum Command {
     Resume(act::ResumeArgs),
     /// Show how the places that probes are sent from are doing
     Vantages(vantages::Args),
+    /// Show who did what: every change over page, API and command line
+    Audit(audit::Args),
     /// Look at the billing ledger
     Ledger(ledger::Args),
     /// Mail that asks for a change of what is invoiced: look at it, approve it, reject it
@@ -243,6 +246,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(&args, &cli.global).await,
         Command::Agent(args) => agent::run(&args, &cli.global).await,
         Command::Vantages(args) => vantages::run(&args).await,
+        Command::Audit(args) => audit::run(&args).await,
         Command::Order(args) => order::run(&args).await,
         Command::Import(args) => import::run(&args).await,
         Command::Register(args) => act::register(&args).await,

@@ -10,10 +10,11 @@ use serde_json::json;
 use super::print::{self, cell, lines, table};
 use super::{Exit, Global, Output, complain};
 use crate::clock::{Clock, SystemClock};
-use crate::config;
+use crate::config::{self, Config};
+use crate::engine::{Desk, NewAct};
 use crate::http::auth::role_name;
 use crate::http::token::Token;
-use crate::store::{self, NewToken, Role, Store, StoreError};
+use crate::store::{self, ActOutcome, ActPart, NewToken, Role, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -88,17 +89,18 @@ enum TokenError {
 }
 
 pub async fn run(args: &Args, global: &Global) -> Exit {
-    let store = match open(global).await {
-        Ok(store) => store,
+    let (store, config) = match open(global).await {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     let now = SystemClock.now();
+    let desk = Desk::new(store.clone(), Arc::new(SystemClock), Arc::new(config));
     let done = match &args.action {
         Action::Create { role, partner, label, days } => {
-            create(store.as_ref(), (*role).into(), partner.as_deref(), label, *days, now, args.output).await
+            create(&desk, store.as_ref(), (*role).into(), partner.as_deref(), label, *days, now, args.output).await
         }
         Action::List => list(store.as_ref(), now, args.output).await,
-        Action::Revoke { id } => revoke(store.as_ref(), id, now).await,
+        Action::Revoke { id } => revoke(&desk, store.as_ref(), id, now).await,
     };
     match done {
         Ok(()) => Exit::Pass,
@@ -110,12 +112,33 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     }
 }
 
-async fn open(global: &Global) -> Result<Arc<dyn Store>, Exit> {
+async fn open(global: &Global) -> Result<(Arc<dyn Store>, Config), Exit> {
     let config = config::load(&global.config).map_err(|error| complain(&error))?;
-    store::open(&config.store).await.map_err(|error| complain(&error))
+    let store = store::open(&config.store).await.map_err(|error| complain(&error))?;
+    Ok((store, config))
+}
+
+/// Who has the database at hand may do this: there is nobody to ask.
+async fn record(desk: &Desk, action: &str, id: &str, detail: String) {
+    let act = NewAct {
+        actor: String::new(),
+        who: "command line, at the database".to_owned(),
+        role: "operator".to_owned(),
+        action: action.to_owned(),
+        part: ActPart::Access,
+        subject_kind: "token".to_owned(),
+        subject: id.to_owned(),
+        detail,
+        outcome: ActOutcome::Done,
+        request_id: desk.request_id(),
+    };
+    if let Err(error) = desk.record(vec![act]).await {
+        eprintln!("This could not be written down for `fencepost audit`: {error}");
+    }
 }
 
 async fn create(
+    desk: &Desk,
     store: &dyn Store,
     role: Role,
     partner: Option<&str>,
@@ -151,6 +174,8 @@ async fn create(
         expires_at,
     };
     store.create_token(new).await?;
+    let of = partner.map(|partner| format!(" of {partner}")).unwrap_or_default();
+    record(desk, "make-token", token.id(), format!("{}{of}: {label}", role_name(role))).await;
     match output {
         Output::Json => print::json(&json!({ "id": token.id(), "token": token.reveal(), "role": role_name(role) })),
         Output::Table => {
@@ -197,10 +222,11 @@ async fn list(store: &dyn Store, now: Timestamp, output: Output) -> Result<(), T
     Ok(())
 }
 
-async fn revoke(store: &dyn Store, id: &str, now: Timestamp) -> Result<(), TokenError> {
+async fn revoke(desk: &Desk, store: &dyn Store, id: &str, now: Timestamp) -> Result<(), TokenError> {
     // People paste the whole token: its id is enough, the rest is not looked at.
     let id = Token::parse(id).map_or_else(|| id.to_owned(), |token| token.id().to_owned());
     if store.revoke_token(&id, now).await? {
+        record(desk, "revoke-token", &id, String::new()).await;
         lines(&format!("revoked {}", cell(&id)));
         return Ok(());
     }

@@ -1,12 +1,14 @@
 //! What people ask of the engine: place an order, register, decide, look again, release. Each use
 //! case loads its subject, asks the pure lifecycle, and commits once. Nothing is probed here.
 
+mod acts;
 mod agreement;
 mod discrepancies;
 mod import;
 mod operation;
 mod orders;
 
+pub use acts::NewAct;
 pub use agreement::{Amended, FurtherDomains, Transfer};
 pub use discrepancies::Difference;
 pub use import::{Import, ImportReport};

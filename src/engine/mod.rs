@@ -54,7 +54,7 @@ pub use audit::Audit;
 pub use canary::Received;
 pub use desk::{
     Amended, Caller, Desk, DeskError, DeskResult, Difference, EvidenceFile, Extension, FurtherDomains, Idempotency,
-    Import, ImportReport, OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
+    Import, ImportReport, NewAct, OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
 };
 pub use hold::{Hold, Holds};
 pub use mailroom::{MailBody, Mailroom};

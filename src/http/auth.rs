@@ -11,6 +11,7 @@ use super::HttpState;
 use super::panel::cookie;
 use super::problem::{Kind, Problem};
 use super::token::Token;
+use super::trail::Trail;
 use crate::clock::SharedClock;
 use crate::store::{Role, Scope, Store, TokenRow};
 
@@ -83,7 +84,11 @@ impl FromRequestParts<HttpState> for Identity {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let refused =
             || Problem::new(Kind::NoToken, "Send the header `Authorization: Bearer fp_…` with a token in force.");
-        authenticate(state, bearer(&parts.headers).ok_or_else(refused)?).await?.ok_or_else(refused)
+        let known = authenticate(state, bearer(&parts.headers).ok_or_else(refused)?).await?.ok_or_else(refused)?;
+        if let Some(trail) = parts.extensions.get::<Trail>() {
+            trail.by(&known);
+        }
+        Ok(known)
     }
 }
 

@@ -17,6 +17,7 @@ mod seats;
 pub mod server;
 mod stall;
 pub mod token;
+mod trail;
 mod view;
 
 pub use panel::event_in_words;
@@ -82,6 +83,7 @@ pub fn router(parts: HttpParts) -> Router {
     let bounded = Router::new()
         .merge(api::routes().into_router())
         .merge(panel::routes())
+        .route_layer(middleware::from_fn_with_state(state.clone(), trail::record))
         .fallback(api::no_such_address)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(body_limit)
@@ -98,6 +100,7 @@ pub fn router(parts: HttpParts) -> Router {
     // Tables of customers are long and rare.
     let tables = api::table_routes()
         .into_router()
+        .route_layer(middleware::from_fn_with_state(state.clone(), trail::record))
         .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::from_fn_with_state(guard::Turns::new(TABLES), guard::bounds))

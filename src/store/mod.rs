@@ -3,6 +3,7 @@
 //! [`Store`] is the list of use cases; SQLite and PostgreSQL implement the same list. Nothing outside
 //! knows which one it talks to. Times are always handed in.
 
+mod acts;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod mail;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
+pub use acts::{Act, ActFilter, ActOutcome, ActPart, ActStore};
 pub use mail::{KeptMail, MAX_QUARANTINED, MailRow, MailState, MailStore, NewMail, SenderRow, SettledMail};
 pub use opening::{Schema, exposed, migrate, open, schema};
 pub use places::{PlaceCount, PlaceRow, PlaceStanding, PlaceStore, place_kind};
@@ -38,7 +40,7 @@ pub const INVOICING: &str = "invoicing";
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + Send + Sync {
+pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + ActStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

@@ -11,7 +11,8 @@ use fencepost::failpoint::{Point, Step};
 use fencepost::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
 use fencepost::store::{
-    Allowance, ClaimRequest, Manners, NewToken, Page, Role, Scope, Share, Store, TurnAnswer, TurnRequest,
+    Act, ActFilter, ActOutcome, ActPart, Allowance, ClaimRequest, Manners, NewToken, Page, Role, Scope, Share, Store,
+    TurnAnswer, TurnRequest,
 };
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +23,7 @@ use super::role::{self, Blow};
 use super::{agents, mails};
 
 /// All that a store does. What the service does as well is enumerated here time by time.
-pub const STEPS: [Step; 17] = [
+pub const STEPS: [Step; 18] = [
     Step::PlaceOrder,
     Step::CreateToken,
     Step::RevokeToken,
@@ -36,6 +37,7 @@ pub const STEPS: [Step; 17] = [
     Step::AppendEntries,
     Step::KeepEvidence,
     Step::CloseRun,
+    Step::RecordAct,
     Step::Heartbeat,
     Step::Manners,
     Step::Migrate,
@@ -123,6 +125,7 @@ async fn write(folder: &Path, now: Timestamp) {
     Accounts::new(store.clone(), clock, config).close(RUN, "accounting").await.unwrap();
     agents::write(store.as_ref(), now).await;
     mails::write(store.as_ref(), &placed.customer_id, now).await;
+    acted(store.as_ref(), now).await;
     store.heartbeat(now).await.unwrap();
     manners(store.as_ref(), now).await;
     settle(store.as_ref(), now).await;
@@ -147,6 +150,32 @@ async fn manners(store: &dyn Store, now: Timestamp) {
     store.end_turn("smtp 192.0.2.25", &now.to_string(), now).await.unwrap();
     let allowance = Allowance { count: 10, per: seconds(60) };
     assert_eq!(store.draw("dns 192.0.2.53", 4, allowance, now).await.unwrap().granted, 4);
+}
+
+/// Whoever writes down what was done writes it once.
+async fn acted(store: &dyn Store, now: Timestamp) {
+    if !acts(store).await.is_empty() {
+        return;
+    }
+    let act = |id: &str| Act {
+        id: id.to_owned(),
+        at: now,
+        actor: "t1".to_owned(),
+        who: "test".to_owned(),
+        role: "desk".to_owned(),
+        action: "suspend".to_owned(),
+        part: ActPart::Desk,
+        subject_kind: "domain".to_owned(),
+        subject: "a.example".to_owned(),
+        detail: "a holiday".to_owned(),
+        outcome: ActOutcome::Done,
+        request_id: "r1".to_owned(),
+    };
+    store.record_acts(vec![act("a1"), act("a2")]).await.unwrap();
+}
+
+async fn acts(store: &dyn Store) -> Vec<Act> {
+    store.acts(&ActFilter::default(), &Page { after: None, limit: 10 }).await.unwrap().rows
 }
 
 async fn token(store: &dyn Store, now: Timestamp) {
@@ -222,6 +251,8 @@ fn told(folder: &Path) -> String {
         let parked = store.parked(&page).await.unwrap().rows;
         let parked: Vec<_> = parked.iter().map(|row| (&row.what, &row.subject_id, &row.error)).collect();
         let kept = store.evidence(&sha256()).await.unwrap();
+        let acts: Vec<String> = acts(store.as_ref()).await.into_iter().map(|act| act.id).collect();
+        text += &format!("{acts:?}\n");
         text += &format!("{drafts:?}\n{tokens:?}\n{runs:?}\n{parked:?}\n{kept:?}\n");
         text += &agents::told(store.as_ref()).await;
         text += &mails::told(store.as_ref(), &customers[0].id).await;

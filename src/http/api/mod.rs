@@ -3,6 +3,7 @@
 
 mod agents;
 mod agreement;
+mod audit;
 mod customers;
 mod discrepancies;
 mod document;
@@ -31,6 +32,7 @@ use self::table::Table;
 use super::problem::{Kind, Problem};
 use crate::store::Role;
 
+pub(super) use audit::within as audit_within;
 pub(super) use customers::checked_evidence;
 pub(super) use discrepancies::{CONCERNED, OPERATORS, number};
 pub(super) use domains::{name, phase_word};
@@ -93,6 +95,7 @@ pub(super) fn routes() -> Table {
         .post("/v1/proposals/{id}/again", mail::again)
         .kept("/v1/customers/{id}/senders", mail::senders)
         .post("/v1/customers/{id}/senders", mail::set_sender)
+        .list("/v1/audit", audit::list)
         .list("/v1/parked", parked::list)
         .post("/v1/parked/{id}/retry", parked::retry)
         .get("/v1/domains/{domain}/replay", replay::show)

@@ -18,6 +18,7 @@ const PLACES: &[(&str, &str, &[Role])] = &[
     ("/discrepancies", "Discrepancies", CONCERNED),
     ("/vantages", "Vantages", DESK),
     ("/parked", "Parked work", DESK),
+    ("/audit", "Who did what", BOOKS),
 ];
 
 /// Everything that `base.html` wants to know.

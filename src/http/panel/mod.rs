@@ -2,6 +2,7 @@
 //! from them are the forms of `action`. They work without JavaScript.
 
 mod action;
+mod audit;
 mod customer;
 mod decide;
 mod desk;
@@ -46,6 +47,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/customers/{id}/extend", post(customer::extend))
         .route("/discrepancies", get(discrepancies::list))
         .route("/vantages", get(vantages::show))
+        .route("/audit", get(audit::show))
         .route("/parked", get(parked::show))
         .route("/parked/{id}/retry", post(action::retry))
         .route("/domains/{domain}/route/confirm", post(action::confirm_route))

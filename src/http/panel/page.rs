@@ -35,6 +35,17 @@ struct ErrorPage<'a> {
     frame: Frame,
 }
 
+/// A path with those fields that are not empty behind it.
+pub(super) fn address<'a>(path: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let mut any = false;
+    for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+        any = true;
+    }
+    if any { format!("{path}?{}", query.finish()) } else { path.to_owned() }
+}
+
 /// Renders a page.
 pub(super) fn html(template: &impl Template) -> Page {
     let text = template.render().map_err(|error| {

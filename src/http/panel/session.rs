@@ -15,6 +15,7 @@ use super::page::{Page, PageError, html};
 use crate::http::HttpState;
 use crate::http::auth::{Identity, authenticate};
 use crate::http::problem::{Kind, Problem};
+use crate::http::trail::Trail;
 use crate::store::Role;
 
 const COOKIE: &str = "fencepost_token";
@@ -72,6 +73,9 @@ impl FromRequestParts<HttpState> for Reader {
             && let Some(identity) = authenticate(state, token).await?
             && identity.role != Role::Agent
         {
+            if let Some(trail) = parts.extensions.get::<Trail>() {
+                trail.by(&identity);
+            }
             return Ok(Self { identity, signed_in: true, form: Some(form_of(token)) });
         }
         if is_open(state, &parts.headers) {
@@ -138,21 +142,31 @@ pub(super) struct SignIn {
     next: String,
 }
 
-pub(super) async fn sign_in(State(state): State<HttpState>, headers: HeaderMap, Form(form): Form<SignIn>) -> Page {
+pub(super) async fn sign_in(
+    State(state): State<HttpState>,
+    trail: Trail,
+    headers: HeaderMap,
+    Form(form): Form<SignIn>,
+) -> Page {
     from_here(&headers)?;
     let next = own_path(&form.next);
     let token = form.token.trim();
     let known = authenticate(&state, token).await?.filter(|identity| identity.role != Role::Agent);
-    if known.is_none() {
+    let Some(identity) = known else {
         let page = SignInPage { next, refused: true, frame: Frame::nobody() };
         let text = page.render().map_err(|_| Problem::new(Kind::Internal, "The page could not be made."))?;
         return Ok((StatusCode::UNAUTHORIZED, Html(text)).into_response());
-    }
+    };
+    trail.by(&identity);
+    trail.detail("with a token");
     with_cookie(&state, next, token, COOKIE_SECONDS)
 }
 
-pub(super) async fn sign_out(State(state): State<HttpState>, headers: HeaderMap) -> Page {
+pub(super) async fn sign_out(State(state): State<HttpState>, trail: Trail, headers: HeaderMap) -> Page {
     from_here(&headers)?;
+    if let Some(identity) = authenticate(&state, cookie(&headers).unwrap_or_default()).await? {
+        trail.by(&identity);
+    }
     with_cookie(&state, "/sign-in", "", 0)
 }
 

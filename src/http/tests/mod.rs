@@ -4,6 +4,7 @@
 mod access;
 mod accounting;
 mod agents;
+mod audit;
 mod bounds;
 mod commerce;
 mod contract;

@@ -15,6 +15,7 @@ use crate::store::{
 
 /// What it fills.
 pub(crate) const TABLES: &[&str] = &[
+    "act",
     "agent",
     "agent_route",
     "agent_task",
@@ -54,6 +55,7 @@ pub(crate) async fn lived(store: &dyn Store) {
     books(store).await;
     elsewhere(store).await;
     manners(store).await;
+    store.record_acts(vec![super::acts::act(1), super::acts::act(4)]).await.unwrap();
     store.heartbeat(at(9)).await.unwrap();
     store.claim(ClaimRequest { limit: 1, ..request(9_000) }).await.unwrap();
 }

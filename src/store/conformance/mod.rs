@@ -1,6 +1,7 @@
 //! What every store must do, whatever database is below. Each test takes a [`Store`] behind its
 //! trait and an empty database; `conformance!` runs all of them against one implementation.
 
+pub(crate) mod acts;
 pub(crate) mod claims;
 pub(crate) mod commits;
 pub(crate) mod effects;
@@ -32,6 +33,9 @@ pub(crate) use conformance;
 macro_rules! every_rule {
     ($open:path) => {
         crate::store::conformance::conformance! { $open:
+            acts::acts_are_read_newest_first_in_pages,
+            acts::acts_are_found_by_who_what_and_when,
+            acts::acts_are_stored_all_or_none_and_stay,
             orders::an_order_brings_its_subjects,
             orders::a_repeated_request_gets_the_first_answer,
             orders::a_key_cannot_be_used_for_another_request,

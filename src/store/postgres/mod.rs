@@ -2,6 +2,7 @@
 //! locked in one order, leases are judged by the database's clock, and a notification is a hint alone.
 //! Nothing in here decides; a method either stores one outcome or has changed nothing.
 
+mod acts;
 mod agent_routes;
 mod agents;
 mod archive;

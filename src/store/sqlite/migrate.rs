@@ -20,10 +20,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0009_mail.sql"),
     include_str!("../migrations/sqlite/0010_turned.sql"),
     include_str!("../migrations/sqlite/0011_reports.sql"),
+    include_str!("../migrations/sqlite/0012_acts.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 11;
+pub(in crate::store) const SCHEMA: u32 = 12;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

@@ -1,6 +1,7 @@
 //! The store on SQLite: one file, one writer thread, a few readers. Nothing in here decides; a
 //! method either stores one outcome or has changed nothing.
 
+mod acts;
 mod agent_routes;
 mod agents;
 mod archive;

@@ -114,7 +114,11 @@ mod tests {
             "subject": "example.com", "detail": "a holiday", "outcome": "done" });
         let refused = json!({ "at": "2026-03-02T10:00:07.123Z", "who": "", "role": "", "action": "sign-in",
             "subject": "", "detail": "", "outcome": "refused" });
-        insta::assert_snapshot!(text(&[row, refused], 72), @r"");
+        let told = text(&[row, refused], 72);
+        assert_eq!(
+            told.trim_end(),
+            "2026-03-02 10:00 UTC Anna (desk) suspend example.com\n    a holiday\n2026-03-02 10:00 UTC nobody known refused: sign-in"
+        );
         assert_eq!(text(&[], 80), "Nothing was found.");
     }
 }

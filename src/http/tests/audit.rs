@@ -6,6 +6,13 @@ use serde_json::json;
 use super::{TestApp, order};
 use crate::store::Role;
 
+const ORDERED: &str = "servers: mail.customer.example; partner: acme; mailboxes: 12; domains: example.com";
+
+/// One thing after the other: of one instant nobody knows which was first.
+fn later(app: &TestApp) {
+    app.advance(jiff::SignedDuration::from_secs(1));
+}
+
 /// Action, subject, detail, outcome of every row, the newest first.
 async fn told(app: &TestApp, token: &str, query: &str) -> Vec<[String; 4]> {
     let reply = app.get(token, &format!("/v1/audit?limit=100{query}")).await;
@@ -24,9 +31,11 @@ async fn every_change_is_written_down_with_who_and_why() {
     let app = TestApp::new();
     let customer = app.ordered("acme", "example.com").await;
     let desk = app.token(Role::Desk, None).await;
+    later(&app);
     let suspended = app.post(&desk, "/v1/domains/EXAMPLE.com/suspend", &json!({"reason": "a holiday"})).await;
     assert_eq!(suspended.status, 200, "{}", suspended.text);
     let request_id = suspended.headers["x-request-id"].to_str().unwrap().to_owned();
+    later(&app);
     let count = app.submit(&desk, &format!("/customers/{customer}/mailboxes"), &[("count", "30")], "same-origin").await;
     assert_eq!(count.status, 303, "{}", count.text);
     // Nothing was done by these.
@@ -38,12 +47,7 @@ async fn every_change_is_written_down_with_who_and_why() {
         [
             row("mailboxes", &customer, "count: 30", "done"),
             row("suspend", "example.com", "a holiday", "done"),
-            row(
-                "order",
-                &customer,
-                "partner: acme; servers: mail.customer.example; mailboxes: 12; domains: example.com",
-                "done"
-            ),
+            row("order", &customer, ORDERED, "done"),
         ]
     );
     let rows = app.get(&desk, "/v1/audit?subject=example.com").await.json();
@@ -59,11 +63,14 @@ async fn what_was_refused_is_kept_and_nobody_without_a_name_fills_it() {
     let desk = app.token(Role::Desk, None).await;
     let secret = app.token(Role::Desk, None).await;
     app.store.revoke_token(secret.split('_').nth(1).unwrap(), app.now()).await.unwrap();
+    later(&app);
     assert_eq!(app.post(&partner, "/v1/domains/example.com/cancel", &json!({"reason": "x"})).await.status, 403);
     assert_eq!(app.post("", "/v1/domains/example.com/cancel", &json!({"reason": "x"})).await.status, 401);
     assert_eq!(app.post(&secret, "/v1/domains/example.com/cancel", &json!({"reason": "x"})).await.status, 401);
+    later(&app);
     let form = [("token", secret.as_str()), ("next", "/")];
     assert_eq!(app.submit("", "/sign-in", &form, "same-origin").await.status, 401);
+    later(&app);
     let form = [("token", partner.as_str()), ("next", "/")];
     let signed_in = app.submit("", "/sign-in", &form, "same-origin").await;
     assert_eq!((signed_in.status.as_u16(), signed_in.header(header::LOCATION)), (303, "/"));
@@ -73,12 +80,7 @@ async fn what_was_refused_is_kept_and_nobody_without_a_name_fills_it() {
             row("sign-in", "", "with a token", "done"),
             row("sign-in", "", "", "refused"),
             row("cancel", "example.com", "x", "refused"),
-            row(
-                "order",
-                &customer,
-                "partner: acme; servers: mail.customer.example; mailboxes: 12; domains: example.com",
-                "done"
-            ),
+            row("order", &customer, ORDERED, "done"),
         ]
     );
     let all = app.get(&desk, "/v1/audit").await.text;
@@ -117,6 +119,7 @@ async fn the_log_is_filtered_by_its_address_and_read_in_pages() {
         app.advance(jiff::SignedDuration::from_hours(12));
         let body = json!({"reason": format!("reason {n} <b>")});
         assert_eq!(app.post(&desk, "/v1/domains/example.com/suspend", &body).await.status, 200);
+        later(&app);
         assert_eq!(app.post(&desk, "/v1/domains/example.com/resume", &json!({})).await.status, 200);
     }
     let first = app.get(&desk, "/v1/audit?limit=5&action=suspend").await.json();

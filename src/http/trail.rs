@@ -81,6 +81,7 @@ impl Trail {
     }
 
     /// One of several things that this request did: each is a row, and the request itself is none.
+    #[allow(dead_code, reason = "requests that act on several domains come with the board")]
     pub(super) fn each(&self, each: Each) {
         self.notes(|notes| notes.each.push(each));
     }

@@ -35,6 +35,8 @@ steps! {
     PlaceOrder,
     CreateToken,
     RevokeToken,
+    /// A link to a status page is made, revoked or followed.
+    ShareLink,
     /// Due timers are leased.
     Claim,
     /// One outcome: events, state, observations, outbox, entries, route, timers.

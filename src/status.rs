@@ -3,6 +3,7 @@
 //! observations and the configuration at an instant.
 
 mod change;
+mod next;
 mod project;
 mod provider;
 mod records;
@@ -10,6 +11,7 @@ mod rollback;
 mod spelling;
 
 pub use change::{MxChange, message_to_provider};
+pub use next::what_happens_next;
 pub use project::{ProjectInput, project};
 pub use provider::DnsProviderStatus;
 pub use rollback::RollbackCard;

@@ -130,6 +130,15 @@ impl Client {
         read(value)
     }
 
+    /// Takes something away. There is no answer but that it was done.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn delete(&self, path: &[&str]) -> Result<(), ApiError> {
+        let (status, bytes) = self.exchange(Method::DELETE, path, &[], None).await?;
+        if status.is_success() { Ok(()) } else { Err(refused(status, &bytes)) }
+    }
+
     /// A table in CSV.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ mod proposals;
 mod replay;
 mod report;
 mod serve;
+mod share;
 mod status;
 mod store;
 mod token;
@@ -114,6 +115,8 @@ pub enum Command {
     Transfer(agreement::TransferArgs),
     /// Confirm routes that are set on the gateway by hand
     Gateway(act::GatewayArgs),
+    /// Make a link to the status page of a domain, for whoever has no account
+    Share(share::Args),
     /// End the service for a domain
     Release(act::ReleaseArgs),
     /// Withdraw the order of a domain
@@ -263,6 +266,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Discrepancies(args) => discrepancies::run(&args).await,
         Command::Transfer(args) => agreement::transfer(&args).await,
         Command::Gateway(args) => act::gateway(&args).await,
+        Command::Share(args) => share::run(&args).await,
         Command::Release(args) => act::release(&args).await,
         Command::Cancel(args) => act::cancel(&args).await,
         Command::Route(args) => act::route(&args).await,

@@ -16,6 +16,7 @@ mod hold;
 mod items;
 mod jobs;
 mod letter;
+mod links;
 mod mailroom;
 mod metered;
 mod payload;
@@ -57,6 +58,7 @@ pub use desk::{
     Import, ImportReport, NewAct, OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
 };
 pub use hold::{Hold, Holds};
+pub use links::{LinkSecret, LinkWish, Links, MAX_LINK_DAYS};
 pub use mailroom::{MailBody, Mailroom};
 pub use payload::{FactItem, NoticeItem};
 pub use places::{EgressReport, HostReport, PlaceWarning, PlacesReport, places_report};

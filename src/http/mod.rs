@@ -33,7 +33,7 @@ use self::seats::Seats;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::engine::ports::wire::MAX_MESSAGE;
-use crate::engine::{Accounts, Agents, Desk, Proposals};
+use crate::engine::{Accounts, Agents, Desk, Links, Proposals};
 use crate::order::sheet::MAX_BYTES;
 use crate::store::Store;
 
@@ -62,6 +62,7 @@ pub struct HttpState {
     agents: Agents,
     accounts: Accounts,
     proposals: Proposals,
+    links: Links,
     clock: SharedClock,
     config: Arc<Config>,
     /// Open streams of events, by token.
@@ -119,9 +120,22 @@ fn state(parts: HttpParts) -> HttpState {
     let HttpParts { store, desk, agents, clock, config } = parts;
     let accounts = Accounts::new(store.clone(), clock.clone(), config.clone());
     let proposals = Proposals::new(store.clone(), clock.clone(), config.clone(), desk.clone());
+    let links = Links::new(store.clone(), clock.clone());
     let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
     let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
-    HttpState { store, desk, agents, accounts, proposals, clock, config, streams, readiness, answers: Answers::new() }
+    HttpState {
+        store,
+        desk,
+        agents,
+        accounts,
+        proposals,
+        links,
+        clock,
+        config,
+        streams,
+        readiness,
+        answers: Answers::new(),
+    }
 }
 
 #[cfg(test)]

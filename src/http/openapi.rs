@@ -10,11 +10,12 @@ use serde_json::{Map, Value, json};
 use super::problem::Kind;
 
 const HEAD: &str = include_str!("openapi/head.yaml");
-const PIECES: [(&str, &str); 10] = [
+const PIECES: [(&str, &str); 11] = [
     ("common", include_str!("openapi/common.yaml")),
     ("orders", include_str!("openapi/orders.yaml")),
     ("customers", include_str!("openapi/customers.yaml")),
     ("domains", include_str!("openapi/domains.yaml")),
+    ("links", include_str!("openapi/links.yaml")),
     ("ledger", include_str!("openapi/ledger.yaml")),
     ("invoicing", include_str!("openapi/invoicing.yaml")),
     ("mail", include_str!("openapi/mail.yaml")),

@@ -6,6 +6,7 @@
 mod acts;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod links;
 mod mail;
 mod opening;
 mod places;
@@ -23,6 +24,7 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use acts::{Act, ActFilter, ActOutcome, ActPart, ActStore};
+pub use links::{LINKS_LISTED, LinkRow, LinkStore, MAX_LINKS, NewLink};
 pub use mail::{KeptMail, MAX_QUARANTINED, MailRow, MailState, MailStore, NewMail, SenderRow, SettledMail};
 pub use opening::{Schema, exposed, migrate, open, schema};
 pub use places::{PlaceCount, PlaceRow, PlaceStanding, PlaceStore, place_kind};
@@ -40,7 +42,7 @@ pub const INVOICING: &str = "invoicing";
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + ActStore + Send + Sync {
+pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + ActStore + LinkStore + Send + Sync {
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

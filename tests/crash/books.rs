@@ -11,8 +11,8 @@ use fencepost::failpoint::{Point, Step};
 use fencepost::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
 use fencepost::store::{
-    Act, ActFilter, ActOutcome, ActPart, Allowance, ClaimRequest, Manners, NewToken, Page, Role, Scope, Share, Store,
-    TurnAnswer, TurnRequest,
+    Act, ActFilter, ActOutcome, ActPart, Allowance, ClaimRequest, Manners, NewLink, NewToken, Page, Role, Scope, Share,
+    Store, TurnAnswer, TurnRequest,
 };
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -23,10 +23,11 @@ use super::role::{self, Blow};
 use super::{agents, mails};
 
 /// All that a store does. What the service does as well is enumerated here time by time.
-pub const STEPS: [Step; 18] = [
+pub const STEPS: [Step; 19] = [
     Step::PlaceOrder,
     Step::CreateToken,
     Step::RevokeToken,
+    Step::ShareLink,
     Step::Claim,
     Step::Transition,
     Step::Abandon,
@@ -118,6 +119,7 @@ async fn write(folder: &Path, now: Timestamp) {
     let placed = desk.place_order(order(), &caller("order")).await.unwrap();
     desk.register(&placed.customer_id, &caller("register")).await.unwrap();
     token(store.as_ref(), now).await;
+    link(store.as_ref(), now).await;
     store.keep_evidence(&sha256(), DOCUMENT, now).await.unwrap();
     if store.entries(None, 0, 10).await.unwrap().is_empty() {
         store.append_entries(entries(&placed.customer_id), now).await.unwrap();
@@ -192,6 +194,24 @@ async fn token(store: &dyn Store, now: Timestamp) {
         store.create_token(token).await.unwrap();
     }
     assert!(store.revoke_token("t1", now).await.unwrap());
+}
+
+async fn link(store: &dyn Store, now: Timestamp) {
+    let link = NewLink {
+        id: "l1".to_owned(),
+        hash: [2; 32],
+        subject_id: "c1".to_owned(),
+        partner: "p".to_owned(),
+        label: "test".to_owned(),
+        made_by: "test".to_owned(),
+        made_at: now,
+        expires_at: None,
+    };
+    if store.links("c1").await.unwrap().is_empty() {
+        store.create_link(link).await.unwrap();
+    }
+    store.link_used("l1", now).await.unwrap();
+    assert!(store.revoke_link("c1", "l1", "test", now).await.unwrap());
 }
 
 /// Effects are done, one kind of work is parked, the rest is put off.

@@ -3,6 +3,7 @@
 
 mod announced;
 mod cell;
+mod matrix;
 mod products;
 mod row;
 pub mod rules;
@@ -20,6 +21,7 @@ use crate::{Actor, Code, DomainName, Finding, Judgement, Severity, Verdict};
 use row::Row;
 
 pub use announced::{AddressLook, Entry, entries};
+pub use matrix::{Matrix, MatrixCell, MatrixRow, matrix};
 pub use rules::{Allow, Product, Snippet, rules};
 
 /// What the matrix is judged against.

@@ -3,6 +3,7 @@
 
 mod findings;
 pub mod history;
+pub mod propagation;
 mod servers;
 pub(crate) mod set;
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
+use fencepost_checks::mx::propagation::Propagation;
 use jiff::SignedDuration;
 
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
@@ -30,6 +31,9 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         history.t_star(&expected, &sts_terms(job))
     };
     let answers: Vec<_> = round.servers.iter().map(|s| (&s.name, s.address, &s.answer)).collect();
+    let mut spread: Propagation = job.kept.body("propagation").unwrap_or_default();
+    spread.observe(&round, &expected);
+    let spread = seen::observation("propagation", &spread.now().iter().collect::<Vec<_>>(), &spread, now);
     let seen_now = seen::observation("mx", &answers, &round, now);
     let history = seen::observation("history", &history, &history, now);
     let findings = seen::findings("mx", &judged.findings, now);
@@ -50,7 +54,7 @@ pub(super) async fn run(job: &Job<'_>) -> Found {
         ours: judged.ours,
         names: judged.names,
     };
-    let mut kept = vec![seen_now, history, findings];
+    let mut kept = vec![seen_now, history, findings, spread];
     kept.extend(places::hosts(job, &fact, now));
     Found::of(Fact::Mx(fact), kept)
 }

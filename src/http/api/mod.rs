@@ -16,6 +16,7 @@ mod imports;
 mod intake;
 mod invoicing;
 mod ledger;
+mod links;
 mod mail;
 mod orders;
 mod paging;
@@ -36,6 +37,7 @@ pub(super) use audit::within as audit_within;
 pub(super) use customers::checked_evidence;
 pub(super) use discrepancies::{CONCERNED, OPERATORS, number};
 pub(super) use domains::{name, phase_word};
+pub(super) use links::SHARERS;
 pub(super) use mail::{ProposalView, line as mail_line, view as proposal_view};
 pub(super) use orders::rules_of;
 pub(super) use paging::{cursor, page};
@@ -64,6 +66,9 @@ pub(super) fn routes() -> Table {
         .get("/v1/domains/{domain}/mx-change", domains::mx_change)
         .list("/v1/domains/{domain}/events", events::list)
         .kept("/v1/domains/{domain}/evidence/{sha256}", evidence::show)
+        .get("/v1/domains/{domain}/links", links::list)
+        .post("/v1/domains/{domain}/links", links::make)
+        .delete("/v1/domains/{domain}/links/{id}", links::revoke)
         .post("/v1/domains/{domain}/recheck", domains::recheck)
         .post("/v1/domains/{domain}/accept-mx", domains::accept_mx)
         .post("/v1/domains/{domain}/route/confirm", domains::confirm_route)

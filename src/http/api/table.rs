@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::http::{HttpState, kept};
 
@@ -70,6 +70,14 @@ impl Table {
         T: 'static,
     {
         self.with("post", path, post(handler))
+    }
+
+    pub(super) fn delete<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, HttpState>,
+        T: 'static,
+    {
+        self.with("delete", path, delete(handler))
     }
 
     #[cfg_attr(not(test), allow(unused_mut, unused_variables, reason = "only tests read the list"))]

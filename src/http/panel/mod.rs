@@ -9,12 +9,15 @@ mod desk;
 mod discrepancies;
 mod domain;
 mod frame;
+mod live;
 mod order;
 mod page;
 mod parked;
 mod proposals;
 mod reports;
 mod session;
+mod shared;
+mod status;
 mod story;
 mod subscription;
 mod subscription_story;
@@ -41,6 +44,11 @@ pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/", get(desk::show))
         .route("/domains/{domain}", get(domain::show))
+        .route("/domains/{domain}/live", get(live::of_domain))
+        .route("/domains/{domain}/links", post(shared::make))
+        .route("/domains/{domain}/links/{id}/revoke", post(shared::revoke))
+        .route("/s/{secret}", get(shared::show))
+        .route("/s/{secret}/live", get(live::of_link))
         .route("/order", get(order::show).post(order::place))
         .route("/customers/{id}", get(customer::show))
         .route("/customers/{id}/mailboxes", post(customer::mailboxes))

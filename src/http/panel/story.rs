@@ -34,6 +34,35 @@ pub(super) fn timeline(rows: &[EventRow], times: &Times) -> Vec<Line> {
     rows.iter().rev().map(|row| line(row, times)).collect()
 }
 
+/// As [`timeline`], for whoever holds a link: what happened to the MX and on the way, and nobody's name, nobody's
+/// words, nothing of the contract.
+pub(super) fn timeline_for_all(rows: &[EventRow], times: &Times) -> Vec<Line> {
+    rows.iter().rev().filter_map(|row| line_for_all(row, times)).collect()
+}
+
+fn line_for_all(row: &EventRow, times: &Times) -> Option<Line> {
+    let event: Event = serde_json::from_str(&row.body).ok()?;
+    let whole = matches!(event, Event::WindowBroken { .. } | Event::MxChanged { .. } | Event::EarlyCutover { .. });
+    let told = whole
+        || matches!(
+            event,
+            Event::PhaseEntered { .. }
+                | Event::PermitIssued { .. }
+                | Event::PermitRevoked { .. }
+                | Event::PermitExpired { .. }
+                | Event::EarlyCutoverEnded
+                | Event::WindowOpened
+                | Event::WindowExtended { .. }
+                | Event::GateChanged { .. }
+                | Event::RouteConfirmed { .. }
+                | Event::HealthChanged { .. }
+                | Event::OldPathNeeded { .. }
+                | Event::Returned { .. }
+        );
+    let line = line(row, times);
+    told.then(|| Line { detail: if whole { line.detail.clone() } else { String::new() }, cause: String::new(), ..line })
+}
+
 /// One event in words, its details after a colon.
 pub(in crate::http) fn in_words(row: &EventRow, zone: &str, now: Timestamp) -> String {
     let Line { text, detail, .. } = line(row, &Times::new(zone, now));

@@ -18,6 +18,7 @@ mod order_form;
 mod orders;
 mod pages;
 mod reports;
+mod shared_links;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ pub(crate) mod effects;
 pub(crate) mod fixture;
 pub(crate) mod history;
 pub(crate) mod ledger;
+pub(crate) mod links;
 pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod orders;
@@ -66,6 +67,8 @@ macro_rules! every_rule {
             effects::a_fact_is_taken_in_once,
             effects::every_outcome_is_shown,
             effects::an_effect_is_sent_again_whatever_became_of_it,
+            links::a_link_is_found_by_its_hash_until_it_ends,
+            links::links_in_force_are_bounded,
             ledger::a_run_is_closed_with_what_is_told_of_it,
             ledger::entries_come_customer_by_customer,
             operation::parked_work_is_retried_once_with_who_asked,

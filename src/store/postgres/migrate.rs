@@ -21,10 +21,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0008_turned.sql"),
     include_str!("../migrations/postgres/0009_reports.sql"),
     include_str!("../migrations/postgres/0010_acts.sql"),
+    include_str!("../migrations/postgres/0011_links.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 10;
+pub(in crate::store) const SCHEMA: u32 = 11;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

@@ -16,6 +16,7 @@ mod hints;
 mod journal;
 mod keys;
 mod ledger;
+mod links;
 mod mail;
 pub(in crate::store) mod migrate;
 mod orders;

@@ -21,10 +21,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0010_turned.sql"),
     include_str!("../migrations/sqlite/0011_reports.sql"),
     include_str!("../migrations/sqlite/0012_acts.sql"),
+    include_str!("../migrations/sqlite/0013_links.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 12;
+pub(in crate::store) const SCHEMA: u32 = 13;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

@@ -13,6 +13,7 @@ mod figures;
 mod file;
 mod journal;
 mod ledger;
+mod links;
 mod mail;
 mod migrate;
 mod orders;

@@ -5,6 +5,7 @@
 //! | `fencepost-checks` (crate) | observation → finding → verdict | sockets, clock, database |
 //! | [`order`] | what an order may contain | I/O |
 //! | [`lifecycle`] | both state machines, permit, calendar | I/O, clock |
+//! | [`words`] | languages, and how each writes times and amounts | what is said |
 //! | [`status`] | what partners and notices are told about a domain | I/O, clock |
 //! | [`ledger`] | billing entries, hash chain, invoices | I/O, clock |
 //! | [`einvoice`] | lines of a run as invoices for buyers | I/O, clock |
@@ -52,3 +53,4 @@ pub mod report;
 pub mod status;
 pub mod store;
 pub mod telemetry;
+pub mod words;

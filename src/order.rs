@@ -10,6 +10,7 @@ pub mod sheet;
 #[cfg(test)]
 mod tests;
 
+pub use crate::words::Language;
 pub use buyer::{Buyer, EInvoiceAddress, Payer, PostalAddress};
 pub use field::FieldError;
 pub use form::{ContactForm, OrderForm, OrderRules, OtherPartner, ServerForm};
@@ -86,14 +87,6 @@ pub enum BillTo {
     #[default]
     Customer,
     Partner,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Language {
-    #[default]
-    En,
-    Fi,
 }
 
 /// Somebody to write to.

@@ -12,7 +12,7 @@ mod spelling;
 
 pub use change::{MxChange, message_to_provider};
 pub use next::what_happens_next;
-pub use project::{ProjectInput, project};
+pub use project::{ProjectInput, project, project_in};
 pub use provider::DnsProviderStatus;
 pub use rollback::RollbackCard;
 pub use spelling::{Spelling, Spellings};
@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::connection::{Phase, SwapStage};
+use crate::words::Language;
 
 /// What to do now. The words are interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,9 +135,15 @@ impl DomainStatus {
     /// What to send to the DNS provider, ready to forward; `None` unless the records are to be changed now.
     #[must_use]
     pub fn message_to_provider(&self) -> Option<String> {
+        self.message_to_provider_in(Language::En)
+    }
+
+    /// [`Self::message_to_provider`] in a language.
+    #[must_use]
+    pub fn message_to_provider_in(&self, language: Language) -> Option<String> {
         let now = self.mx_change_permitted || matches!(self.answer, AnswerKind::RollBack | AnswerKind::MoveAway);
         let change = MxChange { set: self.records_to_set.clone(), remove: self.records_to_remove.clone() };
-        now.then(|| message_to_provider(&self.domain, &change)).flatten()
+        now.then(|| message_to_provider(&self.domain, &change, language)).flatten()
     }
 }
 

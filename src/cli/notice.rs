@@ -1,9 +1,14 @@
-//! `fencepost notice preview`: what a notice looks like, with sample data and the settings of the
-//! configuration file. Nothing is sent.
+//! `fencepost notice`: which notices there are, and what each looks like, with sample data and the settings
+//! of the configuration file. Nothing is sent.
 
+use std::path::PathBuf;
+
+use super::print::{lines, table};
 use super::{Exit, Global, complain};
 use crate::config::{self, Config};
-use crate::notify::{NAMES, SmtpNotifier, sample};
+use crate::engine::readers;
+use crate::notify::{NAMES, Rendered, SmtpNotifier, sample, when};
+use crate::words::Language;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -13,39 +18,116 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// List the notices: when each goes out, and to whom
+    List,
     /// Show a notice with sample data, without sending it
-    Preview {
-        /// Name of the notice
-        #[arg(value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
-        name: String,
-        /// The HTML part instead of the text
-        #[arg(long)]
-        html: bool,
-    },
+    Preview(PreviewArgs),
 }
 
-/// Prints the notice.
+#[derive(Debug, clap::Args)]
+struct PreviewArgs {
+    /// Name of the notice, as `fencepost notice list` shows it
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
+    name: String,
+    /// Language
+    #[arg(long, value_enum, default_value_t = Lang::En)]
+    lang: Lang,
+    /// The HTML part instead of the text
+    #[arg(long)]
+    html: bool,
+    /// Write it to this file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Lang {
+    /// English
+    En,
+    /// Finnish
+    Fi,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::En,
+            Lang::Fi => Self::Fi,
+        }
+    }
+}
+
+/// Prints the notice, or the list.
 #[must_use]
 pub fn run(args: &Args, global: &Global) -> Exit {
-    let Action::Preview { name, html } = &args.action;
-    let config = match config::load(&global.config) {
-        Ok(config) => config,
-        Err(error) if error.is_missing_file() => Config::default(),
-        Err(error) => return complain(&error),
-    };
-    match rendered(name, *html, config) {
-        Ok(text) => {
-            print!("{text}");
-            Exit::Pass
+    let done = match &args.action {
+        Action::List => {
+            lines(&list());
+            Ok(())
         }
+        Action::Preview(args) => preview(args, global),
+    };
+    match done {
+        Ok(()) => Exit::Pass,
         Err(error) => complain(error.as_ref()),
     }
 }
 
-fn rendered(name: &str, html: bool, mut config: Config) -> Result<String, Box<dyn std::error::Error>> {
+fn list() -> String {
+    let mut rows = table(&["NOTICE", "GOES OUT WHEN", "TO"]);
+    for name in NAMES {
+        rows.add_row([*name, when(name).unwrap_or_default(), &readers(name).join(", ")]);
+    }
+    format!("{rows}\n\nfencepost notice preview NAME [--lang fi] [--html] [--out FILE] shows one.")
+}
+
+fn preview(args: &PreviewArgs, global: &Global) -> Result<(), Box<dyn std::error::Error>> {
+    let config = match config::load(&global.config) {
+        Ok(config) => config,
+        Err(error) if error.is_missing_file() => Config::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let notice = rendered(&args.name, args.lang.into(), config)?;
+    let text = if args.html { notice.html } else { format!("Subject: {}\n\n{}", notice.subject, notice.text) };
+    match &args.out {
+        Some(file) => {
+            std::fs::write(file, text).map_err(|error| format!("{}: cannot be written: {error}", file.display()))?;
+            eprintln!("fencepost: written to {}", file.display());
+        }
+        None => lines(&text),
+    }
+    Ok(())
+}
+
+fn rendered(name: &str, language: Language, mut config: Config) -> Result<Rendered, Box<dyn std::error::Error>> {
     // A preview needs no next hop and no password.
     config.notify.smarthost.clear();
     let notifier = SmtpNotifier::new(&config.notify, &config.http.public_url)?.with_calendar(&config.commerce)?;
-    let notice = notifier.render(&sample::letter(name)?)?;
-    Ok(if html { notice.html } else { format!("Subject: {}\n\n{}", notice.subject, notice.text) })
+    Ok(notifier.render(&sample::letter(name, language)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE_DOCS=1` writes it.
+    #[test]
+    fn the_page_of_mails_lists_every_notice() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mails.md");
+        let page = std::fs::read_to_string(&file).unwrap();
+        let mut rows = String::from("| notice | goes out when | to |\n| --- | --- | --- |\n");
+        for name in NAMES {
+            let to = readers(name);
+            assert!(!to.is_empty());
+            rows.push_str(&format!("| `{name}` | {} | {} |\n", when(name).unwrap(), to.join(", ")));
+        }
+        let (before, rest) = page.split_once("<!-- notices -->\n").unwrap();
+        let (_, after) = rest.split_once("<!-- end -->").unwrap();
+        let wanted = format!("{before}<!-- notices -->\n{rows}<!-- end -->{after}");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&file, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "docs/mails.md is out of date: UPDATE_DOCS=1 cargo test --lib page_of_mails");
+        }
+    }
 }

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_status_says_what_to_do_first() {
-        let letter = crate::notify::sample::letter("mx_change_may_be_relayed").unwrap();
+        let letter = crate::notify::sample::letter("mx_change_may_be_relayed", crate::words::Language::En).unwrap();
         insta::assert_snapshot!(text(&letter.status.unwrap(), 80));
     }
 }

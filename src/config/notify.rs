@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::Language;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfig {
@@ -21,6 +23,8 @@ pub struct NotifyConfig {
     pub service_name: String,
     /// Domain part of Message-IDs.
     pub message_id_domain: String,
+    /// Of notices to the service desk and to accounting; everybody else gets the order's.
+    pub language: Language,
 }
 
 impl Default for NotifyConfig {
@@ -34,6 +38,7 @@ impl Default for NotifyConfig {
             accounting: "accounting@gateway.example".to_owned(),
             service_name: "Mail gateway".to_owned(),
             message_id_domain: "gateway.example".to_owned(),
+            language: Language::En,
         }
     }
 }

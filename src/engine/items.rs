@@ -144,7 +144,7 @@ async fn vantage(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome
     send(parts, letter::about_vantage(parts, &about, &item.dedupe_key)).await
 }
 
-/// Writes a letter and hands it to the next hop, where there is one.
+/// Writes the letters and hands them to the next hop, where there is one.
 async fn send(
     parts: &EngineParts,
     written: impl Future<Output = Result<Written, letter::WriteError>>,
@@ -153,14 +153,30 @@ async fn send(
         let reason = "no smarthost is configured (notify.smarthost)".to_owned();
         return Ok(OutboxOutcome::Waiting { due_at: parts.clock.now() + UNSENT, reason });
     }
-    let letter = match written.await? {
-        Written::Letter(letter) => letter,
+    let letters = match written.await? {
+        Written::Letters(letters) => letters,
         Written::NoLongerTrue(reason) => return Ok(OutboxOutcome::Dropped { reason }),
     };
-    match parts.notifier.deliver(&letter).await {
-        Ok(detail) => Ok(OutboxOutcome::Sent { detail }),
-        Err(NotifyError::Permanent(error)) => Err(ItemError::Stuck(error)),
-        Err(NotifyError::Transient(error)) => Err(ItemError::Failed(error)),
+    // A letter that fails keeps nobody from reading the others; the notifier remembers who has got which.
+    let (mut said, mut sent, mut later) = (Vec::new(), false, false);
+    for letter in &letters {
+        match parts.notifier.deliver(letter).await {
+            Ok(detail) => {
+                sent = true;
+                said.push(detail);
+            }
+            Err(NotifyError::Permanent(error)) => said.push(error),
+            Err(NotifyError::Transient(error)) => {
+                later = true;
+                said.push(error);
+            }
+        }
+    }
+    let detail = said.join("; ");
+    match (sent, later) {
+        (_, true) => Err(ItemError::Failed(detail)),
+        (true, false) => Ok(OutboxOutcome::Sent { detail }),
+        (false, false) => Err(ItemError::Stuck(detail)),
     }
 }
 

@@ -1,26 +1,29 @@
 //! A notice at the moment of sending: to whom it goes, and the truth as of now. A notice that rests
-//! on a permit is not sent once the permit is gone. Words and layout are the notifier's.
+//! on a permit is not sent once the permit is gone. Layout is the notifier's.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+use jiff::Timestamp;
 
 use super::EngineParts;
 use super::connections::Loaded;
 use super::payload::{NoticeItem, VantageItem};
 use super::ports::{CommerceFacts, Letter, VantageFacts};
-use super::recipients::recipients;
+use super::recipients::{Readers, recipients};
 use super::reports;
 use super::vantages;
 use super::words::{Unreadable, parse};
 use crate::config::{Config, EgressState};
 use crate::lifecycle::connection::mx_change_permitted;
 use crate::lifecycle::subscription::Subscription;
-use crate::order::Language;
-use crate::status::{DomainStatus, ProjectInput, project};
-use crate::store::{Customer, Scope, StoreError, Subject, SubjectKind};
+use crate::status::{DomainStatus, ProjectInput, project_in};
+use crate::store::{Customer, Observation, Scope, StoreError, Subject, SubjectKind};
+use crate::words::Language;
 
 pub(super) enum Written {
-    Letter(Box<Letter>),
+    /// One for each language that is read.
+    Letters(Vec<Letter>),
     NoLongerTrue(String),
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
     let config = &parts.config;
     let mut places = None;
     let (mut servers, mut hosted) = (customer.order.servers.clone(), customer.order.hosted);
-    let status = match about.machine {
+    let connection = match about.machine {
         SubjectKind::Subscription => None,
         SubjectKind::Connection => {
             let loaded = Loaded::read(subject, parts.setup())?;
@@ -65,7 +68,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
                 Some(change) => (change.servers.clone(), change.hosted),
                 None => (loaded.servers().to_vec(), loaded.connection.hosted),
             };
-            Some(status(parts, &loaded).await?)
+            Some(Shown::read(parts, loaded).await?)
         }
     };
     let order = &customer.order;
@@ -78,22 +81,31 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
     };
     let in_trial = report.as_ref().is_some_and(|report| report.trial.is_some());
     let to_whom = if in_trial { "security_report_in_trial" } else { about.notice.as_str() };
-    Ok(Written::Letter(Box::new(Letter {
-        notice: about.notice.clone(),
-        dedupe_key: key.to_owned(),
-        language: order.language,
-        to: recipients(to_whom, order, &config.notify),
-        at: parts.clock.now(),
-        customer_name: order.customer_name.clone(),
-        partner: order.partner.clone(),
-        status,
-        egress: places.unwrap_or_else(|| config.gateway.asked()),
-        servers,
-        hosted,
-        commerce: Some(commerce(&customer)?),
-        vantage: None,
-        report,
-    })))
+    let egress = places.unwrap_or_else(|| config.gateway.asked());
+    let commerce = commerce(&customer)?;
+    let mut letters: Vec<Letter> = Vec::new();
+    for Readers { language, to } in recipients(to_whom, order, &config.notify) {
+        letters.push(Letter {
+            notice: about.notice.clone(),
+            // Another text is another message. The first keeps the key, so that a repetition is recognised
+            // although the language of the others was changed meanwhile.
+            dedupe_key: if letters.is_empty() { key.to_owned() } else { format!("{key}/{}", language.tag()) },
+            language,
+            to,
+            at: parts.clock.now(),
+            customer_name: order.customer_name.clone(),
+            partner: order.partner.clone(),
+            status: connection.as_ref().map(|shown| shown.status(parts, language)),
+            link: None,
+            egress: egress.clone(),
+            servers: servers.clone(),
+            hosted,
+            commerce: Some(commerce.clone()),
+            vantage: None,
+            report: report.clone(),
+        });
+    }
+    Ok(Written::Letters(letters))
 }
 
 /// For the desk: a vantage is out of use.
@@ -103,22 +115,23 @@ pub(super) async fn about_vantage(parts: &EngineParts, about: &VantageItem, key:
     let Some(mark) = mark.filter(|mark| mark.at == about.since) else {
         return Ok(Written::NoLongerTrue("the vantage is in use again".to_owned()));
     };
-    Ok(Written::Letter(Box::new(Letter {
+    Ok(Written::Letters(vec![Letter {
         notice: "vantage_quarantined".to_owned(),
         dedupe_key: key.to_owned(),
-        language: Language::default(),
+        language: parts.config.notify.language,
         to: vec![parts.config.notify.desk.clone()],
         at: now,
         customer_name: String::new(),
         partner: String::new(),
         status: None,
+        link: None,
         egress: Vec::new(),
         servers: Vec::new(),
         hosted: false,
         commerce: None,
         vantage: Some(VantageFacts { id: about.vantage.clone(), since: mark.at, by: mark.by, why: mark.why }),
         report: None,
-    })))
+    }]))
 }
 
 /// The addresses that a notice about some of them is about; `None` where it is about all that are asked for.
@@ -136,18 +149,33 @@ fn permitted(parts: &EngineParts, loaded: &Loaded, number: u32) -> bool {
         && mx_change_permitted(connection, parts.clock.now())
 }
 
-async fn status(parts: &EngineParts, loaded: &Loaded) -> Result<DomainStatus, WriteError> {
-    let Subject { id, partner_id, .. } = &loaded.subject;
-    let observations = parts.store.observations(id).await?;
-    let row = parts.store.domain(&loaded.connection.domain, &Scope::Partner(partner_id.clone())).await?;
-    Ok(project(&ProjectInput {
-        connection: &loaded.connection,
-        connection_id: id,
-        observations: &observations,
-        gateway: &parts.config.gateway,
-        now: parts.clock.now(),
-        next_check_at: row.filter(|row| row.connection.id == *id).and_then(|row| row.next_check_at),
-    }))
+/// A connection with everything that its status is made of.
+struct Shown {
+    loaded: Loaded,
+    observations: Vec<Observation>,
+    next_check_at: Option<Timestamp>,
+}
+
+impl Shown {
+    async fn read(parts: &EngineParts, loaded: Loaded) -> Result<Self, WriteError> {
+        let Subject { id, partner_id, .. } = &loaded.subject;
+        let observations = parts.store.observations(id).await?;
+        let row = parts.store.domain(&loaded.connection.domain, &Scope::Partner(partner_id.clone())).await?;
+        let next_check_at = row.filter(|row| row.connection.id == *id).and_then(|row| row.next_check_at);
+        Ok(Self { loaded, observations, next_check_at })
+    }
+
+    fn status(&self, parts: &EngineParts, language: Language) -> DomainStatus {
+        let input = ProjectInput {
+            connection: &self.loaded.connection,
+            connection_id: &self.loaded.subject.id,
+            observations: &self.observations,
+            gateway: &parts.config.gateway,
+            now: parts.clock.now(),
+            next_check_at: self.next_check_at,
+        };
+        project_in(&input, language)
+    }
 }
 
 fn commerce(customer: &Customer) -> Result<CommerceFacts, Unreadable> {

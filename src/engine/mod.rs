@@ -64,6 +64,7 @@ pub use payload::{FactItem, NoticeItem};
 pub use places::{EgressReport, HostReport, PlaceWarning, PlacesReport, places_report};
 pub use politeness::InstallationManners;
 pub use proposals::{Approval, Approved, Outlook, Proposal, Proposals};
+pub use recipients::readers;
 pub use replay::{Change, Replay, Step};
 pub use reports::{Reports, ReportsError};
 

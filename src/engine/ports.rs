@@ -278,6 +278,9 @@ pub struct Letter {
     pub partner: String,
     /// Of the connection that it is about, where it is about one.
     pub status: Option<DomainStatus>,
+    /// Where the status can be read by whoever has the link; the page that wants a sign-in where there is none.
+    #[serde(default)]
+    pub link: Option<String>,
     /// Gateway egress addresses, for firewall instructions.
     pub egress: Vec<IpAddr>,
     pub servers: Vec<MailServer>,

@@ -1,7 +1,8 @@
-//! Who gets which notice. A notice without anybody to go to goes to the service desk.
+//! Who gets which notice, and in which language. A notice without anybody to go to goes to the service desk.
 
 use crate::config::NotifyConfig;
 use crate::order::{ContactRole, Order};
+use crate::words::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum To {
@@ -12,20 +13,63 @@ enum To {
     Accounting,
 }
 
-/// Addresses for a notice, each once, the first group first.
-pub(super) fn recipients(notice: &str, order: &Order, config: &NotifyConfig) -> Vec<String> {
-    let mut addresses: Vec<String> = Vec::new();
+/// Those who read the same text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Readers {
+    pub(super) language: Language,
+    pub(super) to: Vec<String>,
+}
+
+/// Addresses for a notice, each once, the first group first; a letter for each language.
+pub(super) fn recipients(notice: &str, order: &Order, config: &NotifyConfig) -> Vec<Readers> {
+    let mut all: Vec<Readers> = Vec::new();
     for group in groups(notice) {
         for address in of(*group, order, config) {
-            if !address.is_empty() && !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
-                addresses.push(address);
+            if !address.is_empty() {
+                add(&mut all, group.language(order, config), address);
             }
         }
     }
-    if addresses.is_empty() {
-        addresses.push(config.desk.clone());
+    if all.is_empty() {
+        add(&mut all, config.language, config.desk.clone());
     }
-    addresses
+    all
+}
+
+fn add(all: &mut Vec<Readers>, language: Language, address: String) {
+    if all.iter().flat_map(|readers| &readers.to).any(|known| known.eq_ignore_ascii_case(&address)) {
+        return;
+    }
+    match all.iter_mut().find(|readers| readers.language == language) {
+        Some(readers) => readers.to.push(address),
+        None => all.push(Readers { language, to: vec![address] }),
+    }
+}
+
+/// To whom a notice goes, in words, the first group first.
+#[must_use]
+pub fn readers(notice: &str) -> Vec<&'static str> {
+    groups(notice).iter().map(|group| group.in_words()).collect()
+}
+
+impl To {
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Technical => "customer",
+            Self::SalesRep => "sales",
+            Self::Desk => "desk",
+            Self::Accounting => "accounting",
+        }
+    }
+
+    /// The order's for those outside, the installation's for those who run it.
+    const fn language(self, order: &Order, config: &NotifyConfig) -> Language {
+        match self {
+            Self::Partner | Self::Technical | Self::SalesRep => order.language,
+            Self::Desk | Self::Accounting => config.language,
+        }
+    }
 }
 
 fn groups(notice: &str) -> &'static [To] {
@@ -80,7 +124,10 @@ mod tests {
             accounting: "accounting@provider.example".to_owned(),
             ..NotifyConfig::default()
         };
-        let to = |notice: &str| recipients(notice, &order("p", "d.example"), &config).join(" ");
+        let to = |notice: &str| {
+            let all = recipients(notice, &order("p", "d.example"), &config);
+            all.into_iter().flat_map(|readers| readers.to).collect::<Vec<_>>().join(" ")
+        };
         let (partner, rep) = ("orders@partner.example", "rep@partner.example");
         for reminder in ["trial_reminder", "trial_ended", "decision_needed"] {
             assert_eq!(to(reminder), format!("{partner} {rep}"), "{reminder}");
@@ -95,5 +142,30 @@ mod tests {
         }
         assert_eq!(to("security_report_in_trial"), format!("{rep} tech@customer.example"));
         assert_eq!(to("security_report"), "tech@customer.example");
+    }
+
+    #[test]
+    fn the_order_says_the_language_outside_and_the_configuration_inside() {
+        let config = NotifyConfig { desk: "desk@provider.example".to_owned(), ..NotifyConfig::default() };
+        let mut finnish = order("p", "d.example");
+        finnish.language = Language::Fi;
+        let all = recipients("will_be_invoiced", &finnish, &config);
+        let [partner, desk] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!((partner.language, partner.to.len()), (Language::Fi, 2));
+        assert_eq!((desk.language, desk.to.join(" ")), (Language::En, config.desk.clone()));
+        // Whoever is both is written to once.
+        finnish.sales_rep = Some("Desk@Provider.example".to_owned());
+        let all = recipients("will_be_invoiced", &finnish, &config);
+        assert_eq!(all.iter().map(|readers| readers.to.len()).collect::<Vec<_>>(), [2]);
+        // One language, one letter.
+        let same = NotifyConfig { language: Language::Fi, ..config.clone() };
+        assert_eq!(recipients("will_be_invoiced", &order_in(Language::Fi), &same).len(), 1);
+        // For the desk alone.
+        let alone = recipients("import_unconfirmed", &order_in(Language::Fi), &config);
+        assert_eq!(alone, [Readers { language: Language::En, to: vec![config.desk.clone()] }]);
+    }
+
+    fn order_in(language: Language) -> Order {
+        Order { language, ..order("p", "d.example") }
     }
 }

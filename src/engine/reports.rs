@@ -160,6 +160,7 @@ impl Reports {
             domains: &domains,
             statistics: &statistics,
             before: earlier(kept, on).as_ref(),
+            language: customer.order.language,
         }))
     }
 

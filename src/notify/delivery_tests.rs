@@ -85,7 +85,7 @@ fn notifier(port: u16) -> SmtpNotifier {
 }
 
 fn letter(to: &[&str]) -> Letter {
-    let mut letter = sample::letter("connected").unwrap();
+    let mut letter = sample::letter("connected", crate::words::Language::En).unwrap();
     letter.to = to.iter().map(|to| (*to).to_owned()).collect();
     letter
 }

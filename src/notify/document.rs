@@ -3,15 +3,19 @@
 //! that the two can never say different things.
 //!
 //! The first line is `Subject: …`. Then blocks, parted by blank lines: the head (`To do:`, `Who:`,
-//! `By:`, `Why:`), lists (`- `), code (four spaces, never wrapped), and paragraphs.
+//! `By:`, `Why:`, or the same in Finnish), lists (`- `), code (four spaces, never wrapped), and paragraphs.
 
 use askama::Template;
+
+use super::template::Tone;
+use crate::words::Language;
 
 /// Columns of the text part (RFC 5322 §2.1.1 recommends at most 78 characters a line).
 const WIDTH: usize = 76;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
+    pub(super) language: Language,
     pub(super) subject: String,
     pub(super) blocks: Vec<Block>,
 }
@@ -27,7 +31,7 @@ pub(super) enum Block {
 
 impl Document {
     /// Reads what a template rendered.
-    pub(super) fn parse(rendered: &str) -> Self {
+    pub(super) fn parse(rendered: &str, language: Language) -> Self {
         let rendered = rendered.trim_start();
         let (first, rest) = rendered.split_once('\n').unwrap_or((rendered, ""));
         let subject = first.strip_prefix("Subject:").unwrap_or(first).trim().to_owned();
@@ -41,10 +45,10 @@ impl Document {
                 continue;
             }
             let line = if blank { "    " } else { line.trim_end() };
-            add(&mut blocks, line, fresh);
+            add(&mut blocks, line, fresh, language);
             fresh = false;
         }
-        Self { subject, blocks }
+        Self { language, subject, blocks }
     }
 
     /// The `text/plain` part.
@@ -53,7 +57,10 @@ impl Document {
         for block in &self.blocks {
             parts.push(match block {
                 Block::Head(rows) => {
-                    rows.iter().map(|(label, text)| wrap(&format!("{:<8}{text}", format!("{label}:")), 8)).collect()
+                    let indent = labels(self.language).iter().map(|label| label.chars().count()).max().unwrap_or(0) + 2;
+                    let row =
+                        |label: &str, text: &str| wrap(&format!("{:<indent$}{text}", format!("{label}:")), indent);
+                    rows.iter().map(|(label, text)| row(label, text)).collect()
                 }
                 Block::Paragraph(text) => wrap(text, 0),
                 Block::List(items) => items.iter().map(|item| wrap(&format!("- {item}"), 2)).collect(),
@@ -65,13 +72,13 @@ impl Document {
         parts.join("\n")
     }
 
-    /// The `text/html` part. `link` is the one address that becomes a link.
-    pub(super) fn html(&self, language: &str, link: Option<&str>) -> askama::Result<String> {
-        Page { document: self, language, link }.render()
+    /// The `text/html` part. `link` becomes a link wherever it stands, and a button on top.
+    pub(super) fn html(&self, tone: Tone, service: &str, link: Option<&str>) -> askama::Result<String> {
+        Page { document: self, tone, service, link }.render()
     }
 }
 
-fn add(blocks: &mut Vec<Block>, line: &str, fresh: bool) {
+fn add(blocks: &mut Vec<Block>, line: &str, fresh: bool, language: Language) {
     if let Some(code) = line.strip_prefix("    ") {
         match blocks.last_mut() {
             Some(Block::Code(lines)) => lines.push(code.to_owned()),
@@ -83,7 +90,7 @@ fn add(blocks: &mut Vec<Block>, line: &str, fresh: bool) {
             Some(Block::List(items)) => items.push(item.to_owned()),
             _ => blocks.push(Block::List(vec![item.to_owned()])),
         }
-    } else if let Some((label, text)) = head(line, blocks) {
+    } else if let Some((label, text)) = head(line, blocks, language) {
         match blocks.last_mut() {
             Some(Block::Head(rows)) => rows.push((label.to_owned(), text.to_owned())),
             _ => blocks.push(Block::Head(vec![(label.to_owned(), text.to_owned())])),
@@ -100,12 +107,20 @@ fn add(blocks: &mut Vec<Block>, line: &str, fresh: bool) {
 }
 
 /// The head comes first, and nowhere else.
-fn head<'a>(line: &'a str, blocks: &[Block]) -> Option<(&'a str, &'a str)> {
+fn head<'a>(line: &'a str, blocks: &[Block], language: Language) -> Option<(&'a str, &'a str)> {
     if !matches!(blocks, [] | [Block::Head(_)]) {
         return None;
     }
     let (label, text) = line.split_once(": ")?;
-    matches!(label, "To do" | "Who" | "By" | "Why").then(|| (label, text.trim()))
+    labels(language).contains(&label).then(|| (label, text.trim()))
+}
+
+/// Of the head, in their order.
+const fn labels(language: Language) -> [&'static str; 4] {
+    match language {
+        Language::En => ["To do", "Who", "By", "Why"],
+        Language::Fi => ["Tehtävä", "Kuka", "Milloin", "Miksi"],
+    }
 }
 
 fn wrap(text: &str, indent: usize) -> String {
@@ -138,7 +153,8 @@ fn wrap(text: &str, indent: usize) -> String {
 #[template(path = "notices/letter.html")]
 struct Page<'a> {
     document: &'a Document,
-    language: &'a str,
+    tone: Tone,
+    service: &'a str,
     link: Option<&'a str>,
 }
 
@@ -148,11 +164,82 @@ enum Piece<'a> {
     Link(&'a str),
 }
 
+/// An MX record as a line of a table.
+struct RecordRow<'a> {
+    name: &'a str,
+    ttl: &'a str,
+    preference: &'a str,
+    exchange: &'a str,
+}
+
+impl<'a> RecordRow<'a> {
+    fn cells(&self) -> Vec<&'a str> {
+        vec![self.name, self.ttl, "MX", self.preference, self.exchange]
+    }
+}
+
 impl Page<'_> {
     fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t>> {
         match self.link.and_then(|link| text.split_once(link).map(|(before, after)| (before, link, after))) {
             Some((before, link, after)) => vec![Piece::Text(before), Piece::Link(link), Piece::Text(after)],
             None => vec![Piece::Text(text)],
         }
+    }
+
+    /// The lines as MX records, where every one of them is one; what is only shown to be copied is none.
+    fn records<'t>(&self, lines: &'t [String]) -> Vec<RecordRow<'t>> {
+        let rows: Option<Vec<RecordRow<'t>>> = lines.iter().map(|line| record_row(line)).collect();
+        rows.unwrap_or_default()
+    }
+
+    /// Headings of a table of records, and how wide each column is.
+    fn columns(&self) -> Vec<(&'static str, &'static str)> {
+        let language = self.document.language;
+        vec![
+            (language.say("Name", "Nimi"), "36%"),
+            ("TTL", "10%"),
+            (language.say("Type", "Tyyppi"), "10%"),
+            ("Prio.", "10%"),
+            (language.say("Server", "Palvelin"), "34%"),
+        ]
+    }
+
+    const fn button(&self) -> &'static str {
+        self.document.language.say("Open the status page", "Avaa tilasivu")
+    }
+
+    /// Classes of the style sheet, and colours for programs that know none.
+    const fn class(&self) -> &'static str {
+        match self.tone {
+            Tone::Alarm => "alarm",
+            Tone::Act => "act",
+            Tone::Calm => "calm",
+        }
+    }
+
+    const fn ground(&self) -> &'static str {
+        match self.tone {
+            Tone::Alarm => "#fdeae8",
+            Tone::Act => "#e4f0f8",
+            Tone::Calm => "#e5f4ec",
+        }
+    }
+
+    const fn ink(&self) -> &'static str {
+        match self.tone {
+            Tone::Alarm => "#a32020",
+            Tone::Act => "#0b5b88",
+            Tone::Calm => "#17724a",
+        }
+    }
+}
+
+/// `name [ttl] IN MX preference exchange`.
+fn record_row(line: &str) -> Option<RecordRow<'_>> {
+    let words: Vec<&str> = line.split(' ').collect();
+    match words.as_slice() {
+        [name, ttl, "IN", "MX", preference, exchange] => Some(RecordRow { name, ttl, preference, exchange }),
+        [name, "IN", "MX", preference, exchange] => Some(RecordRow { name, ttl: "–", preference, exchange }),
+        _ => None,
     }
 }

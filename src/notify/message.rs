@@ -44,6 +44,7 @@ pub(super) fn build(letter: &Letter, content: Content, sender: &Sender) -> Resul
         .message_id(Some(message_id(&letter.dedupe_key, sender)))
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
         .raw_header(fixed("X-Auto-Response-Suppress", "All"))
+        .raw_header(fixed("Content-Language", letter.language.tag()))
         // For rules of mail programs: subjects are in the customer's language.
         .raw_header(fixed("X-Fencepost-Notice", &one_line(&letter.notice)));
     if let Some(thread) = thread_id(letter, sender) {

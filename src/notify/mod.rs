@@ -35,10 +35,9 @@ use self::view::View;
 use crate::config::{CommerceConfig, NotifyConfig, OnNoDecision, WebhookConfig};
 use crate::engine::ports::{Letter, Notifier, NotifyError, Told};
 use crate::failpoint::{Step, around};
-use crate::order::Language;
 use crate::report::{self, MailHtml, Report, Source, mail_html, mail_text};
 
-pub use self::template::NAMES;
+pub use self::template::{NAMES, when};
 
 /// One whole delivery to one recipient, connection included.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -155,17 +154,14 @@ impl SmtpNotifier {
 
     fn compose(&self, letter: &Letter) -> Result<(Document, String), NotifyError> {
         let view = View::new(letter, &self.config, &self.public_url, &self.zone, self.no_decision);
-        // Finnish texts have their folder waiting; until then everybody gets English.
-        let language = match letter.language {
-            Language::En | Language::Fi => "en",
-        };
         let name = view::one_line(&letter.notice);
         let unrenderable = |error: askama::Error| NotifyError::Permanent(format!("notice `{name}`: {error}"));
-        let rendered = template::render(&letter.notice, &view)
+        let rendered = template::render(&letter.notice, letter.language, &view)
             .ok_or_else(|| NotifyError::Permanent(format!("there is no notice `{name}`")))?
             .map_err(unrenderable)?;
-        let document = Document::parse(&rendered);
-        let html = document.html(language, view.status_url.as_deref()).map_err(unrenderable)?;
+        let document = Document::parse(&rendered, letter.language);
+        let tone = template::tone(&letter.notice);
+        let html = document.html(tone, &view.service, view.status_url.as_deref()).map_err(unrenderable)?;
         Ok((document, html))
     }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::NotifyConfig;
+use crate::words::Language;
 
 fn notifier() -> SmtpNotifier {
     SmtpNotifier::new(&NotifyConfig::default(), "https://onboarding.gateway.example/")
@@ -14,7 +15,11 @@ fn notifier() -> SmtpNotifier {
 }
 
 fn letter(notice: &str) -> Letter {
-    sample::letter(notice).unwrap()
+    sample::letter(notice, Language::En).unwrap()
+}
+
+fn in_finnish(notice: &str) -> Letter {
+    sample::letter(notice, Language::Fi).unwrap()
 }
 
 /// The message as it goes over the wire.
@@ -31,20 +36,120 @@ fn what_every_notice_says() {
     for name in NAMES {
         let rendered = notifier().render(&letter(name)).unwrap();
         insta::assert_snapshot!(*name, format!("Subject: {}\n\n{}", rendered.subject, rendered.text));
+        let rendered = notifier().render(&in_finnish(name)).unwrap();
+        insta::assert_snapshot!(format!("fi_{name}"), format!("Subject: {}\n\n{}", rendered.subject, rendered.text));
     }
 }
 
 #[test]
 fn every_notice_begins_with_what_to_do_who_by_when_and_why() {
-    for name in NAMES {
-        let text = notifier().render(&letter(name)).unwrap().text;
+    for (name, language) in NAMES.iter().flat_map(|name| Language::ALL.map(|language| (name, language))) {
+        let text = notifier().render(&sample::letter(name, language).unwrap()).unwrap().text;
         let lines: Vec<&str> = text.lines().collect();
         let at = |label: &str| lines.iter().position(|line| line.starts_with(label));
-        let places = [at("To do:"), at("Who:"), at("By:"), at("Why:")];
+        let labels = match language {
+            Language::En => ["To do:", "Who:", "By:", "Why:"],
+            Language::Fi => ["Tehtävä:", "Kuka:", "Milloin:", "Miksi:"],
+        };
+        let places = labels.map(at);
         assert_eq!(places[0], Some(0), "{name}");
         assert!(places.is_sorted() && places.iter().all(Option::is_some), "{name}: {places:?}");
         assert!(!text.contains("{{") && !text.contains("\n\n\n"), "{name}");
-        assert!(text.lines().all(|line| line.chars().count() <= 78 || line.starts_with("    ")), "{name}");
+        let short = |line: &str| line.chars().count() <= 78 || line.starts_with("    ") || !line.trim().contains(' ');
+        assert!(text.lines().all(short), "{name}: {text}");
+    }
+}
+
+/// Words that stand in nearly every English sentence, and in no Finnish one.
+const ENGLISH: &[&str] = &[
+    "the", "and", "is", "are", "was", "of", "to", "you", "your", "this", "that", "with", "from", "not", "until",
+    "before", "after", "while", "our", "we", "by", "it", "its", "which", "has", "have", "will", "please", "nothing",
+    "nobody", "customer", "partner", "server", "name", "type", "priority", "desk", "gateway", "service", "mail",
+    "records",
+];
+
+#[test]
+fn no_finnish_letter_is_half_english() {
+    let quoted = |text: &str| text.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    for name in NAMES {
+        let mut letter = in_finnish(name);
+        // What is copied, never read: addresses, and rules with their comments, which are said to be English.
+        let rendered = notifier().render(&letter).unwrap();
+        let said = rendered.text.lines().filter(|line| !line.starts_with("    ")).collect::<Vec<_>>().join("\n");
+        let without = |text: String| {
+            ["Bakery Lindqvist & Sons", "Northern Networks", "Mail gateway"]
+                .iter()
+                .fold(text, |text, given| text.split(given).collect::<Vec<_>>().join(" "))
+        };
+        // A name may be broken over two lines.
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What the checks saw is quoted, after words that say that it is English.
+        for (at, _) in flat.match_indices("englanniksi: \"") {
+            assert!(flat[at..].matches('"').count() >= 2, "{name}: an open quotation");
+        }
+        let flat = without(quoted(&flat));
+        for word in flat.split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '@' | '-' | '/' | ':' | '_' | '`'))
+        {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+            assert!(!ENGLISH.contains(&word.as_str()), "{name}: `{word}` in {flat}");
+        }
+        assert!(
+            !without(rendered.subject.clone()).to_lowercase().split(' ').any(|word| ENGLISH.contains(&word)),
+            "{name}"
+        );
+        letter.to.clear();
+    }
+}
+
+#[test]
+fn both_languages_give_the_same_values() {
+    let values: Vec<String> = [
+        "bakery.example",
+        "lindqvist.example",
+        "mx1.gateway.example.",
+        "mx2.gateway.example.",
+        "mail.bakery.example. 3600",
+        "bakery.example. 3600 IN MX 10 mail.bakery.example.",
+        "bakery.example. 300 IN MX 10 mx1.gateway.example.",
+        "192.0.2.10",
+        "192.0.2.11",
+        "2525",
+        "Bakery Lindqvist & Sons",
+        "Northern Networks",
+        "desk@gateway.example",
+        "FW_PARTIAL",
+        "TTL_HIGH",
+        "Example DNS",
+        "egress-192.0.2.10",
+        "https://onboarding.gateway.example/domains/bakery.example",
+        "451",
+        "550",
+        "postilaatikoita 25|25 mailboxes",
+        "30. päivä|30th",
+        "120,00 €|120.00 EUR",
+        "24.12.2026|24 December 2026",
+        "24.1.2027|24 January 2027",
+        "24.11.2026|24 November 2026",
+        "24.6.2027|24 June 2027",
+        "2.7.2027|2 July 2027",
+        "23.11.2026 klo 18.00 EET|23 November 2026 at 18:00 (EET)",
+        "24.11.2026 klo 14.05 EET|24 November 2026 at 14:05 (EET)",
+        "fencepost vantages release",
+        "fencepost release bakery.example --departed",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for name in NAMES {
+        let flat = |letter: &Letter| {
+            let rendered = notifier().render(letter).unwrap();
+            let text = format!("{} {}", rendered.subject, rendered.text).replace('\u{a0}', " ");
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let (english, finnish) = (flat(&letter(name)), flat(&in_finnish(name)));
+        for value in &values {
+            let (fi, en) = value.split_once('|').unwrap_or((value, value));
+            assert_eq!(english.contains(en), finnish.contains(fi), "{name}: {value}\n{english}\n{finnish}");
+        }
     }
 }
 
@@ -144,7 +249,22 @@ fn the_html_part_says_the_same_and_is_escaped() {
     let html = notifier().render(&hostile).unwrap().html;
     assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
     assert!(html.contains("&#60;script&#62;") && html.contains("&#38; Co"), "{html}");
-    insta::assert_snapshot!("html", notifier().render(&letter("mx_change_may_be_relayed")).unwrap().html);
+    for name in ["mx_change_may_be_relayed", "permission_withdrawn", "connected", "trial_started"] {
+        insta::assert_snapshot!(format!("html_{name}"), notifier().render(&letter(name)).unwrap().html);
+        insta::assert_snapshot!(format!("html_fi_{name}"), notifier().render(&in_finnish(name)).unwrap().html);
+    }
+}
+
+#[test]
+fn html_asks_for_nothing_from_elsewhere_and_reads_in_the_dark() {
+    for (name, language) in NAMES.iter().flat_map(|name| Language::ALL.map(|language| (name, language))) {
+        let html = notifier().render(&sample::letter(name, language).unwrap()).unwrap().html;
+        for loading in ["<img", "<link", "<script", "src=", "url(", "@import"] {
+            assert!(!html.contains(loading), "{name}: {loading}");
+        }
+        assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())), "{name}");
+        assert!(html.contains("prefers-color-scheme: dark") && html.contains("content=\"light dark\""), "{name}");
+    }
 }
 
 #[test]
@@ -168,6 +288,8 @@ fn html_tags_are_balanced() {
 fn the_headers_of_a_notice() {
     let wire = wire(&letter("connected"));
     insta::assert_snapshot!("headers", headers(&wire).replace("\r\n", "\n"));
+    let finnish = String::from_utf8(notifier().message(&in_finnish("connected")).unwrap().formatted()).unwrap();
+    assert!(headers(&finnish).contains("\r\nContent-Language: fi\r\n"), "{finnish}");
 }
 
 #[test]
@@ -243,9 +365,9 @@ fn what_cannot_work_is_told_at_the_start() {
 proptest! {
     /// Whatever stands in names, reasons and keys: no header more, none less, one line each.
     #[test]
-    fn nothing_gets_into_the_headers(text in "(\\PC|\r|\n|\r\n|\t|\0|:|<|>|Bcc: x@y.example){0,60}", index in 0..NAMES.len()) {
+    fn nothing_gets_into_the_headers(text in "(\\PC|\r|\n|\r\n|\t|\0|:|<|>|Bcc: x@y.example){0,60}", index in 0..NAMES.len(), finnish: bool) {
         let notice = NAMES[index];
-        let plain = letter(notice);
+        let plain = if finnish { in_finnish(notice) } else { letter(notice) };
         let mut hostile = plain.clone();
         hostile.customer_name.clone_from(&text);
         hostile.partner.clone_from(&text);
@@ -269,7 +391,7 @@ proptest! {
         prop_assert_eq!(names(&hostile), names(&plain));
         let rendered = notifier().render(&hostile).unwrap();
         prop_assert!(!rendered.subject.contains(['\r', '\n']));
-        prop_assert!(rendered.text.starts_with("To do:"));
+        prop_assert!(rendered.text.starts_with("To do:") || rendered.text.starts_with("Tehtävä:"));
         let to: Vec<Mailbox> = message::recipients(&hostile).unwrap();
         prop_assert_eq!(to.len(), 1);
     }
@@ -277,7 +399,7 @@ proptest! {
     /// A template's blocks survive any text within them.
     #[test]
     fn wrapping_loses_no_word(words in prop::collection::vec("[a-z]{1,90}", 0..40)) {
-        let document = Document::parse(&format!("Subject: x\n\n{}\n", words.join(" ")));
+        let document = Document::parse(&format!("Subject: x\n\n{}\n", words.join(" ")), Language::En);
         let text = document.text();
         prop_assert_eq!(text.split_whitespace().collect::<Vec<_>>(), words);
     }

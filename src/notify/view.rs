@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use fencepost_checks::escape::clean;
+use fencepost_checks::explain::in_finnish;
 use fencepost_checks::firewall::{Allow, Product};
 use fencepost_checks::{Actor, Finding, Severity};
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::config::{NotifyConfig, OnNoDecision};
 use crate::engine::ports::Letter;
 use crate::order::MailServer;
 use crate::status::{DomainStatus, RecordLine, RollbackCard, Spelling, Spellings};
+use crate::words::{self, Language};
 
 /// Longer pieces of input are cut.
 const MAX_PIECE: usize = 600;
@@ -107,6 +109,8 @@ pub(super) struct FindingView {
     pub(super) detail: String,
     pub(super) remedy: String,
     pub(super) who: &'static str,
+    /// The English words with every value, where the others are a translation without them.
+    pub(super) original: Option<String>,
 }
 
 impl View {
@@ -120,39 +124,45 @@ impl View {
         let status = letter.status.as_ref();
         let commerce = letter.commerce.as_ref();
         let dates = commerce.and_then(|facts| facts.dates.as_ref());
-        let when = |instant: Option<Timestamp>| instant.map(|at| moment(at, zone));
+        let language = letter.language;
+        let when = |instant: Option<Timestamp>| instant.map(|at| words::moment(language, at, zone));
+        let day = |date: Date| day(language, date);
         let records = |pick: fn(&DomainStatus) -> &Vec<RecordLine>| {
             status.map_or_else(Vec::new, |status| pick(status).iter().take(MAX_LINES).map(record).collect())
         };
         let findings = |severity| {
             let all = status.map(|status| status.findings.as_slice()).unwrap_or_default();
-            all.iter().filter(|f| f.severity == severity).take(MAX_LINES).map(FindingView::new).collect()
+            all.iter()
+                .filter(|f| f.severity == severity)
+                .take(MAX_LINES)
+                .map(|f| FindingView::new(f, language))
+                .collect()
         };
         let waiting = status.map(|status| status.waiting_for.as_slice()).unwrap_or_default();
         let provider = status.and_then(|status| status.dns_provider.as_ref());
-        let servers: Vec<String> = letter.servers.iter().take(MAX_LINES).map(server).collect();
+        let servers: Vec<String> = letter.servers.iter().take(MAX_LINES).map(|s| server(s, language)).collect();
         Self {
             service: one_line(&config.service_name),
             desk: one_line(&config.desk),
             partner: one_line(&letter.partner),
             customer: one_line(&letter.customer_name),
             domain: status.map(|status| status.domain.to_string()).unwrap_or_default(),
-            status_url: status.map(|status| status_url(public_url, status)),
-            reason: status
-                .map(|status| one_line(&status.reason))
-                .filter(|reason| !reason.is_empty())
-                .unwrap_or_else(|| "the status page tells the details".to_owned()),
+            status_url: status.map(|status| letter.link.clone().unwrap_or_else(|| status_url(public_url, status))),
+            reason: status.map(|status| one_line(&status.reason)).filter(|reason| !reason.is_empty()).unwrap_or_else(
+                || language.say("the status page tells the details", "tarkemmat tiedot ovat tilasivulla").to_owned(),
+            ),
             without_decision: match no_decision {
-                OnNoDecision::Invoice => "the customer is invoiced from that day on",
-                OnNoDecision::Escalate => "the service desk decides",
-                OnNoDecision::Release => "the service ends on that day",
+                OnNoDecision::Invoice => language
+                    .say("the customer is invoiced from that day on", "asiakasta laskutetaan tuosta päivästä alkaen"),
+                OnNoDecision::Escalate => language.say("the service desk decides", "asiakaspalvelu päättää"),
+                OnNoDecision::Release => language.say("the service ends on that day", "palvelu päättyy tuona päivänä"),
             },
             waiting: waiting
                 .iter()
                 .take(MAX_LINES)
-                .map(|w| format!("{}: {}", actor(w.who), one_line(&w.what)))
+                .map(|w| format!("{}: {}", actor(w.who, language), one_line(&w.what)))
                 .collect(),
-            waiting_who: waiting.first().map_or("the service desk", |w| actor(w.who)).to_owned(),
+            waiting_who: actor(waiting.first().map_or(Actor::Desk, |w| w.who), language).to_owned(),
             findings: findings(Severity::Blocking),
             warnings: findings(Severity::Warning),
             records_to_set: records(|status| &status.records_to_set),
@@ -160,16 +170,19 @@ impl View {
             current_mx: records(|status| &status.current_mx),
             previous_mx: records(|status| &status.previous_mx),
             form_records: status
-                .map_or_else(Vec::new, |s| form_records(&s.records_to_set, |spelled| &spelled.relative)),
-            whole_records: status.map_or_else(Vec::new, |s| form_records(&s.records_to_set, |spelled| &spelled.fqdn)),
+                .map_or_else(Vec::new, |s| form_records(&s.records_to_set, language, |spelled| &spelled.relative)),
+            whole_records: status
+                .map_or_else(Vec::new, |s| form_records(&s.records_to_set, language, |spelled| &spelled.fqdn)),
             provider_message: status
-                .and_then(DomainStatus::message_to_provider)
+                .and_then(|status| status.message_to_provider_in(language))
                 .map_or_else(Vec::new, |text| text.lines().map(|line| clean(line, MAX_PIECE)).collect()),
             rules: rules(letter),
             dns_provider: provider.map(|provider| one_line(&provider.name)),
             dns_steps: provider
                 .map_or_else(Vec::new, |provider| provider.instructions.iter().map(|step| one_line(step)).collect()),
-            rollback: status.and_then(|status| status.rollback.as_ref()).map_or_else(Vec::new, rollback),
+            rollback: status
+                .and_then(|status| status.rollback.as_ref())
+                .map_or_else(Vec::new, |card| rollback(card, language)),
             fast_because: status.and_then(|status| status.fastest_change_because.as_deref()).map(one_line),
             valid_until: when(status.and_then(|status| status.permit.as_ref()).map(|permit| permit.valid_until)),
             fastest_change_after: when(status.and_then(|status| status.fastest_change_after)),
@@ -183,7 +196,7 @@ impl View {
             servers,
             hosted: letter.hosted,
             domains: commerce.map(|facts| one_line(&facts.domains.join(", "))).unwrap_or_default(),
-            price: commerce.map(|facts| facts.price.to_string()).unwrap_or_default(),
+            price: commerce.map(|facts| words::amount(language, &facts.price.to_string())).unwrap_or_default(),
             mailboxes: commerce.map_or(0, |facts| facts.mailboxes),
             group: commerce.and_then(|facts| facts.group),
             connected_on: dates.map(|dates| day(dates.connected)),
@@ -195,7 +208,7 @@ impl View {
             said_no: commerce.is_some_and(|facts| facts.decided == Some(false)),
             vantage: letter.vantage.as_ref().map(|facts| VantageView {
                 id: one_line(&facts.id),
-                since: moment(facts.since, zone),
+                since: words::moment(language, facts.since, zone),
                 by: one_line(&facts.by),
                 why: one_line(&facts.why),
                 page: format!("{}/vantages", public_url.trim_end_matches('/')),
@@ -205,13 +218,37 @@ impl View {
 }
 
 impl FindingView {
-    fn new(finding: &Finding) -> Self {
-        Self {
+    fn new(finding: &Finding, language: Language) -> Self {
+        let (detail, remedy) = (one_line(&finding.detail), one_line(&finding.remedy));
+        let view = Self {
             code: finding.code.as_str(),
             subject: one_line(&finding.subject),
-            detail: one_line(&finding.detail),
-            remedy: one_line(&finding.remedy),
-            who: actor(finding.who),
+            detail,
+            remedy,
+            who: actor(finding.who, language),
+            original: None,
+        };
+        match language {
+            Language::En => view,
+            Language::Fi => view.in_finnish(finding),
+        }
+    }
+
+    /// What the code means and what to do about it, with the addresses that are missing. The checks write what
+    /// they saw in English alone; that stands beside it and is said to be English.
+    fn in_finnish(self, finding: &Finding) -> Self {
+        let words = in_finnish(finding.code);
+        let missing = finding.allow.as_ref().map_or_else(String::new, |allow| {
+            let sources: Vec<String> = allow.sources.iter().take(MAX_LINES).map(ToString::to_string).collect();
+            format!(" Puuttuvat osoitteet (TCP-portti {}): {}.", allow.port, sources.join(", "))
+        });
+        let original = one_line(&format!("{} {}", self.detail, self.remedy));
+        let remedy = if self.remedy.is_empty() { String::new() } else { words.remedy.to_owned() };
+        Self {
+            detail: format!("{}{missing}", words.about),
+            remedy,
+            original: Some(original).filter(|text| !text.is_empty()),
+            ..self
         }
     }
 }
@@ -221,15 +258,15 @@ fn status_url(public_url: &str, status: &DomainStatus) -> String {
     format!("{}/domains/{}", public_url.trim_end_matches('/'), status.domain)
 }
 
-fn actor(who: Actor) -> &'static str {
+fn actor(who: Actor, language: Language) -> &'static str {
     match who {
-        Actor::Customer => "the customer",
-        Actor::Partner => "the partner",
-        Actor::DnsProvider => "the DNS provider",
-        Actor::Desk => "the service desk",
-        Actor::Vendor => "the filtering service",
-        Actor::Time => "nobody, only time has to pass",
-        Actor::Nobody => "nobody",
+        Actor::Customer => language.say("the customer", "asiakas"),
+        Actor::Partner => language.say("the partner", "kumppani"),
+        Actor::DnsProvider => language.say("the DNS provider", "DNS-palveluntarjoaja"),
+        Actor::Desk => language.say("the service desk", "asiakaspalvelu"),
+        Actor::Vendor => language.say("the filtering service", "suodatuspalvelu"),
+        Actor::Time => language.say("nobody, only time has to pass", "ei kukaan, odotetaan vain"),
+        Actor::Nobody => language.say("nobody", "ei kukaan"),
     }
 }
 
@@ -240,12 +277,16 @@ fn record(record: &RecordLine) -> String {
 }
 
 /// For a form that adds the zone by itself, or for one that wants whole names.
-fn form_records(records: &[RecordLine], pick: fn(&Spellings) -> &Spelling) -> Vec<String> {
+fn form_records(records: &[RecordLine], language: Language, pick: fn(&Spellings) -> &Spelling) -> Vec<String> {
+    let [name, kind, priority, server] = match language {
+        Language::En => ["name", "type", "priority", "server"],
+        Language::Fi => ["nimi", "tyyppi", "prioriteetti", "palvelin"],
+    };
     let spelled = records.iter().take(MAX_LINES).filter_map(|record| record.spellings.as_ref());
     spelled
         .map(|spelled| {
             let s = pick(spelled);
-            one_line(&format!("name {}, type MX, priority {}, server {}", s.name, s.preference, s.exchange))
+            one_line(&format!("{name} {}, {kind} MX, {priority} {}, {server} {}", s.name, s.preference, s.exchange))
         })
         .collect()
 }
@@ -274,31 +315,32 @@ fn rules(letter: &Letter) -> Vec<RulesView> {
 }
 
 /// MX excepted, which stands beside it.
-fn rollback(card: &RollbackCard) -> Vec<String> {
-    let texts = |what: &'static str, texts: &[String]| -> Vec<String> {
+fn rollback(card: &RollbackCard, language: Language) -> Vec<String> {
+    let record = language.say("MTA-STS record", "MTA-STS-tietue");
+    let policy = language.say("MTA-STS policy", "MTA-STS-käytäntö");
+    let texts = |what: &str, texts: &[String]| -> Vec<String> {
         texts.iter().map(|text| one_line(&format!("{what}: {text}"))).collect()
     };
-    let mut lines = texts("MTA-STS record", &card.mta_sts);
-    lines.extend(
-        card.mta_sts_policy.iter().map(|policy| one_line(&format!("MTA-STS policy: {}", policy.replace('\n', "; ")))),
-    );
+    let mut lines = texts(record, &card.mta_sts);
+    lines.extend(card.mta_sts_policy.iter().map(|body| one_line(&format!("{policy}: {}", body.replace('\n', "; ")))));
     lines.extend(texts("SPF", &card.spf));
     lines.extend(texts("TLSA", &card.tlsa));
     lines.truncate(MAX_LINES);
     lines
 }
 
-fn server(server: &MailServer) -> String {
-    let standby = if server.standby { " (standby)" } else { "" };
-    one_line(&format!("{} port {}{standby}", server.host, server.port))
+fn server(server: &MailServer, language: Language) -> String {
+    let standby = if server.standby { language.say(" (standby)", " (varapalvelin)") } else { "" };
+    let port = language.say("port", "portti");
+    one_line(&format!("{} {port} {}{standby}", server.host, server.port))
 }
 
-fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%A %-d %B %Y at %H:%M (%Z)").to_string()
-}
-
-fn day(date: Date) -> String {
-    date.strftime("%A %-d %B %Y").to_string()
+/// English has the weekday too.
+fn day(language: Language, date: Date) -> String {
+    match language {
+        Language::En => date.strftime("%A %-d %B %Y").to_string(),
+        Language::Fi => words::day(language, date),
+    }
 }
 
 /// Input on one line: control characters and line separators become spaces, runs of space one.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::words::verdict;
 use super::{DomainFacts, Facts, MxChange, Tone};
 use crate::lifecycle::connection::{Event, Gate, Health, Phase};
+use crate::words::Language;
 
 /// Changes of the MX that are listed.
 pub(super) const MAX_CHANGES: usize = 12;
@@ -83,25 +84,29 @@ impl Lane {
 
     /// The picture in words, for whoever does not see it.
     #[must_use]
-    pub fn in_words(&self) -> String {
-        format!("{}: {}", self.label, self.counts())
+    pub fn in_words(&self, language: Language) -> String {
+        format!("{}: {}", self.label, self.counts(language))
     }
 
     /// How many days of each kind.
     #[must_use]
-    pub fn counts(&self) -> String {
+    pub fn counts(&self, l: Language) -> String {
         let count = |wanted: Day| self.each().filter(|day| *day == wanted).count();
-        let days = |n: usize| if n == 1 { "1 day".to_owned() } else { format!("{n} days") };
+        let days = |n: usize| l.counted(n, ("day", "days"), ("päivä", "päivää"));
         let parts: Vec<String> = [
-            (Day::Good, "in order on"),
-            (Day::Fair, "not quite in order on"),
-            (Day::Bad, "in trouble on"),
-            (Day::Unseen, "not looked at on"),
+            (Day::Good, l.say("in order on", "kunnossa")),
+            (Day::Fair, l.say("not quite in order on", "ei aivan kunnossa")),
+            (Day::Bad, l.say("in trouble on", "häiriö")),
+            (Day::Unseen, l.say("not looked at on", "ei tarkistettu")),
         ]
         .into_iter()
         .filter_map(|(day, words)| Some(count(day)).filter(|n| *n > 0).map(|n| format!("{words} {}", days(n))))
         .collect();
-        if parts.is_empty() { "nothing to show yet".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() {
+            l.say("nothing to show yet", "ei vielä näytettävää").to_owned()
+        } else {
+            parts.join(", ")
+        }
     }
 }
 
@@ -139,7 +144,8 @@ pub(super) fn past(facts: &Facts<'_>, of: &DomainFacts) -> Past {
     let drifts: Vec<Stretch> = drifts(of).into_iter().filter_map(|s| within(s, from, until)).collect();
     let lengths = drifts.iter().map(|s| s.until.unwrap_or(until).duration_since(s.from));
     let drifted_for = lengths.fold(SignedDuration::ZERO, |sum, length| sum + length);
-    let changes = of.events.iter().filter(|(at, _)| from <= *at && *at < until).filter_map(change).collect();
+    let changes = of.events.iter().filter(|(at, _)| from <= *at && *at < until);
+    let changes = changes.filter_map(|event| change(event, facts.language)).collect();
     Past { drifts, changes, lanes: lanes(facts, of), drifted_for }
 }
 
@@ -169,10 +175,10 @@ fn within(stretch: Stretch, from: Timestamp, until: Timestamp) -> Option<Stretch
     (cut.from < cut.until.unwrap_or(until)).then_some(cut)
 }
 
-fn change((at, event): &(Timestamp, Event)) -> Option<MxChange> {
+fn change((at, event): &(Timestamp, Event), l: Language) -> Option<MxChange> {
     let Event::MxChanged { verdict: word, names } = event else { return None };
     let known: Option<MxVerdict> = serde_json::from_value(serde_json::Value::String(word.clone())).ok();
-    let (says, tone) = known.map_or(("changed", Tone::Unknown), verdict);
+    let (says, tone) = known.map_or((l.say("changed", "muuttunut"), Tone::Unknown), |known| verdict(known, l));
     let names = names.iter().take(MAX_NAMES).map(|name| fencepost_checks::escape::clean(name, 100)).collect();
     Some(MxChange { at: *at, names, verdict: says.to_owned(), tone })
 }
@@ -199,12 +205,13 @@ fn lanes(facts: &Facts<'_>, of: &DomainFacts) -> Vec<Lane> {
     };
     // How often the rest is looked at is a matter of days: what was seen holds until the next look.
     let always = |_: Date| true;
-    let mut lanes = vec![lane("MX records", &mx_course(of), &|day| looked_on(facts, of, day))];
-    lanes.push(lane("Mail server", &gate_course(of, Gate::Probe), &always));
+    let l = facts.language;
+    let mut lanes = vec![lane(l.say("MX records", "MX-tietueet"), &mx_course(of), &|day| looked_on(facts, of, day))];
+    lanes.push(lane(l.say("Mail server", "Oma palvelin"), &gate_course(of, Gate::Probe), &always));
     if !of.connection.hosted {
-        lanes.push(lane("Firewall", &gate_course(of, Gate::Allowlist), &always));
+        lanes.push(lane(l.say("Firewall", "Palomuuri"), &gate_course(of, Gate::Allowlist), &always));
     }
-    lanes.push(lane("Policies", &gate_course(of, Gate::Lint), &always));
+    lanes.push(lane(l.say("Policies", "Käytännöt"), &gate_course(of, Gate::Lint), &always));
     lanes
 }
 
@@ -283,10 +290,10 @@ fn gate_course(of: &DomainFacts, wanted: Gate) -> Course {
 impl super::DomainReport {
     /// Every lane in one: the worst of each day.
     #[must_use]
-    pub fn overall(&self) -> Lane {
+    pub fn overall(&self, l: Language) -> Lane {
         let columns: Vec<Vec<Day>> = self.lanes.iter().map(|lane| lane.each().collect()).collect();
         let long = columns.iter().map(Vec::len).max().unwrap_or_default();
         let worst = |n: usize| columns.iter().filter_map(|days| days.get(n).copied()).max().unwrap_or(Day::Blank);
-        Lane::new("All together", &(0..long).map(worst).collect::<Vec<Day>>())
+        Lane::new(l.say("All together", "Kaikki yhdessä"), &(0..long).map(worst).collect::<Vec<Day>>())
     }
 }

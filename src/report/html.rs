@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::days::Lane;
 use super::picture::{bars_in_words, bars_png, lane_png};
 use super::statistics::StatisticsFacts;
-use super::text::{by, who};
-use super::words::counted;
-use super::{DomainReport, Report, Tone};
+use super::text::{by, compared, for_whom, more_domains, who};
+use super::{About, Advice, DomainReport, Report, Tone};
+use crate::words::{Language, day, short_moment};
 
 /// With more domains, each has one strip instead of all.
 const WHOLE: usize = 5;
@@ -77,25 +77,30 @@ pub fn mail_html(
     source: &Source,
 ) -> Result<MailHtml, String> {
     let mut pictures = Pictures { source, made: Vec::new() };
+    let l = report.language;
     let mut sections = Vec::new();
     for (number, of) in report.domains.iter().enumerate() {
         sections.push(section(report, of, number, &mut pictures)?);
     }
     let (mut figures, mut bars, mut no_figures, mut without) = (Vec::new(), None, "", String::new());
     match &report.statistics {
-        StatisticsFacts::Missing { why } => no_figures = why.in_words(),
+        StatisticsFacts::Missing { why } => no_figures = why.in_words(l),
         StatisticsFacts::Known { figures: known, without: missing } => {
-            figures = known.kinds();
+            figures = known.kinds(l);
             without = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             if let Some(png) = bars_png(known) {
-                let words = bars_in_words(known);
+                let words = bars_in_words(known, l);
                 bars = Some(Strip { words, source: pictures.add("mail", png?) });
             }
         }
     }
-    let to_do = match report.advice().count() {
-        0 => "nothing".to_owned(),
-        n => format!("see what could be better ({})", counted(n, "point", "points")),
+    let n = report.advice().count();
+    let points = l.counted(n, ("point", "points"), ("kohta", "kohtaa"));
+    let to_do = match (l, n) {
+        (Language::En, 0) => "nothing".to_owned(),
+        (Language::Fi, 0) => "sinun ei tarvitse tehdä mitään".to_owned(),
+        (Language::En, _) => format!("see what could be better ({points})"),
+        (Language::Fi, _) => format!("katso, mitä voisi parantaa ({points})"),
     };
     let template = MailTemplate {
         title: super::subject(report),
@@ -106,8 +111,8 @@ pub fn mail_html(
         who: who(report),
         by: by(report),
         sections,
-        first: report.from.strftime("%-d %B %Y").to_string(),
-        last: report.last_day().strftime("%-d %B %Y").to_string(),
+        first: day(l, report.from),
+        last: day(l, report.last_day()),
         figures,
         bars,
         no_figures,
@@ -143,7 +148,7 @@ fn section<'a>(
     number: usize,
     pictures: &mut Pictures<'_>,
 ) -> Result<Section<'a>, String> {
-    let overall = [of.overall()];
+    let overall = [of.overall(report.language)];
     let lanes: &[Lane] = match report.domains.len() {
         n if n <= WHOLE => &of.lanes,
         _ if number < MAX_STRIPS => &overall,
@@ -152,7 +157,7 @@ fn section<'a>(
     let mut strips = Vec::new();
     for (lane, row) in lanes.iter().zip(1..) {
         let source = pictures.add(&format!("days{}-{row}", number + 1), lane_png(lane)?);
-        strips.push(Strip { words: lane.in_words(), source });
+        strips.push(Strip { words: lane.in_words(report.language), source });
     }
     Ok(Section { of, strips, changes: changes(report, of) })
 }
@@ -161,13 +166,44 @@ fn section<'a>(
 pub(super) fn changes(report: &Report, of: &DomainReport) -> Vec<(String, String, &'static str)> {
     let zone = report.zone();
     let each = |change: &super::MxChange| {
-        let at = change.at.to_zoned(zone.clone()).strftime("%-d %B %Y, %H:%M").to_string();
+        let at = match report.language {
+            Language::En => change.at.to_zoned(zone.clone()).strftime("%-d %B %Y, %H:%M").to_string(),
+            Language::Fi => short_moment(Language::Fi, change.at, &zone),
+        };
         (at, format!("{}: {}", change.names.join(", "), change.verdict), change.tone.as_str())
     };
     of.changes.iter().map(each).collect()
 }
 
 impl MailTemplate<'_> {
+    const fn say(&self, en: &'static str, fi: &'static str) -> &'static str {
+        self.report.language.say(en, fi)
+    }
+
+    const fn label(&self, about: &About) -> &'static str {
+        about.label(self.report.language)
+    }
+
+    fn month(&self) -> String {
+        self.report.month.in_words(self.report.language)
+    }
+
+    fn for_whom(&self, advice: &Advice) -> String {
+        for_whom(advice, self.report.language)
+    }
+
+    fn more(&self) -> String {
+        more_domains(self.report)
+    }
+
+    fn compared(&self) -> String {
+        compared(self.report)
+    }
+
+    fn day(&self, date: &jiff::civil::Date) -> String {
+        day(self.report.language, *date)
+    }
+
     /// Ink and ground of a tone.
     fn ink(&self, tone: &Tone) -> &'static str {
         match tone {

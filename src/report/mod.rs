@@ -27,6 +27,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::connection::{Connection, Event};
+use crate::words::{Language, amount};
 
 pub use days::{Day, Lane, Stretch};
 pub use html::{MailHtml, Source, mail_html};
@@ -35,7 +36,7 @@ pub use page::{PageSection, page_bars, page_sections};
 pub use picture::{lane_png, lane_svg};
 pub use statistics::{DayFigures, Figures, NoFigures, StatisticsFacts};
 pub use tally::{Look, Looks, Tally};
-pub use text::{mail_text, subject};
+pub use text::{for_whom, mail_text, more_domains, subject};
 
 /// Domains with a section of their own; a customer with more sees how many were left out.
 pub const MAX_DOMAINS: usize = 50;
@@ -60,6 +61,8 @@ pub struct Facts<'a> {
     pub statistics: &'a StatisticsFacts,
     /// The report before this one.
     pub before: Option<&'a Report>,
+    /// In which it is written.
+    pub language: Language,
 }
 
 /// Of a customer that has not decided.
@@ -94,6 +97,9 @@ pub struct DomainFacts {
 /// One report. Stored as it was sent; the next one is compared with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
+    /// In which its texts are.
+    #[serde(default)]
+    pub language: Language,
     pub customer_id: String,
     pub customer_name: String,
     pub partner: String,
@@ -206,19 +212,19 @@ pub struct Advice {
 impl About {
     /// For people.
     #[must_use]
-    pub const fn label(self) -> &'static str {
+    pub const fn label(self, language: Language) -> &'static str {
         match self {
-            Self::Checks => "Checks made",
-            Self::Mx => "MX records",
-            Self::Drift => "Time off the gateway",
-            Self::Delivery => "Your mail server",
-            Self::LockDown => "Bypass protection",
-            Self::Tls => "Encryption (TLS)",
-            Self::Certificate => "Certificate",
+            Self::Checks => language.say("Checks made", "Tarkistuksia"),
+            Self::Mx => language.say("MX records", "MX-tietueet"),
+            Self::Drift => language.say("Time off the gateway", "Aika ohi suodatuksen"),
+            Self::Delivery => language.say("Your mail server", "Oma palvelin"),
+            Self::LockDown => language.say("Bypass protection", "Ohituksen esto"),
+            Self::Tls => language.say("Encryption (TLS)", "Salaus (TLS)"),
+            Self::Certificate => language.say("Certificate", "Varmenne"),
             Self::MtaSts => "MTA-STS",
             Self::Spf => "SPF",
             Self::Dmarc => "DMARC",
-            Self::TlsRpt => "TLS reports",
+            Self::TlsRpt => language.say("TLS reports", "TLS-raportit"),
             Self::Dnssec => "DNSSEC",
         }
     }
@@ -267,8 +273,8 @@ impl Row {
     }
 
     /// It was never looked at.
-    fn unknown(about: About, why: &str) -> Self {
-        Self::new(about, Tone::Unknown, "not known").note(why)
+    fn unknown(language: Language, about: About, why: &str) -> Self {
+        Self::new(about, Tone::Unknown, language.say("not known", "ei tiedossa")).note(why)
     }
 }
 
@@ -276,11 +282,13 @@ impl Row {
 #[must_use]
 pub fn make(facts: &Facts<'_>) -> Report {
     let month = Month::of(facts.on);
-    let before = facts.before.filter(|before| before.month < month);
+    // Other words are no change.
+    let before = facts.before.filter(|before| before.month < month && before.language == facts.language);
     let shown = &facts.domains[..facts.domains.len().min(MAX_DOMAINS)];
     let domains: Vec<DomainReport> = shown.iter().map(|of| domain::make(facts, of, before)).collect();
-    let (headline, tone) = words::headline(&domains);
+    let (headline, tone) = words::headline(&domains, facts.language);
     Report {
+        language: facts.language,
         customer_id: facts.customer_id.to_owned(),
         customer_name: clean(facts.customer_name, MAX_PIECE),
         partner: clean(facts.partner, MAX_PIECE),
@@ -291,7 +299,7 @@ pub fn make(facts: &Facts<'_>) -> Report {
         time_zone: facts.zone.iana_name().unwrap_or("UTC").to_owned(),
         headline,
         tone,
-        trial: facts.trial.cloned(),
+        trial: facts.trial.map(|trial| TrialFacts { price: amount(facts.language, &trial.price), ..trial.clone() }),
         more_domains: facts.domains.len() - domains.len(),
         domains,
         statistics: facts.statistics.clone(),
@@ -318,13 +326,14 @@ impl Report {
     }
 }
 
-fn actor(who: Actor) -> &'static str {
+/// Stands after "for" in English, and before a colon in Finnish.
+const fn actor(who: Actor, language: Language) -> &'static str {
     match who {
-        Actor::Customer => "your mail administrator",
-        Actor::Partner => "your partner",
-        Actor::DnsProvider => "your DNS provider",
-        Actor::Desk => "our service desk",
-        Actor::Vendor => "us",
-        Actor::Time | Actor::Nobody => "nobody",
+        Actor::Customer => language.say("your mail administrator", "sähköpostin ylläpitäjäsi"),
+        Actor::Partner => language.say("your partner", "kumppanisi"),
+        Actor::DnsProvider => language.say("your DNS provider", "DNS-palveluntarjoajasi"),
+        Actor::Desk => language.say("our service desk", "asiakaspalvelumme"),
+        Actor::Vendor => language.say("us", "me"),
+        Actor::Time | Actor::Nobody => language.say("nobody", "ei kukaan"),
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::words::{self, Language};
+
 /// A calendar month, written `2026-10`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
@@ -37,10 +39,21 @@ impl Month {
         Self::of(self.first_day().yesterday().unwrap_or(Date::MIN))
     }
 
-    /// `October 2026`.
+    /// `October 2026`, `lokakuu 2026`.
     #[must_use]
-    pub fn in_words(self) -> String {
-        self.first_day().strftime("%B %Y").to_string()
+    pub fn in_words(self, language: Language) -> String {
+        words::month(language, self.first_day())
+    }
+
+    /// `of October 2026`, `lokakuun 2026`.
+    #[must_use]
+    pub fn of_it(self, language: Language) -> String {
+        let name = self.in_words(language);
+        match language {
+            Language::En => format!("of {name}"),
+            // Every Finnish month ends in "kuu".
+            Language::Fi => name.replacen("kuu ", "kuun ", 1),
+        }
     }
 }
 

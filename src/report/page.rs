@@ -19,7 +19,7 @@ pub struct PageSection {
 /// Every domain's section. On a page there is room for all strips.
 #[must_use]
 pub fn page_sections(report: &Report) -> Vec<PageSection> {
-    let strip = |lane: &Lane| (lane.label.clone(), lane.counts(), lane_svg(lane));
+    let strip = |lane: &Lane| (lane.label.clone(), lane.counts(report.language), lane_svg(lane, report.language));
     let section = |(number, of): (usize, &super::DomainReport)| PageSection {
         number,
         strips: of.lanes.iter().map(strip).collect(),
@@ -32,5 +32,5 @@ pub fn page_sections(report: &Report) -> Vec<PageSection> {
 #[must_use]
 pub fn page_bars(report: &Report) -> Option<(String, String)> {
     let StatisticsFacts::Known { figures, .. } = &report.statistics else { return None };
-    bars_svg(figures).map(|svg| (svg, bars_in_words(figures)))
+    bars_svg(figures, report.language).map(|svg| (svg, bars_in_words(figures, report.language)))
 }

@@ -4,6 +4,7 @@
 
 use super::days::{Day, Lane};
 use super::statistics::Figures;
+use crate::words::Language;
 
 /// Units from one day to the next, and of the gap between two; units are CSS pixels of the SVG.
 const STEP: u32 = 18;
@@ -54,8 +55,8 @@ pub fn lane_png(lane: &Lane) -> Result<Vec<u8>, String> {
 
 /// A lane as SVG, to stand in a page.
 #[must_use]
-pub fn lane_svg(lane: &Lane) -> String {
-    svg(&strip(lane), &lane.in_words())
+pub fn lane_svg(lane: &Lane, language: Language) -> String {
+    svg(&strip(lane), &lane.in_words(language))
 }
 
 /// Received and stopped mail by day, as PNG. `None` where the gateway gives no days.
@@ -64,17 +65,25 @@ pub(super) fn bars_png(figures: &Figures) -> Option<Result<Vec<u8>, String>> {
 }
 
 /// The same as SVG.
-pub(super) fn bars_svg(figures: &Figures) -> Option<String> {
-    bars(figures).map(|picture| svg(&picture, &bars_in_words(figures)))
+pub(super) fn bars_svg(figures: &Figures, language: Language) -> Option<String> {
+    bars(figures).map(|picture| svg(&picture, &bars_in_words(figures, language)))
 }
 
 /// The bars in words.
-pub(super) fn bars_in_words(figures: &Figures) -> String {
+pub(super) fn bars_in_words(figures: &Figures, language: Language) -> String {
     let most = figures.days.iter().max_by_key(|day| day.received);
-    let busiest = most.map(|day| {
-        format!("; most on {}: {} received, {} stopped", day.day.strftime("%-d %B"), day.received, day.stopped)
+    let busiest = most.map(|day| match language {
+        Language::En => {
+            format!("; most on {}: {} received, {} stopped", day.day.strftime("%-d %B"), day.received, day.stopped)
+        }
+        Language::Fi => format!(
+            "; eniten {}: vastaanotettu {}, pysäytetty {}",
+            day.day.strftime("%-d.%-m."),
+            day.received,
+            day.stopped
+        ),
     });
-    format!("Mail by day{}", busiest.unwrap_or_default())
+    format!("{}{}", language.say("Mail by day", "Posti päivittäin"), busiest.unwrap_or_default())
 }
 
 fn strip(lane: &Lane) -> Picture {

@@ -5,6 +5,8 @@ use fencepost_checks::DomainName;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::words::Language;
+
 /// Days of figures that are read of one answer.
 const MAX_DAYS: usize = 62;
 
@@ -69,12 +71,24 @@ pub enum NoFigures {
 impl NoFigures {
     /// One plain line.
     #[must_use]
-    pub const fn in_words(self) -> &'static str {
+    pub const fn in_words(self, language: Language) -> &'static str {
         match self {
-            Self::NotConfigured => "The gateway gives no figures of filtered mail to this report.",
-            Self::NotAnswered => "The gateway was asked for its figures of filtered mail and did not answer in time.",
-            Self::NotCounted => "The gateway has no figures of filtered mail for these domains.",
-            Self::NotYet => "Figures of filtered mail are fetched on the day of the report.",
+            Self::NotConfigured => language.say(
+                "The gateway gives no figures of filtered mail to this report.",
+                "Suodatuspalvelu ei anna tähän raporttiin lukuja suodatetusta postista.",
+            ),
+            Self::NotAnswered => language.say(
+                "The gateway was asked for its figures of filtered mail and did not answer in time.",
+                "Suodatuspalvelulta pyydettiin lukuja suodatetusta postista, mutta se ei vastannut ajoissa.",
+            ),
+            Self::NotCounted => language.say(
+                "The gateway has no figures of filtered mail for these domains.",
+                "Suodatuspalvelulla ei ole lukuja näiden verkkotunnusten postista.",
+            ),
+            Self::NotYet => language.say(
+                "Figures of filtered mail are fetched on the day of the report.",
+                "Luvut suodatetusta postista haetaan raportin päivänä.",
+            ),
         }
     }
 }
@@ -117,14 +131,14 @@ impl Figures {
 
     /// Kinds that are counted, for people: label and number.
     #[must_use]
-    pub fn kinds(&self) -> Vec<(&'static str, u64)> {
+    pub fn kinds(&self, language: Language) -> Vec<(&'static str, u64)> {
         let all = [
-            ("Received", Some(self.received)),
-            ("Delivered", self.delivered),
-            ("Refused at the door", self.refused),
-            ("Spam", self.spam),
-            ("Phishing", self.phishing),
-            ("Malware", self.malware),
+            (language.say("Received", "Vastaanotettu"), Some(self.received)),
+            (language.say("Delivered", "Toimitettu"), self.delivered),
+            (language.say("Refused at the door", "Torjuttu ovella"), self.refused),
+            (language.say("Spam", "Roskaposti"), self.spam),
+            (language.say("Phishing", "Tietojenkalastelu"), self.phishing),
+            (language.say("Malware", "Haittaohjelmat"), self.malware),
         ];
         all.into_iter().filter_map(|(label, number)| Some((label, number?))).collect()
     }

@@ -163,10 +163,12 @@ struct Asked {
     now: Timestamp,
     trial: Option<TrialFacts>,
     statistics: StatisticsFacts,
+    language: Language,
 }
 
 fn november() -> Asked {
     Asked {
+        language: Language::En,
         on: date(2026, 11, 15),
         from: date(2026, 10, 15),
         now: at("2026-11-14T22:00"),
@@ -188,11 +190,16 @@ fn reported(asked: &Asked, domains: &[DomainFacts], before: Option<&Report>) -> 
         domains,
         statistics: &asked.statistics,
         before,
+        language: asked.language,
     })
 }
 
 /// As of the middle of October, in the trial.
 fn october() -> Report {
+    october_in(Language::En)
+}
+
+fn october_in(language: Language) -> Report {
     let mut of = seen("example.com");
     of.events.truncate(8);
     of.findings.clear();
@@ -208,6 +215,7 @@ fn october() -> Report {
             price: "120.00 EUR".to_owned(),
         }),
         statistics: StatisticsFacts::Missing { why: NoFigures::NotConfigured },
+        language,
     };
     let mut tally = Tally::begin(at("2026-10-01T08:00"));
     for day in 1..15 {
@@ -300,6 +308,35 @@ fn days_are_those_of_the_business_zone_also_when_the_clock_goes_back() {
     assert_eq!(days.matches('x').count(), 1);
 }
 
+/// The same months for whoever reads Finnish.
+#[test]
+fn a_report_in_finnish_says_the_same() {
+    let asked = Asked { language: Language::Fi, ..november() };
+    let before = october_in(Language::Fi);
+    let report = reported(&asked, &[seen("example.com")], Some(&before));
+    insta::assert_snapshot!("fi_october", text(&before));
+    insta::assert_snapshot!("fi_november", text(&report));
+    let html = mail_html(&report, "Example Gateway", "desk@gateway.example", None, &Source::Inline).unwrap().html;
+    assert!(html.contains("<html lang=\"fi\">"), "{html}");
+    let english = reported(&november(), &[seen("example.com")], Some(&october()));
+    assert_eq!((report.tone, report.advice().count()), (english.tone, english.advice().count()));
+    let tones = |report: &Report| report.domains[0].rows.iter().map(|row| (row.about, row.tone)).collect::<Vec<_>>();
+    assert_eq!(tones(&report), tones(&english));
+    let changed = |report: &Report| report.domains[0].rows.iter().map(Row::changed).collect::<Vec<_>>();
+    assert_eq!(changed(&report), changed(&english), "the same rows differ from the month before");
+    // Against a report in another language nothing is said to have changed.
+    let mixed = reported(&asked, &[seen("example.com")], Some(&october()));
+    assert!(mixed.compared_with.is_none() && mixed.domains[0].rows.iter().all(|row| !row.changed()));
+    for words in [text(&before), text(&report), html] {
+        let said = words.split('"').step_by(2).collect::<Vec<_>>().join(" ").replace("Example Gateway", "");
+        let body = said.split_once("<body").map_or(said.as_str(), |(_, body)| body);
+        for word in body.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | ':' | '(' | ')')) {
+            let english = ["the", "and", "of", "to", "is", "not", "until", "since", "days", "month", "your", "none"];
+            assert!(!english.contains(&word.to_lowercase().trim_end_matches('.')), "`{word}` in {body}");
+        }
+    }
+}
+
 #[test]
 fn the_html_is_balanced_and_names_every_picture_once() {
     let report = reported(&november(), &[seen("example.com")], Some(&october()));
@@ -327,7 +364,7 @@ fn a_picture_has_one_bar_a_day_of_the_colour_and_height_of_the_day() {
     let tall = |day: usize, colour: u8| column(day).iter().filter(|pixel| **pixel == colour).count();
     assert_eq!([tall(0, 1), tall(1, 2), tall(2, 3), tall(3, 4), tall(4, 5)], [32, 40, 48, 16, 6]);
     assert_eq!(
-        lane.in_words(),
+        lane.in_words(Language::En),
         "MX records: in order on 1 day, not quite in order on 1 day, in trouble on 1 day, not looked at on 1 day"
     );
 }
@@ -340,7 +377,7 @@ fn many_domains_have_one_strip_each_and_the_rest_is_counted() {
     let source = Source::Mail { suffix: "@x".to_owned() };
     let made = mail_html(&report, "G", "desk@gateway.example", None, &source).unwrap();
     assert_eq!(made.pictures.len(), 21, "twenty strips and the bars");
-    assert_eq!(report.domains[0].overall().days, "+++++x++++++++++++!++++??++++++");
+    assert_eq!(report.domains[0].overall(Language::En).days, "+++++x++++++++++++!++++??++++++");
 }
 
 #[test]
@@ -353,7 +390,7 @@ fn what_is_kept_of_a_report_is_the_report() {
 
 #[test]
 fn a_month_is_written_in_one_way_only() {
-    assert_eq!("2026-10".parse::<Month>().unwrap().in_words(), "October 2026");
+    assert_eq!("2026-10".parse::<Month>().unwrap().in_words(Language::En), "October 2026");
     assert_eq!("2026-01".parse::<Month>().unwrap().before().to_string(), "2025-12");
     for wrong in ["2026-13", "2026-1", "2026", "26-10", "2026-10-01", "", "2026-10\n", "-026-10"] {
         assert!(wrong.parse::<Month>().is_err(), "{wrong:?}");
@@ -414,6 +451,7 @@ proptest! {
         let facts = Facts {
             customer_id: "k1", customer_name: &input, partner: &input, on: asked.on, from: asked.from, now: asked.now,
             zone: &zone, trial: None, domains: &[of], statistics: &asked.statistics, before: None,
+            language: Language::En,
         };
         let report = make(&facts);
         let plain = reported(&asked, &[seen("example.com")], None);

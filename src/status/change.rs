@@ -9,6 +9,7 @@ use fencepost_checks::observation::DnsRound;
 
 use super::{RecordLine, records, spelling};
 use crate::config::GatewayConfig;
+use crate::words::Language;
 
 /// More records than this are not listed in a message.
 const MAX_RECORDS: usize = 50;
@@ -40,14 +41,20 @@ impl MxChange {
 /// Subject and text for the DNS provider, with the records as lines of a zone file and as a form has them.
 /// `None` where nothing is to be changed.
 #[must_use]
-pub fn message_to_provider(domain: &DomainName, change: &MxChange) -> Option<String> {
+pub fn message_to_provider(domain: &DomainName, change: &MxChange, language: Language) -> Option<String> {
     if change.set.is_empty() && change.remove.is_empty() {
         return None;
     }
-    let mut out = format!(
-        "Subject: Please change the MX records of {domain}\n\nHello,\n\nplease change the MX records of {domain} as follows,\n\
-         in one go and on all name servers.\n"
-    );
+    let mut out = match language {
+        Language::En => format!(
+            "Subject: Please change the MX records of {domain}\n\nHello,\n\nplease change the MX records of {domain} as \
+             follows,\nin one go and on all name servers.\n"
+        ),
+        Language::Fi => format!(
+            "Aihe: Verkkotunnuksen {domain} MX-tietueiden muutos\n\nHei,\n\npyydämme muuttamaan verkkotunnuksen {domain} \
+             MX-tietueet seuraavasti,\nkaikki samalla kertaa ja kaikilla nimipalvelimilla.\n"
+        ),
+    };
     let mut list = |title: &str, records: &[RecordLine]| {
         if !records.is_empty() {
             let _ = writeln!(out, "\n{title}:");
@@ -56,22 +63,35 @@ pub fn message_to_provider(domain: &DomainName, change: &MxChange) -> Option<Str
             let _ = writeln!(out, "  {}", zone_line(record));
         }
     };
-    list("The MX records shall be exactly these", &change.set);
-    list("Take these out", &change.remove);
+    list(
+        language
+            .say("The MX records shall be exactly these", "MX-tietueiden pitää muutoksen jälkeen olla täsmälleen nämä"),
+        &change.set,
+    );
+    list(language.say("Take these out", "Poistettavat tietueet"), &change.remove);
     let spelled: Vec<_> = change.set.iter().filter_map(|record| Some((record, record.spellings.as_ref()?))).collect();
     if !spelled.is_empty() {
-        out.push_str("\nIn a form that adds the domain by itself:\n");
+        let title =
+            language.say("In a form that adds the domain by itself", "Lomakkeessa, joka lisää verkkotunnuksen itse");
+        let _ = writeln!(out, "\n{title}:");
+        let [name, kind, priority, server] = match language {
+            Language::En => ["name", "type", "priority", "server"],
+            Language::Fi => ["nimi", "tyyppi", "prioriteetti", "palvelin"],
+        };
         for (record, spelled) in spelled.into_iter().take(MAX_RECORDS) {
             let form = &spelled.relative;
             let ttl = record.ttl.map(|ttl| format!(", TTL {ttl}")).unwrap_or_default();
-            let line =
-                format!("name {}, type MX, priority {}, server {}{ttl}", form.name, form.preference, form.exchange);
+            let line = format!(
+                "{name} {}, {kind} MX, {priority} {}, {server} {}{ttl}",
+                form.name, form.preference, form.exchange
+            );
             let _ = writeln!(out, "  {}", clean(&line, MAX_RECORD));
         }
     }
-    out.push_str(
+    out.push_str(language.say(
         "\nPlease leave all other records as they are, and write back when it is done.\n\nThank you and kind regards\n",
-    );
+        "\nMuut tietueet jätetään ennalleen. Vastaa, kun muutos on tehty.\n\nKiitos ja ystävällisin terveisin\n",
+    ));
     Some(out)
 }
 
@@ -103,7 +123,8 @@ mod tests {
             line.spellings = Some(spelling::spell(line, Some(&domain)));
         }
         let change = MxChange { set, remove: vec![record(10, "mail\u{1b}[2J\u{202e}.example.com.")] };
-        insta::assert_snapshot!(message_to_provider(&domain, &change).unwrap());
-        assert_eq!(message_to_provider(&domain, &MxChange::default()), None);
+        insta::assert_snapshot!(message_to_provider(&domain, &change, Language::En).unwrap());
+        insta::assert_snapshot!("in_finnish", message_to_provider(&domain, &change, Language::Fi).unwrap());
+        assert_eq!(message_to_provider(&domain, &MxChange::default(), Language::En), None);
     }
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::config::{AdapterConfig, GatewayConfig};
 use crate::lifecycle::connection::{self, Connection, Phase, RouteMode};
 use crate::store::Observation;
+use crate::words::Language;
 
 /// Queues and misbehaving senders use the old path this long after T* (CHECKS.md §1).
 const OLD_PATH: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -34,28 +35,44 @@ pub struct ProjectInput<'a> {
 }
 
 /// Where people set the routes, the desk is waited for until it has confirmed this one.
-fn by_hand(input: &ProjectInput<'_>) -> Option<Waiting> {
+fn by_hand(input: &ProjectInput<'_>, language: Language) -> Option<Waiting> {
     let c = input.connection;
     let confirmed = c.observed.route_confirmed == Some(c.route);
     if input.gateway.adapter != AdapterConfig::Manual || confirmed {
         return None;
     }
     let set = match c.route {
-        RouteMode::Defer => "make the gateway defer mail (451)",
-        RouteMode::Deliver => "make the gateway deliver mail to the own servers",
-        RouteMode::Reject => "make the gateway reject mail",
-        RouteMode::Absent => "remove the domain from the gateway",
+        RouteMode::Defer => language.say(
+            "make the gateway defer mail (451)",
+            "aseta suodatuspalvelu pyytämään lähettäjiä yrittämään myöhemmin (451)",
+        ),
+        RouteMode::Deliver => language.say(
+            "make the gateway deliver mail to the own servers",
+            "aseta suodatuspalvelu toimittamaan posti omille palvelimille",
+        ),
+        RouteMode::Reject => language.say("make the gateway reject mail", "aseta suodatuspalvelu hylkäämään posti"),
+        RouteMode::Absent => {
+            language.say("remove the domain from the gateway", "poista verkkotunnus suodatuspalvelusta")
+        }
     };
-    let what = format!("{set}, then run `fencepost gateway confirm {}`", c.domain);
+    let then = language.say("then run", "aja sitten");
+    let what = format!("{set}, {then} `fencepost gateway confirm {}`", c.domain);
     Some(Waiting { who: Actor::Desk, what, since: c.route_since })
 }
 
 /// The status of a domain at `now`. An observation that cannot be read counts as not made.
 #[must_use]
 pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
+    project_in(input, Language::En)
+}
+
+/// [`project`] with answer, tasks, steps at the DNS provider and advice in a language. Findings are in the words
+/// of the checks, and so are the terms of T\*.
+#[must_use]
+pub fn project_in(input: &ProjectInput<'_>, language: Language) -> DomainStatus {
     let ProjectInput { connection, now, .. } = *input;
-    let Answer { answer, reason, mut waiting_for } = connection::answer(connection, now);
-    waiting_for.extend(by_hand(input));
+    let Answer { answer, reason, mut waiting_for } = connection::answer_in(connection, now, language);
+    waiting_for.extend(by_hand(input, language));
     let round: Option<DnsRound> = body(input.observations, "mx");
     let current_mx = round.as_ref().map_or_else(Vec::new, |round| records::published(&connection.domain, round));
     let history: Option<RrsetHistory> = body(input.observations, "history");
@@ -75,7 +92,7 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
     let advice = history
         .as_ref()
         .filter(|_| !changed && before_change(connection.phase))
-        .and_then(|history| earliest_safe(history, sts_term.as_ref(), now));
+        .and_then(|history| earliest_safe(history, sts_term.as_ref(), now, language));
     let leaving = matches!(connection.phase, Phase::Releasing | Phase::Released | Phase::Cancelled);
     DomainStatus {
         domain: connection.domain.clone(),
@@ -93,7 +110,7 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
         records_to_remove,
         current_mx,
         rollback: if leaving { None } else { rollback::card(&previous_mx, before.as_ref()) },
-        dns_provider: round.as_ref().and_then(|round| DnsProviderStatus::of(round, lint.as_ref())),
+        dns_provider: round.as_ref().and_then(|round| DnsProviderStatus::of_in(round, lint.as_ref(), language)),
         previous_mx,
         mx_verdict: connection.observed.mx.as_ref().map(|mx| mx.verdict),
         fastest_change_after: advice.as_ref().map(|advice| advice.at),
@@ -125,12 +142,31 @@ pub fn project(input: &ProjectInput<'_>) -> DomainStatus {
 }
 
 /// When a change is safe and fast: the TTL waited out, and an earlier MTA-STS policy too.
-fn earliest_safe(history: &RrsetHistory, sts: Option<&Term>, now: Timestamp) -> Option<Term> {
+fn earliest_safe(history: &RrsetHistory, sts: Option<&Term>, now: Timestamp, language: Language) -> Option<Term> {
     let advice = history.fastest_change_after()?;
-    let ttl = Term { at: advice.at, because: advice.because };
-    Some(match sts {
-        Some(sts) if sts.at > ttl.at && sts.at > now => sts.clone(),
-        _ => ttl,
+    let (at, because, in_finnish) = match sts {
+        Some(sts) if sts.at > advice.at && sts.at > now => (
+            sts.at,
+            sts.because.clone(),
+            "Aiempi MTA-STS-käytäntö ei nimennyt suodatuspalvelua; siihen asti lähettäjät voivat noudattaa sen kopiota.",
+        ),
+        _ if advice.lowered => (
+            advice.at,
+            advice.because,
+            "MX-tietueiden TTL on jo lyhyt, ja pitkäikäisemmät kopiot ovat silloin vanhentuneet.",
+        ),
+        _ => (
+            advice.at,
+            advice.because,
+            "MX-tietueiden TTL on nyt pitkä. Jos se lyhennetään heti 300 sekuntiin, muutos leviää sen jälkeen minuuteissa.",
+        ),
+    };
+    Some(Term {
+        at,
+        because: match language {
+            Language::En => because,
+            Language::Fi => in_finnish.to_owned(),
+        },
     })
 }
 

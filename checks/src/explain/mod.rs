@@ -1,12 +1,15 @@
 //! What every finding code means and what to do about it: the source of `fencepost explain` and of
 //! `docs/findings.md`. Texts only; nothing here judges.
 
+mod finnish;
 mod rows;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::{Actor, Code, Severity};
+
+pub use finnish::{FinnishWords, in_finnish};
 
 /// The explanation of a code. What it means stands in [`Code::about`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

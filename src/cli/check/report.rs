@@ -12,6 +12,7 @@ use super::gather::{cause, gather};
 use crate::cli::Exit;
 use crate::config::GatewayConfig;
 use crate::status::{DnsProviderStatus, MxChange, RecordLine, message_to_provider};
+use crate::words::Language;
 
 /// The outcome of `fencepost check --output json`, described by `docs/check.schema.json`. The form is
 /// stable: members may be added, never removed or renamed.
@@ -179,7 +180,7 @@ impl Report {
         }
         let change = MxChange::to_gateway(&self.domain, round, gateway);
         if self.others() == Verdict::Pass {
-            self.message_to_provider = message_to_provider(&self.domain, &change);
+            self.message_to_provider = message_to_provider(&self.domain, &change, Language::En);
         }
         self.records_to_set = change.set;
         self.records_to_remove = change.remove;

@@ -11,7 +11,11 @@ use super::session::Reader;
 use crate::http::HttpState;
 use crate::http::api::READERS;
 use crate::http::problem::Problem;
-use crate::report::{DomainReport, Month, PageSection, Report, StatisticsFacts, page_bars, page_sections};
+use crate::report::{
+    About, Advice, DomainReport, Month, PageSection, Report, StatisticsFacts, for_whom, more_domains, page_bars,
+    page_sections,
+};
+use crate::words::{Language, day, short_moment};
 
 #[derive(Template)]
 #[template(path = "pages/report.html")]
@@ -34,6 +38,44 @@ struct ReportPage {
 }
 
 impl ReportPage {
+    const fn say(&self, en: &'static str, fi: &'static str) -> &'static str {
+        self.report.language.say(en, fi)
+    }
+
+    const fn label(&self, about: &About) -> &'static str {
+        about.label(self.report.language)
+    }
+
+    fn month(&self) -> String {
+        self.report.month.in_words(self.report.language)
+    }
+
+    /// `the report of October 2026`, `lokakuun 2026 raportti`.
+    fn report_of(&self, month: &Month) -> String {
+        let of = month.of_it(self.report.language);
+        match self.report.language {
+            Language::En => format!("the report {of}"),
+            Language::Fi => format!("{of} raportti"),
+        }
+    }
+
+    fn before(&self) -> String {
+        let l = self.report.language;
+        self.report.compared_with.map_or_else(|| l.say("Before", "Aiemmin").to_owned(), |month| month.in_words(l))
+    }
+
+    fn day(&self, date: &jiff::civil::Date) -> String {
+        day(self.report.language, *date)
+    }
+
+    fn for_whom(&self, advice: &Advice) -> String {
+        for_whom(advice, self.report.language)
+    }
+
+    fn more(&self) -> String {
+        more_domains(&self.report)
+    }
+
     fn of(&self, number: &usize) -> Option<&DomainReport> {
         self.report.domains.get(*number)
     }
@@ -60,19 +102,19 @@ pub(super) async fn show(
     let id = state.desk.customer_named(&customer, &scope).await?;
     let report = state.desk.reports().show(&id, Some(month), &scope).await?;
     let (figures, no_figures, without) = match &report.statistics {
-        StatisticsFacts::Missing { why } => (Vec::new(), why.in_words(), String::new()),
+        StatisticsFacts::Missing { why } => (Vec::new(), why.in_words(report.language), String::new()),
         StatisticsFacts::Known { figures, without } => {
             let without: Vec<String> = without.iter().map(ToString::to_string).collect();
-            (figures.kinds(), "", without.join(", "))
+            (figures.kinds(report.language), "", without.join(", "))
         }
     };
     let notify = &state.config.notify;
-    let made = report.made_at.to_zoned(report.zone());
+    let language: Language = report.language;
     html(&ReportPage {
         sections: page_sections(&report),
-        first: report.from.strftime("%-d %B %Y").to_string(),
-        last: report.last_day().strftime("%-d %B %Y").to_string(),
-        made: made.strftime("%-d %B %Y at %H:%M").to_string(),
+        first: day(language, report.from),
+        last: day(language, report.last_day()),
+        made: short_moment(language, report.made_at, &report.zone()),
         earlier: report.compared_with,
         figures,
         bars: page_bars(&report),

@@ -24,7 +24,7 @@ mod timers;
 mod transitions;
 mod window;
 
-pub use answer::answer;
+pub use answer::{answer, answer_in};
 pub use decide::{decide, import, open};
 pub use event::{Decision, Effect, Event, Notice};
 pub use evolve::{apply, evolve};

@@ -3,6 +3,7 @@
 
 mod audit;
 mod books;
+mod languages;
 mod mail;
 mod reports;
 mod webhook;

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub moved: Mutex<BTreeSet<DomainName>>,
     /// Every delivery: dedupe key and name of the notice.
     pub letters: Mutex<Vec<(String, String)>>,
+    /// The same letters whole.
+    pub whole: Mutex<Vec<Letter>>,
     /// The monthly reports, as they were delivered.
     pub reports: Mutex<Vec<(Vec<String>, Report)>>,
     /// What the gateway says that it has filtered, once a report has gone out; before that it does not answer.
@@ -103,6 +105,7 @@ impl World {
             routes: Mutex::default(),
             moved: Mutex::default(),
             letters: Mutex::default(),
+            whole: Mutex::default(),
             instructions: Mutex::default(),
             reports: Mutex::default(),
             figures: Mutex::default(),
@@ -426,6 +429,7 @@ impl Notifier for World {
             return Err(NotifyError::Transient("451 try later".to_owned()));
         }
         self.letters.lock().unwrap().push((letter.dedupe_key.clone(), letter.notice.clone()));
+        self.whole.lock().unwrap().push(letter.clone());
         if let Some(report) = &letter.report {
             self.reports.lock().unwrap().push((letter.to.clone(), Report::clone(report)));
         }

@@ -349,7 +349,7 @@ fn the_html_is_balanced_and_names_every_picture_once() {
     assert_eq!(made.pictures.len(), 5, "four strips and the bars");
     assert_eq!(made.html.matches("<img ").count(), made.html.matches(" alt=\"").count());
     insta::assert_snapshot!("html", made.html);
-    insta::assert_snapshot!("strip", lane_svg(&report.domains[0].lanes[0]));
+    insta::assert_snapshot!("strip", lane_svg(&report.domains[0].lanes[0], Language::En));
 }
 
 #[test]

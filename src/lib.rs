@@ -16,6 +16,7 @@
 //! | [`intake`] | reads mail that comes in: delivery notices, evidence for billing | decisions |
 //! | [`proposal`] | what a mail asks for, and whether it may | I/O, clock |
 //! | [`report`] | the monthly security report: from facts to one value, and to text, HTML and pictures | I/O, clock |
+//! | [`sweep`] | the MX of a whole base, one cheap question a domain | sockets, decisions |
 //! | [`notify`] | renders and sends mail | decisions |
 //! | [`http`] | API and pages | SQL, probes |
 //! | [`agent`] | a vantage on another machine, which asks the engine for work | decisions, a database |
@@ -52,5 +53,6 @@ pub mod proposal;
 pub mod report;
 pub mod status;
 pub mod store;
+pub mod sweep;
 pub mod telemetry;
 pub mod words;

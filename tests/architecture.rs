@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["clock", "config", "dice", "engine", "failpoint", "order"]),
     ("gateway", &["config", "engine", "failpoint", "lifecycle", "order", "report"]),
     ("intake", &["config", "engine", "proposal"]),
+    ("sweep", &["engine"]),
     ("notify", &["config", "engine", "failpoint", "ledger", "lifecycle", "order", "report", "status", "words"]),
     ("agent", &["dice", "engine"]),
     (
@@ -73,7 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Ports' implementations know the port, not the machinery behind it.
-const ONLY_THE_PORTS: &[&str] = &["agent", "probe", "gateway", "notify", "intake"];
+const ONLY_THE_PORTS: &[&str] = &["agent", "probe", "gateway", "notify", "intake", "sweep"];
 
 #[test]
 fn dependencies_point_one_way() {

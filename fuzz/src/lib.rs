@@ -13,6 +13,7 @@ mod probe;
 mod sts_properties;
 
 pub use config_properties::check as config_file;
+pub use probe::bulk::dns_matching;
 pub use probe::dns::dns_answer;
 pub use probe::smtp::smtp_guard;
 pub use sts_properties::check as sts_policy;

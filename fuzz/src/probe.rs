@@ -1,5 +1,6 @@
 //! See `lib.rs`.
 
+pub mod bulk;
 pub mod dns;
 #[path = "../../src/probe/escape.rs"]
 mod escape;

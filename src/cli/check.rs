@@ -204,7 +204,7 @@ fn names_one_of(round: &DnsRound, servers: &[MailServer], resolved: &[(String, V
 }
 
 /// A check needs no configuration; a file that was asked for, or is wrong, is told.
-fn load(global: &Global) -> Result<Config, Exit> {
+pub(super) fn load(global: &Global) -> Result<Config, Exit> {
     match config::load(&global.config) {
         Ok(config) => Ok(config),
         Err(error) if error.is_missing_file() && global.config.as_os_str() == DEFAULT_CONFIG => Ok(Config::default()),
@@ -221,7 +221,7 @@ fn server(text: &str) -> Result<MailServer, String> {
     Ok(MailServer { host, port: port.unwrap_or(25), standby: false })
 }
 
-fn resolver(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = split(text)?;
     let address = host.parse::<IpAddr>().map_err(|_| "a resolver is given by its IP address, such as 9.9.9.9:53")?;
     Ok(SocketAddr::new(address, port.unwrap_or(53)))

@@ -37,6 +37,7 @@ mod serve;
 mod share;
 mod status;
 mod store;
+mod sweep;
 mod token;
 mod vantages;
 
@@ -153,6 +154,8 @@ pub enum Command {
     Migrate(migrate::Args),
     /// Look once at a domain and its mail servers: a table of findings with remedies
     Check(check::Args),
+    /// Ask for the MX of a whole list of domains, one cheap question each, as fast as the resolver answers
+    Sweep(sweep::Args),
     /// Say what a finding code means and what to do about it
     Explain(explain::Args),
     /// Look at the configuration
@@ -282,6 +285,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Store(args) => store::run(&args).await,
         Command::Migrate(args) => migrate::run(&args, &cli.global).await,
         Command::Check(args) => check::run(&args, &cli.global).await,
+        Command::Sweep(args) => sweep::run(&args, &cli.global).await,
         Command::Explain(args) => explain::run(&args),
         Command::Config(args) => config::run(&args, &cli.global).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,

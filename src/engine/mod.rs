@@ -34,6 +34,7 @@ mod spoken;
 #[cfg(test)]
 mod stories;
 mod subscriptions;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod vantages;
@@ -67,6 +68,7 @@ pub use proposals::{Approval, Approved, Outlook, Proposal, Proposals};
 pub use recipients::readers;
 pub use replay::{Change, Replay, Step};
 pub use reports::{Reports, ReportsError};
+pub use sweep::{StoreQuestions, StoreSweep, StoreSweepError, SweepFigures, SweepOutcome, SweepWatch};
 
 use crate::clock::SharedClock;
 use crate::config::Config;

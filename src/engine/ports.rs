@@ -1,6 +1,7 @@
 //! What the engine needs from the outside world.
 
 mod mail;
+mod sweep;
 mod vantage;
 pub mod wire;
 
@@ -23,6 +24,7 @@ use crate::report::{Figures, Report};
 use crate::status::DomainStatus;
 
 pub use mail::{Envelope, MailReader, MailReceipt, MailSink, TryLater};
+pub use sweep::{MxLook, MxStream, NextName, SweepCounters};
 pub use vantage::{Asked, DialogueTask, QuestionTask, Recipient, Talker, TaskTimes, Vantages};
 
 /// Executes observations. Never judges; never fails: what could not be observed is part of the

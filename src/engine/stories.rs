@@ -5,6 +5,7 @@ mod base;
 mod canary;
 mod places;
 mod strangers;
+mod sweep;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -5,6 +5,7 @@
 //! | module | for |
 //! | --- | --- |
 //! | `dns` | MX at every authoritative address and at the resolvers; look-ups |
+//! | [`bulk`] | many DNS questions over shared sockets, for sweeps |
 //! | `smtp` | one dialogue with one address, behind a guard |
 //! | `matrix` | which vantage talks to which server, how far, in which order |
 //! | `strangers` | whether an own server takes everything, or relays, where that is asked for |
@@ -20,6 +21,7 @@
 //! | `tls` | trusted roots, and certificates described |
 //! | `escape` | text from outside made harmless |
 
+pub mod bulk;
 mod canary;
 mod dns;
 pub mod echo;
@@ -57,6 +59,7 @@ use crate::clock::SharedClock;
 use crate::config::{GatewayConfig, ProbeConfig};
 use crate::engine::ports::{CanaryLetter, FirewallRound, Observer, Politeness, ServerTask, Vantages};
 
+pub use self::dns::system_resolvers;
 pub use self::target::{CidrError, TargetGuard};
 
 /// The observer of this host: all its sockets are opened here.

@@ -31,6 +31,14 @@ pub enum MxVerdict {
     LookupError,
 }
 
+impl MxVerdict {
+    /// Whether the MX is as it should be.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        set::is_good(self)
+    }
+}
+
 /// What the MX should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
@@ -125,6 +133,13 @@ pub struct MxJudgement {
     /// Those that are going to be retired, and those that are retired.
     pub leaving: Vec<String>,
     pub retired: Vec<String>,
+}
+
+/// Judges one answer by itself, as a sender meets it: the cheap look before a whole round. What cannot be an
+/// answer is a [`MxVerdict::LookupError`].
+#[must_use]
+pub fn judge_answer(answer: &DnsAnswer, expected: &Expected) -> MxVerdict {
+    set::published(answer).map_or(MxVerdict::LookupError, |records| set::verdict(records, &[], expected))
 }
 
 /// Judges one round.

@@ -14,6 +14,7 @@ mod route;
 mod seen;
 mod strangers;
 
+pub(super) use mx::{SWEPT, calm_set};
 pub(super) use seen::{Kept, observation as kept};
 
 use fencepost_checks::Judgement;

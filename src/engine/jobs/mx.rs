@@ -7,12 +7,13 @@ use fencepost_checks::lint::sts::StsWatch;
 use fencepost_checks::mx::history::{RrsetHistory, Term};
 use fencepost_checks::mx::judge_watched;
 use fencepost_checks::mx::propagation::Propagation;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use fencepost_checks::observation::{DnsAnswer, DnsRound, MxRecord, ServerAnswer};
 
-use super::{Found, Job, places, seen};
-use crate::lifecycle::connection::{Fact, MxFact, Phase};
+use super::{Found, Job, Kept, places, seen};
+use crate::config::GatewayConfig;
+use crate::lifecycle::connection::{Connection, Fact, MxFact, Phase};
 
 pub(super) async fn run(job: &Job<'_>) -> Found {
     let connection = &job.loaded.connection;
@@ -77,24 +78,38 @@ const ROUND: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// other servers is hidden from the servers that were left.
 async fn glance(job: &Job<'_>) -> Option<Found> {
     let connection = &job.loaded.connection;
-    let calm = connection.observed.mx.as_ref().is_some_and(|mx| mx.clean_rounds > 0 && mx.bad_rounds == 0);
-    if connection.phase != Phase::Connected || !calm {
-        return None;
-    }
-    let before: DnsRound = job.kept.body("mx")?;
     let now = job.now();
-    if now.duration_since(before.finished_at) > ROUND {
-        return None;
-    }
-    let (known, servers) = agreed(&before)?;
-    if !places::as_told(job, &known) {
-        return None;
-    }
+    let (known, servers) = calm_set(&job.parts.config.gateway, connection, job.kept, now)?;
     let asked = next(&servers, job.kept.body(GLANCE));
     let seen = job.parts.observer.mx_glance(&connection.domain, asked).await?;
     let asked = seen::observation(GLANCE, &(), &asked, now);
     (seen == known).then(|| Found::of(Fact::MxUnchanged { at: now }, vec![asked]))
 }
+
+/// The set that one question has to show for nothing to have changed, and the servers of the zone; `None` where
+/// only a whole round can tell.
+pub(in crate::engine) fn calm_set(
+    gateway: &GatewayConfig,
+    connection: &Connection,
+    kept: &Kept,
+    now: Timestamp,
+) -> Option<(Vec<MxRecord>, Vec<SocketAddr>)> {
+    let calm = connection.observed.mx.as_ref().is_some_and(|mx| mx.clean_rounds > 0 && mx.bad_rounds == 0);
+    if connection.phase != Phase::Connected || !calm {
+        return None;
+    }
+    let before: DnsRound = kept.body("mx")?;
+    // A sweep saw something else since: one question, to whomever, cannot settle that.
+    let doubted = kept.body::<Timestamp>(SWEPT).is_some_and(|swept| swept >= before.started_at);
+    if doubted || now.duration_since(before.finished_at) > ROUND {
+        return None;
+    }
+    let (known, servers) = agreed(&before)?;
+    places::as_told(gateway, connection, kept, &known).then_some((known, servers))
+}
+
+/// When a sweep last saw another set than the one known.
+pub(in crate::engine) const SWEPT: &str = "swept";
 
 /// Who was asked the cheap question last: a server of the zone, or nobody in particular.
 const GLANCE: &str = "glance";

@@ -8,10 +8,10 @@ use fencepost_checks::observation::{MxRecord, SmtpDialogue};
 use jiff::Timestamp;
 
 use super::allowlist::context;
-use super::{Job, Whose};
-use crate::config::{EgressState, HostState};
+use super::{Job, Kept, Whose};
+use crate::config::{EgressState, GatewayConfig, HostState};
 use crate::engine::ports::ServerTask;
-use crate::lifecycle::connection::{EgressFact, MxFact};
+use crate::lifecycle::connection::{Connection, EgressFact, MxFact};
 use crate::store::{Observation, PlaceStanding, place_kind};
 
 /// How every address of the gateway is met by the servers that take mail now.
@@ -76,20 +76,19 @@ pub(super) fn hosts(job: &Job<'_>, fact: &MxFact, now: Timestamp) -> Vec<Observa
         };
         Some(observation(place_kind(name.as_str()), standing, &fact.names.join(", "), now))
     };
-    on_their_way_out(job).filter_map(each).collect()
+    on_their_way_out(&job.parts.config.gateway).filter_map(each).collect()
 }
 
-fn on_their_way_out<'a>(job: &Job<'a>) -> impl Iterator<Item = &'a DomainName> {
-    let gateway = &job.parts.config.gateway;
+fn on_their_way_out(gateway: &GatewayConfig) -> impl Iterator<Item = &DomainName> {
     let hosts = gateway.hosts(HostState::Accepted).chain(gateway.hosts(HostState::Retired));
     hosts.map(|host| &host.name)
 }
 
 /// Whether the hosts of a known set are on their way out just as the customer was told last. Otherwise the
 /// gateway has changed, and a whole round says what that means for this domain.
-pub(super) fn as_told(job: &Job<'_>, known: &[MxRecord]) -> bool {
-    let Some(mx) = &job.loaded.connection.observed.mx else { return false };
-    let expected = job.expected();
+pub(super) fn as_told(gateway: &GatewayConfig, connection: &Connection, kept: &Kept, known: &[MxRecord]) -> bool {
+    let Some(mx) = &connection.observed.mx else { return false };
+    let expected = connection.expects(gateway.expected_mx());
     let named = |holds: &dyn Fn(&DomainName) -> bool| {
         let names =
             known.iter().filter_map(|record| DomainName::parse(&record.exchange).ok()).filter(|name| holds(name));
@@ -98,9 +97,9 @@ pub(super) fn as_told(job: &Job<'_>, known: &[MxRecord]) -> bool {
     let told = |texts: &[String]| texts.iter().cloned().collect::<std::collections::BTreeSet<_>>();
     let looked = |name: &DomainName| {
         let kind = place_kind(name.as_str());
-        job.kept.0.iter().any(|kept| kept.kind == kind)
+        kept.0.iter().any(|kept| kept.kind == kind)
     };
-    on_their_way_out(job).all(looked)
+    on_their_way_out(gateway).all(looked)
         && named(&|name| expected.leaving.contains(name)) == told(&mx.retiring)
         && named(&|name| expected.is_retired(name)) == told(&mx.retired)
 }

@@ -40,6 +40,13 @@ use crate::clock::SharedClock;
 use crate::config::ProbeConfig;
 use crate::engine::ports::Politeness;
 
+/// What a resolver's message says of the MX of the name that it repeats. That it is the name asked for has been
+/// seen to.
+pub(super) fn mx_of_resolver(message: Message) -> DnsAnswer {
+    let name = message.queries.first().map_or_else(Name::root, |query| query.name().clone());
+    classify::mx(&Ok(message), &name, Role::Resolver)
+}
+
 /// The root servers (IANA root hints), for a host without any resolver.
 const ROOTS: [Ipv4Addr; 13] = [
     Ipv4Addr::new(198, 41, 0, 4),
@@ -83,7 +90,7 @@ impl Dns {
         let servers = match (config.resolvers.is_empty(), config.roots.is_empty()) {
             (false, _) => config.resolvers.clone(),
             (true, false) => Vec::new(),
-            (true, true) => of_the_system(),
+            (true, true) => system_resolvers(),
         };
         let mut roots = config.roots.clone();
         if servers.is_empty() && roots.is_empty() {
@@ -283,8 +290,10 @@ fn exchange_names(servers: &[ServerAnswer], resolvers: &[ResolverAnswer]) -> Vec
     names
 }
 
-/// Empty where the system has none, as in a container without a network of its own.
-fn of_the_system() -> Vec<SocketAddr> {
+/// The resolvers that this host is configured to ask. Empty where it has none, as in a container without a
+/// network of its own.
+#[must_use]
+pub fn system_resolvers() -> Vec<SocketAddr> {
     match hickory_resolver::system_conf::read_system_conf() {
         Ok((config, _)) => config.name_servers().iter().map(|s| SocketAddr::new(s.ip, 53)).collect(),
         Err(error) => {

@@ -50,6 +50,8 @@ struct DomainPage {
     held: Option<String>,
     /// A route that people have to set: what, in words and as it is sent, and the form's word.
     by_hand: Option<ByHand>,
+    /// The conversations of the last looks, for the desk.
+    transcripts: bool,
     /// For whoever may make links.
     sharing: Option<Sharing>,
     frame: Frame,
@@ -109,6 +111,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         subscription: customer.as_ref().map(SubscriptionView::new),
         held: row.held_by.clone().filter(|_| identity.role == Role::Desk),
         by_hand: by_hand(&row, &state.config, &reader)?,
+        transcripts: identity.role == Role::Desk,
         sharing: sharing(&state, &reader, &row, &times).await?,
         frame: Frame { refresh: (!s.over).then_some(30), ..Frame::of(&reader, "/") },
         connection_id: status.connection_id.clone(),

@@ -21,6 +21,7 @@ mod status;
 mod story;
 mod subscription;
 mod subscription_story;
+mod transcripts;
 mod vantages;
 mod words;
 
@@ -44,6 +45,7 @@ pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/", get(desk::show))
         .route("/domains/{domain}", get(domain::show))
+        .route("/domains/{domain}/transcripts", get(transcripts::show))
         .route("/domains/{domain}/live", get(live::of_domain))
         .route("/domains/{domain}/links", post(shared::make))
         .route("/domains/{domain}/links/{id}/revoke", post(shared::revoke))

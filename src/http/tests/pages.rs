@@ -181,7 +181,7 @@ async fn the_status_page_says_what_to_do() {
     app.made_ready("example.com").await;
     let desk = app.token(Role::Desk, None).await;
     let text = page(&app, "/domains/example.com", &desk, "h").await.text;
-    for words in ["Change the MX now.", "mx1.gateway.example.", "mail.old.example.", "Permit 1 issued", "hero go"] {
+    for words in ["Change the MX now.", "mx1.gateway.example.", "mail.old.example.", "Permit 1 issued", "answer go"] {
         assert!(text.contains(words), "{words} in {text}");
     }
     let list = page(&app, "/", &desk, "h").await.text;

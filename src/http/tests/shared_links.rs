@@ -6,8 +6,10 @@ use axum::http::{Method, Request, header};
 use fencepost_checks::observation::smtp::{ConnectOutcome, StageOutcome, StageRecord};
 use fencepost_checks::observation::{SmtpDialogue, SmtpReply, Stage, Vantage, VantageRole};
 use fencepost_checks::{Actor, Code, Finding, Severity};
+use futures_util::StreamExt;
 use jiff::SignedDuration;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::{Reply, TestApp, findings, observation, request};
 use crate::engine::Transfer;
@@ -273,4 +275,52 @@ async fn following_a_link_is_no_way_in() {
     }
     let reply = shared(&app, &path).await;
     assert_eq!(reply.header(header::SET_COOKIE), "");
+}
+
+#[tokio::test]
+async fn a_shared_page_hears_of_news_until_its_link_is_revoked() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let acme = app.token(Role::Partner, Some("acme")).await;
+    let (path, id) = made(&app, &acme, json!({})).await;
+    assert!(shared(&app, &path).await.text.contains(&format!("data-live=\"{path}/live\"")));
+    let request = Request::builder().uri(format!("{path}/live")).body(Body::empty()).unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut news = response.into_body().into_data_stream();
+    let mut heard = String::new();
+    let mut hear = async |until: &str| {
+        while !heard.contains(until) {
+            let piece = news.next().await?.unwrap();
+            heard.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        Some(heard.clone())
+    };
+    hear("watching").await.unwrap();
+    app.made_ready("example.com").await;
+    let told = hear("event: changed").await.unwrap();
+    assert!(
+        !told.contains("example.com") && !told.contains("gateway"),
+        "it says that there is news, not which: {told}"
+    );
+    let one = format!("/v1/domains/example.com/links/{id}");
+    assert_eq!(app.send(super::request(Method::DELETE, &acme, &one, Body::empty())).await.status, 204);
+    assert_eq!(hear("never said").await, None, "the stream has ended");
+}
+
+#[tokio::test]
+async fn transcripts_are_for_the_desk_alone() {
+    let app = TestApp::new();
+    app.ordered("acme", "example.com").await;
+    let now = app.now();
+    let dialogues = [dialogue(VantageRole::Egress, "egress-a", now)];
+    app.facts("example.com", &[], vec![observation("firewall", &dialogues, now)]).await;
+    let desk = app.token(Role::Desk, None).await;
+    let shown = page(&app, "/domains/example.com/transcripts", &desk).await;
+    assert!(shown.text.contains(&format!("S: 220 {GREETING}")), "{}", shown.text);
+    assert!(page(&app, "/domains/example.com", &desk).await.text.contains("/domains/example.com/transcripts"));
+    let acme = app.token(Role::Partner, Some("acme")).await;
+    assert_eq!(page(&app, "/domains/example.com/transcripts", &acme).await.status, 403);
+    let inside = page(&app, "/domains/example.com", &acme).await.text;
+    assert!(!inside.contains("transcripts\"") && !inside.contains(GREETING), "{inside}");
 }

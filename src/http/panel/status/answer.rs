@@ -1,6 +1,8 @@
 //! The first screen: one sentence, one colour and one sign for what to do now; who has to act, what comes then,
 //! and when we look again.
 
+use fencepost_checks::Actor;
+
 use crate::http::panel::words::{self, Times, When};
 use crate::lifecycle::connection::Phase;
 use crate::status::{AnswerKind, DomainStatus, Waiting, what_happens_next};
@@ -54,7 +56,11 @@ const fn over(phase: Phase) -> bool {
 }
 
 fn wait_line(wait: &Waiting, times: &Times) -> WaitLine {
-    WaitLine { who: words::actor(wait.who), what: wait.what.clone(), since: times.show(wait.since) }
+    let (who, what) = match wait.who {
+        Actor::Time => (words::actor(Actor::Nobody), format!("but it takes time: {}", wait.what)),
+        who => (words::actor(who), wait.what.clone()),
+    };
+    WaitLine { who, what, since: times.show(wait.since) }
 }
 
 /// The headline, and what remains to be said below it.
@@ -64,6 +70,7 @@ fn sentence(status: &DomainStatus) -> (String, String) {
         (AnswerKind::Wait, Phase::Drifted) if status.suspension.is_none() => "Set the gateway's MX records again.",
         (AnswerKind::Wait, Phase::Releasing) => "Wait. Nothing has to be changed now.",
         (AnswerKind::Wait, _) => return not_yet(&status.reason),
+        (AnswerKind::RollBack, _) => "Roll back: set the old MX again.",
         (AnswerKind::Done, Phase::Released) => "Done. The service has ended.",
         (AnswerKind::Done, _) if !status.waiting_for.is_empty() => {
             "The MX is done, and something else is to be mended."

@@ -57,7 +57,7 @@ const fn over(phase: Phase) -> bool {
 
 fn wait_line(wait: &Waiting, times: &Times) -> WaitLine {
     let (who, what) = match wait.who {
-        Actor::Time => (words::actor(Actor::Nobody), format!("but it takes time: {}", wait.what)),
+        Actor::Time => (words::actor(Actor::Nobody), format!("– it takes time: {}", wait.what)),
         who => (words::actor(who), wait.what.clone()),
     };
     WaitLine { who, what, since: times.show(wait.since) }

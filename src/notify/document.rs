@@ -172,12 +172,6 @@ struct RecordRow<'a> {
     exchange: &'a str,
 }
 
-impl<'a> RecordRow<'a> {
-    fn cells(&self) -> Vec<&'a str> {
-        vec![self.name, self.ttl, "MX", self.preference, self.exchange]
-    }
-}
-
 impl Page<'_> {
     fn pieces<'t>(&'t self, text: &'t str) -> Vec<Piece<'t>> {
         match self.link.and_then(|link| text.split_once(link).map(|(before, after)| (before, link, after))) {
@@ -192,16 +186,18 @@ impl Page<'_> {
         rows.unwrap_or_default()
     }
 
-    /// Headings of a table of records, and how wide each column is.
-    fn columns(&self) -> Vec<(&'static str, &'static str)> {
-        let language = self.document.language;
-        vec![
-            (language.say("Name", "Nimi"), "36%"),
-            ("TTL", "10%"),
-            (language.say("Type", "Tyyppi"), "10%"),
-            ("Prio.", "10%"),
-            (language.say("Server", "Palvelin"), "34%"),
-        ]
+    /// Preference, exchange, and the name that they belong to.
+    const fn columns(&self) -> [&'static str; 3] {
+        match self.document.language {
+            Language::En => ["Prio.", "Server", "Name"],
+            Language::Fi => ["Prio.", "Palvelin", "Nimi"],
+        }
+    }
+
+    /// What is to be done, as a sentence of its own.
+    fn capital(&self, text: &str) -> String {
+        let mut letters = text.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }
 
     const fn button(&self) -> &'static str {
@@ -239,7 +235,7 @@ fn record_row(line: &str) -> Option<RecordRow<'_>> {
     let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
         [name, ttl, "IN", "MX", preference, exchange] => Some(RecordRow { name, ttl, preference, exchange }),
-        [name, "IN", "MX", preference, exchange] => Some(RecordRow { name, ttl: "–", preference, exchange }),
+        [name, "IN", "MX", preference, exchange] => Some(RecordRow { name, ttl: "", preference, exchange }),
         _ => None,
     }
 }

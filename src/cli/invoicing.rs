@@ -42,9 +42,21 @@ enum Action {
     /// List the invoices of a closed run, and what is missing for those that cannot be written
     Invoices(RunArgs),
     /// What became of the messages to the accounting system about a closed run
-    Deliveries(RunArgs),
+    Deliveries {
+        #[command(flatten)]
+        run: RunArgs,
+        /// With each attempt: when, how long it took, what was answered
+        #[arg(long)]
+        log: bool,
+    },
     /// Send the messages about a closed run once more, under the ids that they had
-    Send(RunArgs),
+    Send {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Only this message, as `deliveries` counts them
+        #[arg(long)]
+        part: Option<u32>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -77,8 +89,8 @@ pub async fn run(args: &Args) -> Exit {
             export(run, *format, out.as_deref(), customer.as_deref()).await
         }
         Action::Invoices(run) => documents::list(run).await,
-        Action::Deliveries(run) => documents::deliveries(run).await,
-        Action::Send(run) => documents::send(run).await,
+        Action::Deliveries { run, log } => documents::deliveries(run, *log).await,
+        Action::Send { run, part } => documents::send(run, *part).await,
     };
     done.unwrap_or_else(|error| {
         complain(&error);

@@ -57,6 +57,8 @@ pub enum AccountsError {
     NoRun(Date),
     #[error("the run of {run} has {lines} lines, no line {number}")]
     NoLine { run: Date, number: usize, lines: usize },
+    #[error("the run of {run} is told in {parts} messages, there is no message {part}")]
+    NoPart { run: Date, part: usize, parts: usize },
     #[error("the ledger has no entry for this customer")]
     NoEntries,
     #[error("e-invoices need the seller: describe it under commerce.seller in the configuration")]

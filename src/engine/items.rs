@@ -2,6 +2,7 @@
 //! at least once under one key. What cannot be carried out is parked and shown, never dropped.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::connections::{self, With};
@@ -31,7 +32,8 @@ pub(super) async fn carry_out(parts: &EngineParts, item: OutboxItem) {
     settle(parts, item).instrument(span).await;
 }
 
-async fn settle(parts: &EngineParts, item: OutboxItem) {
+async fn settle(parts: &EngineParts, mut item: OutboxItem) {
+    let began = Instant::now();
     let outcome = match item.kind.as_str() {
         FACT => fact(parts, &item).await,
         NOTICE => notice(parts, &item).await,
@@ -45,6 +47,9 @@ async fn settle(parts: &EngineParts, item: OutboxItem) {
         ItemError::Failed(error) => again(parts, &item, error, now),
         ItemError::Store(error) => again(parts, &item, chain(&error), now),
     });
+    if item.kind == WEBHOOK {
+        item.log = webhook::logged(&item.log, &outcome, now, began.elapsed());
+    }
     match &outcome {
         OutboxOutcome::Sent { .. } => {}
         OutboxOutcome::Dropped { reason: text } => tracing::info!(key = item.dedupe_key, "not sent: {text}"),

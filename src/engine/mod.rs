@@ -69,6 +69,7 @@ pub use recipients::readers;
 pub use replay::{Change, Replay, Step};
 pub use reports::{Reports, ReportsError};
 pub use sweep::{StoreQuestions, StoreSweep, StoreSweepError, SweepFigures, SweepOutcome, SweepWatch};
+pub use webhook::Attempt;
 
 use crate::clock::SharedClock;
 use crate::config::Config;

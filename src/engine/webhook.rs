@@ -2,6 +2,9 @@
 //! an id that stays the same however often it is sent, and with the same bytes. Signing and sending are
 //! the port's.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,6 +17,10 @@ use crate::ledger::{ClosedRun, Money};
 use crate::store::{NewOutbox, OutboxItem, OutboxOutcome};
 
 pub(super) const WEBHOOK: &str = "webhook";
+/// Attempts kept with each message, the newest.
+const ATTEMPTS: usize = 50;
+/// What the port says before the receiver's status.
+const BEFORE_STATUS: [&str; 2] = ["the accounting system answered ", "the accounting system wants no more: "];
 /// Lines in one message: about a quarter of a megabyte.
 const LINES: usize = 500;
 
@@ -110,9 +117,80 @@ pub(super) async fn send(parts: &EngineParts, item: &OutboxItem) -> Result<Outbo
     }
 }
 
+/// One attempt to send a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: Timestamp,
+    pub took_ms: u64,
+    /// `sent`, `failed` (it is tried again), `parked` (a person is waited for) or `dropped`.
+    pub outcome: String,
+    /// Of HTTP; `None` where there was no answer.
+    pub status: Option<u16>,
+    pub detail: String,
+    /// When it is tried next.
+    pub next_at: Option<Timestamp>,
+}
+
+impl Attempt {
+    fn new(outcome: &OutboxOutcome, at: Timestamp, took: Duration) -> Self {
+        let (word, detail, next_at) = match outcome {
+            OutboxOutcome::Sent { detail } => ("sent", detail, None),
+            OutboxOutcome::Dropped { reason } => ("dropped", reason, None),
+            OutboxOutcome::Retry { due_at, error } => ("failed", error, Some(*due_at)),
+            OutboxOutcome::Waiting { due_at, reason } => ("failed", reason, Some(*due_at)),
+            OutboxOutcome::Parked { error } => ("parked", error, None),
+        };
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let (outcome, status) = (word.to_owned(), status(detail));
+        Self { at, took_ms, outcome, status, detail: detail.clone(), next_at }
+    }
+}
+
+/// The log with one attempt more, and without the oldest where there are too many.
+pub(super) fn logged(log: &str, outcome: &OutboxOutcome, at: Timestamp, took: Duration) -> String {
+    let mut lines: Vec<&str> = log.lines().collect();
+    let line = serde_json::json!(Attempt::new(outcome, at, took)).to_string();
+    lines.push(&line);
+    lines.split_off(lines.len().saturating_sub(ATTEMPTS)).join("\n")
+}
+
+/// The attempts of a log, oldest first. What this program cannot read is left out.
+pub(super) fn attempts(log: &str) -> Vec<Attempt> {
+    log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// What the receiver answered with.
+fn status(detail: &str) -> Option<u16> {
+    let said = BEFORE_STATUS.iter().find_map(|before| detail.strip_prefix(before)).unwrap_or(detail);
+    said.split(' ').next()?.parse().ok().filter(|status| (100..600).contains(status))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_attempt_is_kept_up_to_a_bound_with_what_the_receiver_said() {
+        let at: Timestamp = "2026-12-15T15:00:00Z".parse().unwrap();
+        let failed = |text: &str| OutboxOutcome::Retry { due_at: at, error: text.to_owned() };
+        let mut log =
+            logged("", &failed("the accounting system answered 503 Service Unavailable later"), at, Duration::ZERO);
+        log = logged(&log, &failed("the accounting system: no answer in time"), at, Duration::from_secs(20));
+        let sent = OutboxOutcome::Sent { detail: "204 No Content".to_owned() };
+        log = logged(&log, &sent, at, Duration::from_millis(7));
+        let told: Vec<_> = attempts(&log).into_iter().map(|a| (a.outcome, a.status, a.took_ms, a.next_at)).collect();
+        let told: Vec<_> =
+            told.iter().map(|(outcome, status, took, next)| (outcome.as_str(), *status, *took, *next)).collect();
+        let expected =
+            [("failed", Some(503), 0, Some(at)), ("failed", None, 20_000, Some(at)), ("sent", Some(204), 7, None)];
+        assert_eq!(told, expected);
+        for _ in 0..ATTEMPTS {
+            log = logged(&log, &failed("the accounting system: no answer in time"), at, Duration::ZERO);
+        }
+        let all = attempts(&log);
+        assert_eq!((all.len(), all.iter().filter(|attempt| attempt.outcome == "sent").count()), (ATTEMPTS, 0));
+    }
 
     #[test]
     fn a_long_run_is_told_in_parts_that_hold_each_line_once() {

@@ -122,6 +122,10 @@ fn complete(operation: &mut Value, path: &str, tag: Option<&Value>, shared: &Val
     if path.contains('{') {
         statuses.insert(404);
     }
+    if refers(operation, "parameters/Customer") {
+        // A domain of several customers names none of them.
+        statuses.insert(409);
+    }
     // Shared bodies are JSON, but for those of tables and messages.
     let body = &operation["requestBody"];
     let named =
@@ -135,9 +139,6 @@ fn complete(operation: &mut Value, path: &str, tag: Option<&Value>, shared: &Val
         let gap = if about.is_empty() { "" } else { "\n\n" };
         operation["description"] = format!("{about}{gap}For tokens with the role {}.", roles.join(" or ")).into();
     }
-    let refers = |operation: &Value, name: &str| {
-        operation["parameters"].as_array().is_some_and(|all| all.iter().any(|parameter| parameter["$ref"] == name))
-    };
     let mut headers = Map::new();
     if refers(operation, "parameters/Limit") {
         headers.insert("Link".to_owned(), json!({ "$ref": "headers/Link" }));
@@ -171,6 +172,10 @@ fn complete(operation: &mut Value, path: &str, tag: Option<&Value>, shared: &Val
     if let Some(responses) = members.get_mut("responses").and_then(Value::as_object_mut) {
         responses.sort_keys();
     }
+}
+
+fn refers(operation: &Value, name: &str) -> bool {
+    operation["parameters"].as_array().is_some_and(|all| all.iter().any(|parameter| parameter["$ref"] == name))
 }
 
 /// Short references as whole ones. Examples are left as they are.

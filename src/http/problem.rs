@@ -138,9 +138,10 @@ impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
         match error {
             AccountsError::Store(error) => error.into(),
-            AccountsError::NoRun(_) | AccountsError::NoLine { .. } | AccountsError::NoEntries => {
-                Self::new(Kind::NotFound, error.to_string())
-            }
+            AccountsError::NoRun(_)
+            | AccountsError::NoLine { .. }
+            | AccountsError::NoPart { .. }
+            | AccountsError::NoEntries => Self::new(Kind::NotFound, error.to_string()),
             AccountsError::Invoice(InvoiceError::NotARunDay(_)) => Self::field("date", error.to_string()),
             AccountsError::NoSeller
             | AccountsError::NoWebhook

@@ -270,6 +270,8 @@ pub struct OutboxItem {
     pub created_at: Timestamp,
     /// Somebody else had it, whose lease ran out.
     pub taken_over: bool,
+    /// What its sender keeps with it from attempt to attempt; stored when it is settled.
+    pub log: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -310,6 +312,8 @@ pub struct OutboxRow {
     /// `pending`, `sent`, `dropped`, `parked`.
     pub status: String,
     pub detail: String,
+    /// As in [`OutboxItem::log`].
+    pub log: String,
 }
 
 /// Work that was given up and waits for a person.

@@ -73,15 +73,20 @@ pub(super) async fn list(args: &RunArgs) -> Result<Exit, ApiError> {
     Ok(exit)
 }
 
-pub(super) async fn deliveries(args: &RunArgs) -> Result<Exit, ApiError> {
+pub(super) async fn deliveries(args: &RunArgs, log: bool) -> Result<Exit, ApiError> {
     let date = args.date.to_string();
     let all: Vec<Value> = Client::new(&args.api)?.get(&["v1", "invoicing", &date, "deliveries"], &[]).await?;
-    Ok(show(&all, args.api.output))
+    let exit = show(&all, args.api.output);
+    if log && args.api.output != Output::Json {
+        lines(&attempts(&all));
+    }
+    Ok(exit)
 }
 
-pub(super) async fn send(args: &RunArgs) -> Result<Exit, ApiError> {
+pub(super) async fn send(args: &RunArgs, part: Option<u32>) -> Result<Exit, ApiError> {
     let date = args.date.to_string();
-    let all: Vec<Value> = Client::new(&args.api)?.post(&["v1", "invoicing", &date, "send"], &json!({})).await?;
+    let all: Vec<Value> =
+        Client::new(&args.api)?.post(&["v1", "invoicing", &date, "send"], &json!({ "part": part })).await?;
     Ok(show(&all, args.api.output))
 }
 
@@ -134,6 +139,26 @@ fn told(item: &Value) -> String {
         text.push_str(&format!("\n  {}: {}", member(one, "field"), member(one, "message")));
     }
     text
+}
+
+/// Each attempt on a line of its own.
+fn attempts(deliveries: &[Value]) -> String {
+    let mut out = table(&["message", "when", "outcome", "status", "ms", "next", "answer"]);
+    for one in deliveries {
+        for attempt in one.get("log").and_then(Value::as_array).into_iter().flatten() {
+            let of = |name: &str| member(attempt, name);
+            out.add_row([
+                member(one, "id"),
+                of("at"),
+                of("outcome"),
+                of("status"),
+                of("took_ms"),
+                of("next_at"),
+                of("detail"),
+            ]);
+        }
+    }
+    out.to_string()
 }
 
 fn show(deliveries: &[Value], output: Output) -> Exit {

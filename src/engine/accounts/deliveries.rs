@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::super::webhook::{RunItem, WEBHOOK, messages};
+use super::super::webhook::{Attempt, RunItem, WEBHOOK, attempts, messages};
 use super::{Accounts, AccountsError};
 use crate::store::{INVOICING, OutboxRow};
 
@@ -27,6 +27,8 @@ pub struct Delivery {
     pub due_at: Option<Timestamp>,
     /// What the receiver said last.
     pub detail: String,
+    /// The newest attempts, oldest first.
+    pub log: Vec<Attempt>,
 }
 
 impl Accounts {
@@ -40,11 +42,11 @@ impl Accounts {
         Ok(rows.into_iter().filter_map(|row| delivery(row, run)).collect())
     }
 
-    /// Makes every message about a closed run due now, whatever became of it before.
+    /// Makes every message about a closed run due now, or one of them by its number, whatever became of it before.
     ///
     /// # Errors
-    /// [`AccountsError::NoRun`]; [`AccountsError::NoWebhook`] where there is nobody to tell.
-    pub async fn send_again(&self, run: Date) -> Result<Vec<Delivery>, AccountsError> {
+    /// [`AccountsError::NoRun`]; [`AccountsError::NoWebhook`] where there is nobody to tell; [`AccountsError::NoPart`].
+    pub async fn send_again(&self, run: Date, part: Option<usize>) -> Result<Vec<Delivery>, AccountsError> {
         if self.config.commerce.webhook.is_none() {
             return Err(AccountsError::NoWebhook);
         }
@@ -52,6 +54,13 @@ impl Accounts {
         let report = super::report(&stored)?;
         let now = self.clock.now();
         let mut again = messages(&stored, report.lines.len(), &report.totals);
+        if let Some(part) = part {
+            let parts = again.len();
+            if !(1..=parts).contains(&part) {
+                return Err(AccountsError::NoPart { run, part, parts });
+            }
+            again = vec![again.swap_remove(part - 1)];
+        }
         for message in &mut again {
             message.due_at = now;
         }
@@ -72,5 +81,6 @@ fn delivery(row: OutboxRow, run: Date) -> Option<Delivery> {
         due_at: pending.then_some(row.due_at),
         status: row.status,
         detail: row.detail,
+        log: attempts(&row.log),
     })
 }

@@ -182,8 +182,13 @@ async fn a_closed_run_is_told_once_signed_and_again_when_asked() {
     let delivery = accounts.deliveries(run).await.unwrap().remove(0);
     assert_eq!((delivery.id.as_str(), delivery.attempts, delivery.due_at), ("run_2026-08-30_1", 3, None));
     assert!(delivery.detail.starts_with("204"), "{}", delivery.detail);
+    let tried: Vec<_> =
+        delivery.log.iter().map(|one| (one.outcome.as_str(), one.status, one.next_at.is_some())).collect();
+    assert_eq!(tried, [("failed", Some(500), true), ("failed", Some(500), true), ("sent", Some(204), false)]);
 
-    accounts.send_again(run).await.unwrap();
+    let none = accounts.send_again(run, Some(2)).await.unwrap_err();
+    assert!(matches!(none, AccountsError::NoPart { parts: 1, .. }), "{none}");
+    accounts.send_again(run, Some(1)).await.unwrap();
     work_until(&office.engine, async || receiver.requests().len() == 4 && sent().await).await;
     let mut accepted: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
     for request in receiver.requests() {

@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
-use super::customers::Empty;
 use super::invoicing::day;
 use super::ledger::ACCOUNTANTS;
 use super::paging::{Params, after_number, bounded, numbered};
@@ -106,16 +105,23 @@ pub(super) async fn deliveries(State(state): State<HttpState>, identity: Identit
     Ok(Json(state.accounts.deliveries(day(&date)?).await?).into_response())
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendBody {
+    /// Only this message, counted from 1.
+    part: Option<usize>,
+}
+
 /// Sends the messages about a run once more, under the ids that they had.
 pub(super) async fn send(
     State(state): State<HttpState>,
     identity: Identity,
     Path(date): Path<String>,
-    _body: JsonBody<Empty>,
+    body: JsonBody<SendBody>,
 ) -> Answer {
     identity.require(&[Role::Accounting])?;
     let date = day(&date)?;
-    let deliveries = state.accounts.send_again(date).await?;
+    let deliveries = state.accounts.send_again(date, body.value.part).await?;
     tracing::info!(run = %date, by = identity.who(), "the messages about a run are sent again");
     Ok(Json(deliveries).into_response())
 }

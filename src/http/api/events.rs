@@ -46,7 +46,8 @@ pub(super) async fn list(
     identity.require(READERS)?;
     let row = state.store.domain(&name(&domain)?, &identity.scope()).await?.ok_or_else(Problem::not_found)?;
     let limit = bounded(query.limit)?;
-    let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // What is no text is no number either: it must not begin the history anew.
+    let last_id = headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let after = after_number(query.after.or(last_id).as_deref())?;
     if wants_stream(&headers) {
         let seat = state.streams.take(&identity.token_id).map_err(|full| {

@@ -2,6 +2,7 @@
 //! from them are the forms of `action`. They work without JavaScript.
 
 mod action;
+mod api;
 mod audit;
 mod customer;
 mod decide;
@@ -70,6 +71,10 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/reports/{customer}/{month}", get(reports::show))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
+        .route("/docs/api", get(api::index))
+        .route("/docs/api/{part}", get(api::section))
+        .route("/problems", get(api::problems))
+        .route("/problems/{kind}", get(api::problem))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
         .route("/page.js", get(script))

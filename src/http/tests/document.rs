@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::contract::{assert_valid, document, resolved, strict, validator};
 use super::{TestApp, request};
 use crate::http::api;
+use crate::http::problem::Kind;
 use crate::store::Role;
 
 /// Every operation with its method and path.
@@ -206,4 +207,40 @@ async fn a_page_names_the_next_one() {
         path = address.to_owned();
     }
     assert_eq!(seen, 3);
+}
+
+#[tokio::test]
+async fn the_pages_show_the_whole_document_to_anybody() {
+    let app = TestApp::new();
+    let index = app.get("", "/docs/api").await;
+    assert_eq!(index.status, 200);
+    for (method, path, operation) in operations() {
+        let slug = operation["tags"][0].as_str().unwrap().to_lowercase();
+        let id = operation["operationId"].as_str().unwrap();
+        let link = format!("<a href=\"/docs/api/{slug}#{id}\">");
+        assert!(index.text.contains(&link), "{method} {path}: {link}");
+        let page = app.get("", &format!("/docs/api/{slug}")).await;
+        assert!(page.text.contains(&format!("id=\"{id}\"")), "{method} {path}");
+        assert!(page.text.len() < 100_000, "{slug}: {} bytes", page.text.len());
+        assert!(!page.text.contains("<script>") && !page.text.contains(" style="), "{slug}");
+    }
+    let schemas = app.get("", "/docs/api/schemas").await.text;
+    let all = document()["components"]["schemas"].as_object().unwrap();
+    assert!(all.keys().all(|name| schemas.contains(&format!("<h2 id=\"{name}\">"))));
+    assert!(schemas.len() < 100_000, "{}", schemas.len());
+    assert_eq!(app.get("", "/docs/api/nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_page() {
+    let app = TestApp::new();
+    let all = app.get("", "/problems").await.text;
+    for kind in Kind::ALL {
+        let page = app.get("", &kind.uri()).await;
+        assert_eq!(page.status, 200, "{}", kind.uri());
+        assert!(page.text.contains(kind.title()) && all.contains(&kind.uri()));
+    }
+    let refused = app.get("", "/v1/domains").await.json();
+    assert_eq!(app.get("", refused["type"].as_str().unwrap()).await.status, 200);
+    assert_eq!(app.get("", "/problems/odd").await.status, 404);
 }

@@ -184,6 +184,12 @@ async fn events_go_on_where_the_last_page_ended() {
     let rest = app.get(&token, &rest).await.json();
     let both = [first["items"].as_array().unwrap().clone(), rest["items"].as_array().unwrap().clone()].concat();
     assert_eq!(&both, all);
+    for wrong in [&b"first"[..], b"\xc2\x84", b"\xff"] {
+        let mut asked = request(Method::GET, &token, "/v1/domains/example.com/events", Body::empty());
+        asked.headers_mut().insert("last-event-id", axum::http::HeaderValue::from_bytes(wrong).unwrap());
+        let refused = app.send(asked).await;
+        assert_eq!(refused.status, 400, "{wrong:?} must not begin the history anew");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The outbox and the inbox.
 
 use super::fixture::{at, effect, placed, request, subject, transition};
-use crate::store::{CommitOutcome, OutboxOutcome, Page, Store};
+use crate::store::{CommitOutcome, OutboxItem, OutboxOutcome, Page, Store};
 
 async fn put(store: &dyn Store, id: &str, keys: &[&str]) {
     let mut outcome = transition(&subject(store, id).await, None, 0);
@@ -80,11 +80,14 @@ pub(crate) async fn an_effect_is_sent_again_whatever_became_of_it(store: &dyn St
     store.send_again("invoicing", effects.clone(), at(0)).await.unwrap();
     let first = store.claim_outbox(request(1)).await.unwrap().remove(0);
     let sent = OutboxOutcome::Sent { detail: "204".to_owned() };
-    assert!(store.outbox_done(&first, at(1), sent).await.unwrap());
+    let noted = OutboxItem { log: "what its sender keeps\nin lines".to_owned(), ..first.clone() };
+    assert!(store.outbox_done(&noted, at(1), sent).await.unwrap());
     // The second one waits: it stays as it is, and its place.
     store.send_again("invoicing", effects, at(2)).await.unwrap();
     let rows = store.effects("invoicing", &first.kind, 9).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>(), ["pending", "pending"]);
     let again = store.claim_outbox(request(1)).await.unwrap().remove(0);
+    assert_eq!(again.log, noted.log, "it stays with the item");
+    assert_eq!(store.effects("invoicing", &first.kind, 9).await.unwrap()[0].log, noted.log);
     assert_eq!((again.dedupe_key, again.attempt, again.fence > first.fence), (first.dedupe_key, 1, true));
 }

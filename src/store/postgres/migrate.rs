@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0009_reports.sql"),
     include_str!("../migrations/postgres/0010_acts.sql"),
     include_str!("../migrations/postgres/0011_links.sql"),
+    include_str!("../migrations/postgres/0012_attempts.sql"),
 ];
 
 /// The schema that this program works with.

@@ -9,8 +9,8 @@ use crate::store::value::{instant, int, number, small, us};
 use crate::store::{ClaimRequest, NewOutbox, OutboxItem, OutboxOutcome, OutboxRow, StoreResult};
 
 /// When it was due, then the item.
-type Claimed = (i64, i64, String, String, String, String, i64, i64, i64, bool);
-type Row = (i64, String, String, String, String, i64, Option<i64>, i64, Option<i64>, String, String);
+type Claimed = (i64, i64, String, String, String, String, i64, i64, i64, bool, String);
+type Row = (i64, String, String, String, String, i64, Option<i64>, i64, Option<i64>, String, String, String);
 
 /// Due items, at most one a subject, so that what concerns one subject goes out in its order.
 pub(super) async fn claim(pool: &Pool, request: &ClaimRequest, clock: LeaseClock) -> StoreResult<Vec<OutboxItem>> {
@@ -27,7 +27,7 @@ pub(super) async fn claim(pool: &Pool, request: &ClaimRequest, clock: LeaseClock
                 lease_until = (SELECT now FROM clock) + $5, due_at = (SELECT now FROM clock) + $5 \
          FROM due d WHERE o.id = d.id \
          RETURNING d.due_at, o.id, o.subject_id, o.dedupe_key, o.kind, o.payload, o.fence, o.attempt, o.created_at, \
-                   d.late"
+                   d.late, o.log"
     ))
     .bind(us(request.now))
     .bind(clock == LeaseClock::Database)
@@ -41,7 +41,7 @@ pub(super) async fn claim(pool: &Pool, request: &ClaimRequest, clock: LeaseClock
 }
 
 fn taken(row: Claimed) -> StoreResult<OutboxItem> {
-    let (_, id, subject_id, dedupe_key, kind, payload, fence, attempt, created_at, taken_over) = row;
+    let (_, id, subject_id, dedupe_key, kind, payload, fence, attempt, created_at, taken_over, log) = row;
     Ok(OutboxItem {
         id: number(id)?,
         subject_id,
@@ -52,6 +52,7 @@ fn taken(row: Claimed) -> StoreResult<OutboxItem> {
         attempt: small(attempt)?,
         created_at: instant(created_at)?,
         taken_over,
+        log,
     })
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn done(pool: &Pool, item: &OutboxItem, at: Timestamp, outcome:
     let parked_at = matches!(outcome, OutboxOutcome::Parked { .. }).then(|| us(at));
     let settled = sqlx::query(
         "UPDATE outbox SET status = $3, due_at = $4, sent_at = $5, detail = $6, \
-                attempt = CASE WHEN $7 THEN 0 ELSE attempt END, parked_at = $8, lease_owner = NULL, lease_until = NULL \
+                attempt = CASE WHEN $7 THEN 0 ELSE attempt END, parked_at = $8, log = $9, lease_owner = NULL, lease_until = NULL \
          WHERE id = $1 AND fence = $2",
     )
     .bind(int(item.id))
@@ -79,6 +80,7 @@ pub(super) async fn done(pool: &Pool, item: &OutboxItem, at: Timestamp, outcome:
     .bind(without_nul(detail))
     .bind(untried)
     .bind(parked_at)
+    .bind(without_nul(&item.log))
     .execute(&mut *pool.get().await?)
     .await?;
     Ok(settled.rows_affected() == 1)
@@ -87,7 +89,7 @@ pub(super) async fn done(pool: &Pool, item: &OutboxItem, at: Timestamp, outcome:
 /// The newest `limit` effects of a kind of a subject, newest last.
 pub(super) async fn effects(pool: &Pool, subject_id: &str, kind: &str, limit: u32) -> StoreResult<Vec<OutboxRow>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail \
+        "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail, log \
          FROM outbox WHERE subject_id = $1 AND kind = $3 ORDER BY id DESC LIMIT $2",
     )
     .bind(subject_id)
@@ -99,7 +101,7 @@ pub(super) async fn effects(pool: &Pool, subject_id: &str, kind: &str, limit: u3
 }
 
 fn shown(row: Row) -> StoreResult<OutboxRow> {
-    let (id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail) = row;
+    let (id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail, log) = row;
     let created_at = instant(created_at)?;
     Ok(OutboxRow {
         id: number(id)?,
@@ -113,6 +115,7 @@ fn shown(row: Row) -> StoreResult<OutboxRow> {
         sent_at: sent_at.map(instant).transpose()?,
         status,
         detail,
+        log,
     })
 }
 

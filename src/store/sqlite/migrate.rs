@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0011_reports.sql"),
     include_str!("../migrations/sqlite/0012_acts.sql"),
     include_str!("../migrations/sqlite/0013_links.sql"),
+    include_str!("../migrations/sqlite/0014_attempts.sql"),
 ];
 
 /// The schema that this program works with.

@@ -11,7 +11,7 @@ pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreRes
     let items = all(
         connection,
         "SELECT o.id, o.subject_id, o.dedupe_key, o.kind, o.payload, o.fence, o.attempt, o.created_at, \
-         o.lease_until IS NOT NULL FROM outbox o \
+         o.lease_until IS NOT NULL, o.log FROM outbox o \
          WHERE o.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.subject_id = o.subject_id \
              AND p.due_at IS NOT NULL AND (p.lease_until > ?1 OR (p.id < o.id AND p.due_at <= ?1))) \
          ORDER BY o.due_at, o.id LIMIT ?2",
@@ -27,6 +27,7 @@ pub(super) fn claim(connection: &Connection, request: &ClaimRequest) -> StoreRes
                 attempt: small(row.get(6)?)? + 1,
                 created_at: instant(row.get(7)?)?,
                 taken_over: row.get(8)?,
+                log: row.get(9)?,
             })
         },
     )?;
@@ -61,8 +62,8 @@ pub(super) fn done(
     let settled = run(
         connection,
         "UPDATE outbox SET status = ?3, due_at = ?4, sent_at = ?5, detail = ?6, attempt = iif(?7, 0, attempt), \
-         parked_at = ?8, lease_owner = NULL, lease_until = NULL WHERE id = ?1 AND fence = ?2",
-        (int(item.id), int(item.fence), status, due_at, sent_at, detail, untried, parked_at),
+         parked_at = ?8, log = ?9, lease_owner = NULL, lease_until = NULL WHERE id = ?1 AND fence = ?2",
+        (int(item.id), int(item.fence), status, due_at, sent_at, detail, untried, parked_at, &item.log),
     )?;
     Ok(settled == 1)
 }
@@ -76,7 +77,7 @@ pub(super) fn effects(
 ) -> StoreResult<Vec<OutboxRow>> {
     let mut rows = all(
         connection,
-        "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail \
+        "SELECT id, subject_id, dedupe_key, kind, payload, created_at, due_at, attempt, sent_at, status, detail, log \
          FROM outbox WHERE subject_id = ?1 AND kind = ?3 ORDER BY id DESC LIMIT ?2",
         (subject_id, limit, kind),
         |row| {
@@ -95,6 +96,7 @@ pub(super) fn effects(
                 sent_at: sent_at.map(instant).transpose()?,
                 status: row.get(9)?,
                 detail: row.get(10)?,
+                log: row.get(11)?,
             })
         },
     )?;

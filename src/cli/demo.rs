@@ -19,9 +19,9 @@ pub struct Args {
 /// Runs the demonstration.
 pub async fn run(args: &Args) -> Exit {
     let announce = |url: &str, token: &str| {
-        eprintln!("Ten customers go from order to invoice; pages at {url}");
+        eprintln!("Ten customers go from order to invoice. Begin at {url}/demo");
         if !args.once {
-            eprintln!("They are open to this machine; for the API the service desk's token is {token}");
+            eprintln!("The pages are open to this machine; for the API the service desk's token is {token}");
         }
     };
     let running = demo::run(args.listen, announce);

@@ -9,6 +9,7 @@ mod accounting;
 mod agenda;
 mod api;
 mod cast;
+mod guide;
 pub mod lab;
 mod notice;
 mod run;

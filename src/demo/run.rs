@@ -19,6 +19,7 @@ use super::accounting::{self, Books};
 use super::agenda::{Agenda, Busy};
 use super::api::Api;
 use super::cast::{Notes, PROFILES, Profile, Scene, Stage, play};
+use super::guide::{Guide, Somebody};
 use super::lab::{Lab, MailServer, Task};
 use super::show::Progress;
 use super::story::Story;
@@ -42,6 +43,10 @@ use crate::store::{NewToken, Role, Store};
 const START: &str = "2027-01-04T06:00:00Z";
 /// After the last invoicing run.
 const END: &str = "2027-03-15T16:00:00Z";
+/// What people of the demonstration do, for a newcomer who wants to be one of them.
+const DESK: &str = "Orders, follows every run, says what is wrong to whoever has to mend it, enters decisions.";
+const ACCOUNTING: &str = "Sees the ledger, approves what mails ask for, closes the invoicing runs.";
+const PARTNER: &str = "Sees its own customers alone, and when the MX may be changed. It needs no more.";
 /// How often progress is shown, in real time.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -109,21 +114,28 @@ pub async fn run(listen: SocketAddr, announce: impl FnOnce(&str, &str)) -> Outco
         clock: Arc::clone(&clock),
         config: Arc::clone(&config),
     };
-    let (routes, limits) = (router(parts), Limits::of(&config.http));
+    let guide = Guide::new(lab.mailbox.letters(), agenda.clone(), zone.clone());
+    let (routes, limits) = (router(parts).merge(guide.routes()), Limits::of(&config.http));
     let pages = Task::spawn(async move {
         server::serve(pages, routes, limits, CancellationToken::new()).await;
     });
 
     let invite = Inviting { store: store.as_ref(), url: &url, at: start };
     let (desk, desk_token) = invite.invite(Role::Desk, None, "service desk").await?;
-    let (accounting, _) = invite.invite(Role::Accounting, None, "accounting").await?;
+    let (accounting, accounting_token) = invite.invite(Role::Accounting, None, "accounting").await?;
+    let mut people = vec![
+        Somebody { who: "Service desk".to_owned(), does: DESK, token: desk_token.clone() },
+        Somebody { who: "Accounting".to_owned(), does: ACCOUNTING, token: accounting_token },
+    ];
     let mut partners: Vec<(String, Api)> = Vec::new();
     for profile in PROFILES {
         if partners.iter().all(|(name, _)| name != profile.partner) {
-            let (api, _) = invite.invite(Role::Partner, Some(profile.partner), profile.partner).await?;
+            let (api, token) = invite.invite(Role::Partner, Some(profile.partner), profile.partner).await?;
             partners.push((profile.partner.to_owned(), api));
+            people.push(Somebody { who: format!("Partner {}", profile.partner), does: PARTNER, token });
         }
     }
+    guide.invited(people);
     announce(&url, &desk_token);
 
     let shutdown = CancellationToken::new();

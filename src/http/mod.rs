@@ -20,7 +20,8 @@ pub mod token;
 mod trail;
 mod view;
 
-pub use panel::event_in_words;
+pub use guard::headers;
+pub use panel::{Frame, event_in_words};
 
 use std::sync::Arc;
 

@@ -149,7 +149,7 @@ fn customer(folder: &Path) -> Postfix {
     fs::write(&boxes, "onboarding-test@customer.example inbox/\npostmaster@customer.example inbox/\n").unwrap();
     let signed = rcgen::generate_simple_self_signed(["mail.customer.example".to_owned()]).unwrap();
     let pem = folder.join("customer.pem");
-    fs::write(&pem, signed.signing_key.serialize_pem() + &signed.cert.pem()).unwrap();
+    fs::write(&pem, signed.signing_key.serialize_pem() + signed.cert.pem().as_str()).unwrap();
     fs::set_permissions(&pem, fs::Permissions::from_mode(0o600)).unwrap();
     Postfix::start(
         &folder.join("customer"),

@@ -46,7 +46,7 @@ pub fn sign(folder: &Path, apex: &str, records: &str, validity: Validity) -> Sig
     let lines = |key: &str| -> String {
         key.lines().filter(|line| line.contains("DNSKEY")).map(|line| format!("{line}\n")).collect()
     };
-    let unsigned = zone::write(&folder, apex, &(records.to_owned() + &lines(&signing) + &lines(&zone_key)), 1);
+    let unsigned = zone::write(&folder, apex, &format!("{records}{}{}", lines(&signing), lines(&zone_key)), 1);
     let file = folder.join("signed.zone");
     let Validity(from, until) = validity;
     run(

@@ -106,6 +106,24 @@ impl Mailbox {
     pub fn mails(&self) -> Vec<Arc<Mail>> {
         self.inner.state().mails.clone()
     }
+
+    /// For somebody who reads what arrives, and nothing else.
+    #[must_use]
+    pub fn letters(&self) -> Letters {
+        Letters(Arc::clone(&self.inner))
+    }
+}
+
+/// What has arrived in a mailbox. Cheap to clone.
+#[derive(Clone)]
+pub struct Letters(Arc<Inner>);
+
+impl Letters {
+    /// Every message so far, the oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Mail>> {
+        self.0.state().mails.clone()
+    }
 }
 
 impl Inner {

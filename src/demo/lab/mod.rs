@@ -28,7 +28,7 @@ pub use firewall::Firewall;
 pub use gateway::{Gateway, MX_NAMES, Route, Routes, Stale};
 pub use gateway_api::GatewayApi;
 pub use mail_server::{MailServer, Received};
-pub use mailbox::{Mail, Mailbox};
+pub use mailbox::{Letters, Mail, Mailbox};
 pub use outgoing::Delivery;
 pub use policy_server::PolicyServer;
 pub use resolver::Resolver;

@@ -102,7 +102,7 @@ async fn page(state: &HttpState, reader: &Reader, id: &str, done: Option<Done>) 
         form: reader.desk_form().unwrap_or_default(),
         zone: state.config.commerce.time_zone.clone(),
         done,
-        frame: Frame::of(&reader, "/"),
+        frame: Frame::of(reader, "/"),
         id,
     })
 }

@@ -21,9 +21,12 @@ const PLACES: &[(&str, &str, &[Role])] = &[
     ("/audit", "Who did what", BOOKS),
 ];
 
+/// Where the demonstration explains itself.
+const GUIDE: (&str, &str) = ("/demo", "Demonstration");
+
 /// Everything that `base.html` wants to know.
 #[derive(Debug, Default)]
-pub(super) struct Frame {
+pub struct Frame {
     /// Empty for somebody who has not signed in and may read nothing.
     pub links: Vec<Link>,
     pub signed_in: bool,
@@ -35,7 +38,7 @@ pub(super) struct Frame {
 
 /// A place in the navigation.
 #[derive(Debug)]
-pub(super) struct Link {
+pub struct Link {
     pub path: &'static str,
     pub word: &'static str,
     /// The page is this place, or lies under it.
@@ -46,9 +49,20 @@ impl Frame {
     /// Around a page for `reader` that is or lies under `place`, for example `/proposals`.
     pub(super) fn of(reader: &Reader, place: &'static str) -> Self {
         let role = reader.identity.role;
-        let links = PLACES.iter().filter(|(.., roles)| roles.contains(&role));
-        let links = links.map(|&(path, word, _)| Link { path, word, here: path == place }).collect();
+        let mut links = links(role, place);
+        // Only the demonstration has pages that are open to whoever has not signed in.
+        if !reader.signed_in {
+            links.push(Link { path: GUIDE.0, word: GUIDE.1, here: false });
+        }
         Self { links, signed_in: reader.signed_in, form: reader.form_for(EVERYBODY), refresh: None }
+    }
+
+    /// Around the guide of the demonstration, whose pages are open.
+    #[must_use]
+    pub fn demonstration() -> Self {
+        let mut links = links(Role::Viewer, "");
+        links.push(Link { path: GUIDE.0, word: GUIDE.1, here: true });
+        Self { links, ..Self::default() }
     }
 
     /// Around a page for somebody unknown: it leads nowhere.
@@ -60,4 +74,9 @@ impl Frame {
     pub(super) fn every(self, seconds: u32) -> Self {
         Self { refresh: Some(seconds), ..self }
     }
+}
+
+fn links(role: Role, place: &str) -> Vec<Link> {
+    let own = PLACES.iter().filter(|(.., roles)| roles.contains(&role));
+    own.map(|&(path, word, _)| Link { path, word, here: path == place }).collect()
 }

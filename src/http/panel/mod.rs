@@ -36,6 +36,7 @@ pub(super) use session::cookie;
 pub(super) use story::in_words;
 pub(super) use subscription_story::subscription_in_words;
 
+pub use frame::Frame;
 pub use story::event_in_words;
 
 const STYLE: &str = include_str!("style.css");

@@ -133,7 +133,7 @@ fn page(reader: &Reader, typed: &Typed, errors: &[FieldError]) -> Result<OrderPa
         .form_for(BUYERS)
         .ok_or_else(|| Problem::new(Kind::NotAllowed, "Sign in to place an order; open pages only show."))?;
     let refused = !errors.is_empty();
-    Ok(OrderPage { form, groups, wrong, refused, frame: Frame::of(&reader, "/order") })
+    Ok(OrderPage { form, groups, wrong, refused, frame: Frame::of(reader, "/order") })
 }
 
 /// The field of the form for the path of an error: contacts of both kinds are one list in an order.

@@ -25,7 +25,7 @@ fn finnish(text: &str) -> Option<String> {
     }
     let mut out = String::from(sign);
     for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
             out.push(NO_BREAK_SPACE);
         }
         out.push(digit);

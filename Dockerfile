@@ -16,9 +16,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /src/target/release/fencepost /usr/local/bin/fencepost
 COPY --from=build /src/config /etc/fencepost
 # Numbers instead of names: the orchestrator can then see that it is not root.
-RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/fencepost /var/lib/fencepost/data \
- && install -d /var/lib/fencepost/config \
- && ln -s /etc/fencepost/fencepost.yaml /var/lib/fencepost/config/fencepost.yaml
+RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/fencepost /var/lib/fencepost/data
+ENV FENCEPOST_CONFIG=/etc/fencepost/fencepost.yaml
 USER 10001:10001
 # Relative paths of the configuration (`data/fencepost.db`) start here.
 WORKDIR /var/lib/fencepost

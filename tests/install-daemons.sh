@@ -6,8 +6,8 @@
 # private folders and stops them again. Does nothing where everything is there already.
 set -euo pipefail
 
-packages=(knot unbound postfix nsd bind9 pdns-server pdns-backend-bind nftables iproute2 postgresql-15 chromium chromium-driver)
-binaries=(/usr/sbin/{knotd,unbound,postfix,nsd,named,pdns_server,nft} /usr/bin/ss /usr/lib/postgresql/15/bin/postgres
+packages=(knot unbound postfix nsd bind9 pdns-server pdns-backend-bind nftables iproute2 postgresql-15 systemd chromium chromium-driver)
+binaries=(/usr/sbin/{knotd,unbound,postfix,nsd,named,pdns_server,nft} /usr/bin/{ss,systemd-analyze} /usr/lib/postgresql/15/bin/postgres
   /usr/bin/{chromium,chromedriver})
 command -v npm >/dev/null || { packages+=(npm); binaries+=(/usr/bin/npm); }
 unpacked=(exim4-daemon-light exim4-base opensmtpd)

@@ -9,9 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::client::{ApiArgs, Client};
+use super::client::{ApiArgs, ApiError, Client};
 use super::print::{self, lines, member};
+use super::wait::{WaitArgs, wait};
 use super::{Exit, Output, complain};
+use crate::lifecycle::connection::Phase;
 
 const MAX_EVIDENCE: u64 = 512 << 10;
 
@@ -21,12 +23,15 @@ pub struct RegisterArgs {
     api: ApiArgs,
     /// The customer: its id, its order's id, or a domain of its
     customer: String,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct RecheckArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
 }
 
@@ -34,6 +39,7 @@ pub struct RecheckArgs {
 pub struct ReleaseArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
     /// Why the service ends
     #[arg(long, value_enum, default_value_t = Cause::Terminated)]
@@ -56,6 +62,7 @@ pub struct ReleaseArgs {
 pub struct RouteArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
     /// New own mail server; may be given several times
     #[arg(long, value_name = "HOST[:PORT]", required_unless_present = "withdraw", conflicts_with = "withdraw")]
@@ -75,6 +82,7 @@ pub struct RouteArgs {
 pub struct SuspendArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
     /// Kept in the history, and told to the partner
     #[arg(long)]
@@ -88,6 +96,7 @@ pub struct SuspendArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
 }
 
@@ -105,6 +114,7 @@ enum Cause {
 pub struct CancelArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
     /// Kept in the history
     #[arg(long)]
@@ -117,6 +127,7 @@ pub struct DecideArgs {
     api: ApiArgs,
     /// The customer: its id, its order's id, or a domain of its
     customer: String,
+    /// What was decided
     #[arg(value_enum)]
     decision: Decision,
     /// Invoicing group: 15 or 30
@@ -173,6 +184,7 @@ enum GatewayAction {
     Confirm {
         #[command(flatten)]
         api: ApiArgs,
+        /// The domain
         domain: String,
         /// What was set; refused when something else is wished for
         #[arg(long, value_enum)]
@@ -185,20 +197,77 @@ enum GatewayAction {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Mode {
+    /// Mail is put off (450)
     Defer,
+    /// Mail is delivered to the own server
     Deliver,
+    /// Mail is refused (550)
     Reject,
+    /// The gateway does not know the domain
     Absent,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Decision {
+    /// The trial becomes a customer
     Customer,
+    /// It does not; of a customer that is invoiced: notice
     NoCustomer,
 }
 
+/// With `--wait`, a customer that is registered already is waited for all the same.
 pub async fn register(args: &RegisterArgs) -> Exit {
-    send(&args.api, &["v1", "customers", &args.customer, "register"], &json!({})).await
+    let path = ["v1", "customers", &args.customer, "register"];
+    let Some(wanted) = args.wait.phase else { return send(&args.api, &path, &json!({})).await };
+    let done = async {
+        let client = Client::new(&args.api)?;
+        let mut outcome: Value = client.post(&path, &json!({})).await?;
+        let customer: Value = client.get(&["v1", "customers", &args.customer], &[]).await?;
+        let domains: Vec<String> = customer
+            .get("domains")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|domain| domain.get("domain").and_then(Value::as_str).map(str::to_owned))
+            .collect();
+        waited(&client, &args.api, &mut outcome, &domains, (wanted, args.wait.timeout)).await
+    };
+    done.await.unwrap_or_else(|error: ApiError| {
+        complain(&error);
+        error.exit()
+    })
+}
+
+/// Waits after something was set going, and prints what came of it: one line a domain for people; for
+/// programs what the service had answered, with the last status of each domain as `statuses`.
+pub(super) async fn waited(
+    client: &Client,
+    api: &ApiArgs,
+    outcome: &mut Value,
+    domains: &[String],
+    (wanted, seconds): (Phase, u32),
+) -> Result<Exit, ApiError> {
+    let waited = wait(client, domains, wanted, seconds, api.output == Output::Table).await?;
+    match api.output {
+        Output::Json => {
+            if let Some(outcome) = outcome.as_object_mut() {
+                outcome.insert("statuses".to_owned(), json!(waited.statuses));
+            }
+            print::json(outcome);
+        }
+        Output::Table => {
+            for status in &waited.statuses {
+                let status = json!(status);
+                let (domain, phase, reason) =
+                    (member(&status, "domain"), member(&status, "phase"), member(&status, "reason"));
+                lines(&format!("{domain}: {phase}. {reason}"));
+            }
+        }
+    }
+    if let Some(why) = waited.why {
+        eprintln!("fencepost: {why}");
+    }
+    Ok(waited.exit)
 }
 
 pub async fn recheck(args: &RecheckArgs) -> Exit {

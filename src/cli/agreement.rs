@@ -46,12 +46,16 @@ pub struct TransferArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Where the partner pays")]
 struct PayerArgs {
+    /// VAT identifier, such as FI12345678
     #[arg(long, value_name = "ID")]
     vat_id: Option<String>,
+    /// Street and number
     #[arg(long, value_name = "STREET")]
     billing_street: Option<String>,
+    /// Postal code
     #[arg(long, value_name = "CODE")]
     billing_postal_code: Option<String>,
+    /// City
     #[arg(long, value_name = "CITY")]
     billing_city: Option<String>,
     /// Such as FI
@@ -60,6 +64,7 @@ struct PayerArgs {
     /// Such as 0216:003712345678
     #[arg(long, value_name = "SCHEME:ID")]
     e_invoice_address: Option<String>,
+    /// What the payer wants to read on its invoices
     #[arg(long, value_name = "TEXT")]
     buyer_reference: Option<String>,
 }
@@ -97,9 +102,13 @@ pub async fn transfer(args: &TransferArgs) -> Exit {
 
 /// Further domains of a customer.
 pub async fn add_domains(api: &ApiArgs, customer: &str, domains: &[String], servers: &[String], hosted: bool) -> Exit {
+    send(api, &["v1", "customers", customer, "domains"], &self::domains(domains, servers, hosted)).await
+}
+
+/// The request for them.
+pub(super) fn domains(domains: &[String], servers: &[String], hosted: bool) -> Value {
     let servers: Vec<Value> = servers.iter().map(|text| server(text)).collect();
-    let body = json!({ "domains": domains, "servers": servers, "hosted": hosted });
-    send(api, &["v1", "customers", customer, "domains"], &body).await
+    json!({ "domains": domains, "servers": servers, "hosted": hosted })
 }
 
 /// `Name <mail@example.com>` or the address alone.

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::print::lines;
-use super::{Exit, Global, complain};
+use serde_json::json;
+
+use super::print::{self, lines};
+use super::{Exit, Global, Output, complain};
 use crate::config::{self, Database};
 use crate::store;
 
@@ -11,6 +13,9 @@ use crate::store;
 pub struct Args {
     /// The new file; one that exists is never overwritten
     file: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 pub async fn run(args: &Args, global: &Global) -> Exit {
@@ -36,6 +41,14 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     };
     let file = args.file.clone();
     match tokio::task::spawn_blocking(move || store::backup(&path, &file)).await {
+        Ok(Ok(done)) if args.output == Output::Json => {
+            print::json(&json!({
+                "file": args.file, "bytes": done.bytes, "customers": done.customers, "events": done.events,
+                "ledger": { "seq": done.head.seq, "hash": hex::encode(done.head.hash) },
+                "runs": done.runs, "documents": done.documents, "looks": done.looks,
+            }));
+            Exit::Pass
+        }
         Ok(Ok(done)) => {
             lines(&format!(
                 "backed up and verified: {} bytes, {} customers, {} events; ledger up to entry {} ({}), {} closed runs, \

@@ -1,8 +1,6 @@
 //! `fencepost completions SHELL`: completion scripts on standard output.
 
-use clap::CommandFactory;
-
-use super::{Cli, Exit};
+use super::{Exit, help};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -13,6 +11,6 @@ pub struct Args {
 /// Prints the script.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    clap_complete::generate(args.shell, &mut Cli::command(), "fencepost", &mut std::io::stdout());
+    clap_complete::generate(args.shell, &mut help::command(), "fencepost", &mut std::io::stdout());
     Exit::Pass
 }

@@ -12,6 +12,7 @@ use crate::http::event_in_words;
 pub struct Args {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
     /// Only events after this number
     #[arg(long, default_value_t = 0)]

@@ -5,6 +5,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::client::{ApiArgs, Client};
@@ -50,7 +51,7 @@ enum FileError {
 /// already (or, with `--check`, could be), 1 when one was refused.
 pub async fn run(args: &Args) -> Exit {
     let Some(path) = args.connected.as_ref().filter(|_| !args.columns) else {
-        print_columns(COLUMNS, NEEDED);
+        print_columns(COLUMNS, NEEDED, args.api.output);
         return Exit::Pass;
     };
     let Args { api, check, all_or_nothing, .. } = args;
@@ -79,7 +80,7 @@ pub struct OrdersArgs {
 /// Places the orders of a table; statuses as of [`run`].
 pub async fn orders(args: &OrdersArgs) -> Exit {
     let Some(path) = args.file.as_ref().filter(|_| !args.columns) else {
-        print_columns(ORDER_COLUMNS, ORDER_NEEDED);
+        print_columns(ORDER_COLUMNS, ORDER_NEEDED, args.api.output);
         return Exit::Pass;
     };
     let OrdersArgs { api, check, all_or_nothing, .. } = args;
@@ -162,7 +163,12 @@ async fn table(path: &Path, how: &How<'_>) -> Exit {
 }
 
 /// The header alone goes where it may be redirected to; what is needed is for whoever reads along.
-fn print_columns(columns: &[&str], needed: &[&str]) {
+fn print_columns(columns: &[&str], needed: &[&str], output: Output) {
+    if output == Output::Json {
+        let rows = columns.iter().map(|name| json!({ "column": name, "needed": needed.contains(name) }));
+        print::json(&rows.collect::<Vec<_>>());
+        return;
+    }
     let starred = |name: &&str| if needed.contains(name) { format!("{name} *") } else { (*name).to_owned() };
     let listed: Vec<String> = columns.iter().map(starred).collect();
     lines(&columns.join(","));

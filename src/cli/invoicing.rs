@@ -30,6 +30,7 @@ enum Action {
     Export {
         #[command(flatten)]
         run: RunArgs,
+        /// For which program
         #[arg(long, value_enum, default_value_t)]
         format: Format,
         /// Folder for the files; UBL needs one, one invoice a file
@@ -64,6 +65,7 @@ enum Format {
     /// RFC 4180, with a header
     #[default]
     Csv,
+    /// The run as the API has it
     Json,
     /// UBL 2.1, Peppol BIS Billing 3: one file for each invoice
     Ubl,
@@ -172,6 +174,12 @@ pub(super) fn days(period: &Value) -> String {
     format!("{} to {last}", member(period, "from"))
 }
 
+/// Numbers of the entries that a line rests on, with spaces, so that a long list can be wrapped.
+fn entries(line: &Value) -> String {
+    let numbers = line.get("entries").and_then(Value::as_array).into_iter().flatten();
+    numbers.map(|number| cell(&number.to_string())).collect::<Vec<_>>().join(" ")
+}
+
 fn show(run: &Value, output: Output) -> Exit {
     let array = |name: &str| run.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let problems = array("problems");
@@ -198,7 +206,7 @@ fn show(run: &Value, output: Output) -> Exit {
             period.unwrap_or_default(),
             member(line, "mailboxes"),
             member(line, "amount"),
-            member(line, "entries"),
+            entries(line),
         ]);
     }
     lines(&out.to_string());

@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 
-use super::Exit;
+use serde_json::{Value, json};
+
+use super::{Exit, Output, print};
 use crate::lifecycle::table::{Transition, render_mermaid, render_table};
 use crate::lifecycle::{connection, subscription};
 
@@ -11,6 +13,9 @@ pub struct Args {
     /// How to print the transition tables
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// `json` prints the transitions for a program
+    #[arg(long, value_enum, default_value_t, conflicts_with = "format")]
+    output: Output,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,8 +30,20 @@ enum Format {
 /// Prints the tables. A reader that stops reading is no error.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    let _ = std::io::stdout().write_all(render(args.format).as_bytes());
+    match args.output {
+        Output::Json => print::json(&transitions()),
+        Output::Table => {
+            let _ = std::io::stdout().write_all(render(args.format).as_bytes());
+        }
+    }
     Exit::Pass
+}
+
+fn transitions() -> Value {
+    let rows = |rows: &[Transition]| -> Vec<Value> {
+        rows.iter().map(|row| json!({ "from": row.from, "to": row.to, "when": row.when, "who": row.who })).collect()
+    };
+    json!({ "connection": rows(connection::table()), "subscription": rows(subscription::table()) })
 }
 
 fn render(format: Format) -> String {

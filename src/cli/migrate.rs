@@ -1,8 +1,10 @@
 //! `fencepost migrate`: brings the schema of the store up to date. Forward only; a node never does it
 //! by itself on a database that it shares.
 
-use super::print::lines;
-use super::{Exit, Global, complain};
+use serde_json::json;
+
+use super::print::{self, lines};
+use super::{Exit, Global, Output, complain};
 use crate::config;
 use crate::store::{self, Schema, StoreResult};
 
@@ -11,6 +13,9 @@ pub struct Args {
     /// Change nothing: status 0 when the schema is current, 1 when `migrate` has something to do
     #[arg(long)]
     check: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 pub async fn run(args: &Args, global: &Global) -> Exit {
@@ -20,6 +25,14 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     };
     let done: StoreResult<Schema> =
         if args.check { store::schema(&config).await } else { store::migrate(&config).await };
+    if args.output == Output::Json
+        && let Ok(Schema { found, known }) = &done
+        && found <= known
+    {
+        let waits = args.check && found < known;
+        print::json(&json!({ "found": found, "known": known, "current": !waits }));
+        return if waits { Exit::Fail } else { Exit::Pass };
+    }
     match done {
         Err(error) => complain(&error),
         Ok(Schema { found, known }) if found == known => {

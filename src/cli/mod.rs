@@ -17,6 +17,7 @@ mod discrepancies;
 mod events;
 mod explain;
 mod healthcheck;
+mod help;
 mod import;
 mod ingest;
 mod intake;
@@ -24,6 +25,7 @@ mod invoicing;
 mod ledger;
 mod lifecycle;
 mod list;
+mod man;
 mod migrate;
 mod notice;
 mod order;
@@ -33,6 +35,7 @@ mod print;
 mod proposals;
 mod replay;
 mod report;
+mod rows;
 mod serve;
 mod share;
 mod status;
@@ -40,14 +43,16 @@ mod store;
 mod sweep;
 mod token;
 mod vantages;
+mod wait;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use fencepost_checks::escape::clean;
 
+pub use self::help::{command, groups};
 use crate::telemetry;
 
 /// Longest error that is shown: lines, and characters of each.
@@ -56,7 +61,7 @@ const MAX_LINE: usize = 2_000;
 
 /// Takes a customer of an e-mail filtering service from order to invoice.
 #[derive(Debug, Parser)]
-#[command(name = "fencepost", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "fencepost", version, about, propagate_version = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -68,7 +73,7 @@ pub struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
     /// Configuration file
-    #[arg(long, global = true, value_name = "FILE", default_value = "config/fencepost.yaml")]
+    #[arg(long, global = true, value_name = "FILE", env = "FENCEPOST_CONFIG", default_value = "config/fencepost.yaml")]
     pub config: PathBuf,
     /// Log as JSON lines (on standard error)
     #[arg(long, global = true)]
@@ -80,15 +85,15 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the whole thing on this machine: from order to invoice, with no set-up
+    /// Show the whole thing on this machine, with no set-up
     Demo(demo::Args),
     /// Run the service: engine, API and pages
     Serve(serve::Args),
-    /// Probe from this machine for an engine elsewhere, and set the routes of its gateway
+    /// Probe from this machine for an engine elsewhere; set routes
     Agent(agent::Args),
-    /// Place an order, many orders of a table, or add a domain to a customer
+    /// Place an order, or many; add a domain to a customer
     Order(order::Args),
-    /// Take over an existing base: customers that are connected already
+    /// Take over customers that are connected already
     Import(import::Args),
     /// Register a customer with the service
     Register(act::RegisterArgs),
@@ -98,9 +103,9 @@ pub enum Command {
     List(list::Args),
     /// Show the history of a domain
     Events(events::Args),
-    /// Derive a domain's state again from its history; status 1 when that is not what is stored
+    /// Derive a domain's state from its history, and compare
     Replay(replay::Args),
-    /// Work that was given up and waits for a person; status 1 when there is some
+    /// Work that was given up and waits for a person
     Parked(parked::Args),
     /// Look at a domain again now
     Recheck(act::RecheckArgs),
@@ -108,33 +113,33 @@ pub enum Command {
     Decide(act::DecideArgs),
     /// Let a trial go on for longer
     Extend(act::ExtendArgs),
-    /// Say how many mailboxes of a customer are in operation; changes nothing that is charged
+    /// Say how many mailboxes of a customer are in operation
     Mailboxes(act::MailboxesArgs),
-    /// Where operation and accounting differ; status 1 when they do
+    /// Where operation and accounting differ
     Discrepancies(discrepancies::Args),
     /// Give a customer another partner
     Transfer(agreement::TransferArgs),
-    /// Confirm routes that are set on the gateway by hand
+    /// Routes set by hand; MX hosts and addresses that come and go
     Gateway(act::GatewayArgs),
-    /// Make a link to the status page of a domain, for whoever has no account
+    /// Make a link to the page of a domain, for whoever has no account
     Share(share::Args),
     /// End the service for a domain
     Release(act::ReleaseArgs),
     /// Withdraw the order of a domain
     Cancel(act::CancelArgs),
-    /// Replace the own mail server of a domain, once the new one is verified
+    /// Replace the own mail server of a domain, once verified
     Route(act::RouteArgs),
-    /// Hold a domain: nothing goes forward, nothing is asked of anybody
+    /// Hold a domain: nothing goes forward
     Suspend(act::SuspendArgs),
     /// End the suspension of a domain
     Resume(act::ResumeArgs),
-    /// Show how the places that probes are sent from are doing
+    /// Where probes are sent from, and how that is doing
     Vantages(vantages::Args),
-    /// Show who did what: every change over page, API and command line
+    /// Show who did what, over page, API and command line
     Audit(audit::Args),
     /// Look at the billing ledger
     Ledger(ledger::Args),
-    /// Mail that asks for a change of what is invoiced: look at it, approve it, reject it
+    /// Mail that asks for a change of what is invoiced
     Proposals(proposals::Args),
     /// Preview and close invoicing runs
     Invoicing(invoicing::Args),
@@ -152,11 +157,11 @@ pub enum Command {
     Store(store::Args),
     /// Bring the schema of the store up to date
     Migrate(migrate::Args),
-    /// Look once at a domain and its mail servers: a table of findings with remedies
+    /// Look once at a domain and its mail servers; changes nothing
     Check(check::Args),
-    /// Ask for the MX of a whole list of domains, one cheap question each, as fast as the resolver answers
+    /// Ask for the MX of a list of domains, a cheap question each
     Sweep(sweep::Args),
-    /// Say what a finding code means and what to do about it
+    /// Say what a finding means and what to do about it
     Explain(explain::Args),
     /// Look at the configuration
     Config(config::Args),
@@ -168,6 +173,8 @@ pub enum Command {
     Lifecycle(lifecycle::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print a manual page, or write them all into a folder
+    Man(man::Args),
 }
 
 /// How data is printed.
@@ -222,7 +229,13 @@ pub fn main() -> ExitCode {
 /// The same with a command line handed in, program name first.
 #[must_use]
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = Cli::parse_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.len() < 2 {
+        print::lines(help::START);
+        return Exit::Usage.into();
+    }
+    let matches = help::command().get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // TLS needs one provider for the whole process; a second installation is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -292,6 +305,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Notice(args) => notice::run(&args, &cli.global),
         Command::Lifecycle(args) => lifecycle::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
-use super::print::{lines, table};
-use super::{Exit, Global, complain};
+use serde_json::{Value, json};
+
+use super::print::{self, lines, table};
+use super::{Exit, Global, Output, complain};
 use crate::config::{self, Config};
 use crate::engine::readers;
 use crate::notify::{NAMES, Rendered, SmtpNotifier, sample, when};
@@ -19,7 +21,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List the notices: when each goes out, and to whom
-    List,
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Show a notice with sample data, without sending it
     Preview(PreviewArgs),
 }
@@ -38,6 +44,9 @@ struct PreviewArgs {
     /// Write it to this file instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// `json` prints subject, text and HTML for a program
+    #[arg(long, value_enum, default_value_t, conflicts_with = "html")]
+    output: Output,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -61,8 +70,11 @@ impl From<Lang> for Language {
 #[must_use]
 pub fn run(args: &Args, global: &Global) -> Exit {
     let done = match &args.action {
-        Action::List => {
-            lines(&list());
+        Action::List { output } => {
+            match output {
+                Output::Json => print::json(&notices()),
+                Output::Table => lines(&list()),
+            }
             Ok(())
         }
         Action::Preview(args) => preview(args, global),
@@ -71,6 +83,10 @@ pub fn run(args: &Args, global: &Global) -> Exit {
         Ok(()) => Exit::Pass,
         Err(error) => complain(error.as_ref()),
     }
+}
+
+fn notices() -> Vec<Value> {
+    NAMES.iter().map(|name| json!({ "notice": name, "goes_out_when": when(name), "to": readers(name) })).collect()
 }
 
 fn list() -> String {
@@ -88,7 +104,14 @@ fn preview(args: &PreviewArgs, global: &Global) -> Result<(), Box<dyn std::error
         Err(error) => return Err(error.into()),
     };
     let notice = rendered(&args.name, args.lang.into(), config)?;
-    let text = if args.html { notice.html } else { format!("Subject: {}\n\n{}", notice.subject, notice.text) };
+    let text = if args.output == Output::Json {
+        let whole = json!({ "subject": notice.subject, "text": notice.text, "html": notice.html });
+        format!("{}\n", serde_json::to_string_pretty(&whole)?)
+    } else if args.html {
+        notice.html
+    } else {
+        format!("Subject: {}\n\n{}", notice.subject, notice.text)
+    };
     match &args.out {
         Some(file) => {
             std::fs::write(file, text).map_err(|error| format!("{}: cannot be written: {error}", file.display()))?;

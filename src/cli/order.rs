@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::{ApiArgs, Client};
 use super::print::{cell, json, lines, member};
+use super::wait::WaitArgs;
 use super::{Exit, Output, agreement, complain};
 use crate::order::OrderForm;
 
@@ -47,6 +48,8 @@ struct PlaceArgs {
     /// It is a hosted platform that cannot be firewalled
     #[arg(long, requires = "server")]
     hosted: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// Why there is no order to place.
@@ -71,7 +74,21 @@ pub async fn run(args: &Args) -> Exit {
 async fn place(args: &PlaceArgs) -> Exit {
     let Some(file) = args.file.as_ref().filter(|_| args.customer.is_none()) else {
         let customer = args.customer.as_deref().unwrap_or_default();
-        return agreement::add_domains(&args.api, customer, &args.domain, &args.server, args.hosted).await;
+        if args.wait.phase.is_none() {
+            return agreement::add_domains(&args.api, customer, &args.domain, &args.server, args.hosted).await;
+        }
+        let body = agreement::domains(&args.domain, &args.server, args.hosted);
+        let added = match Client::new(&args.api) {
+            Ok(client) => client.post(&["v1", "customers", customer, "domains"], &body).await,
+            Err(error) => Err(error),
+        };
+        return match added {
+            Ok(added) => until(args, &args.domain, added).await,
+            Err(error) => {
+                complain(&error);
+                error.exit()
+            }
+        };
     };
     let form = match read(file) {
         Ok(form) => form,
@@ -81,21 +98,42 @@ async fn place(args: &PlaceArgs) -> Exit {
         Ok(client) => client.post(&["v1", "orders"], &form).await,
         Err(error) => Err(error),
     };
-    match placed {
-        Ok(placed) if args.api.output == Output::Json => json(&placed),
-        Ok(placed) => {
-            lines(&format!("order {}\ncustomer {}", member(&placed, "order_id"), member(&placed, "customer_id")));
-            for connection in placed.get("connections").and_then(Value::as_array).into_iter().flatten() {
-                let domain = member(connection, "domain");
-                lines(&format!("{domain}: connection {}", member(connection, "connection_id")));
-            }
-        }
+    let placed = match placed {
+        Ok(placed) => placed,
         Err(error) => {
             complain(&error);
             return error.exit();
         }
+    };
+    let connections: Vec<&Value> = placed.get("connections").and_then(Value::as_array).into_iter().flatten().collect();
+    match args.api.output {
+        // One document: with `--wait`, what came of it belongs to it.
+        Output::Json if args.wait.phase.is_some() => {}
+        Output::Json => json(&placed),
+        Output::Table => {
+            lines(&format!("order {}\ncustomer {}", member(&placed, "order_id"), member(&placed, "customer_id")));
+            for connection in &connections {
+                let domain = member(connection, "domain");
+                lines(&format!("{domain}: connection {}", member(connection, "connection_id")));
+            }
+        }
     }
-    Exit::Pass
+    let domains: Vec<String> =
+        connections.iter().filter_map(|c| c.get("domain").and_then(Value::as_str).map(str::to_owned)).collect();
+    until(args, &domains, placed).await
+}
+
+/// Waits, where that was asked for.
+async fn until(args: &PlaceArgs, domains: &[String], mut placed: Value) -> Exit {
+    let Some(wanted) = args.wait.phase else { return Exit::Pass };
+    let done = match Client::new(&args.api) {
+        Ok(client) => super::act::waited(&client, &args.api, &mut placed, domains, (wanted, args.wait.timeout)).await,
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        error.exit()
+    })
 }
 
 fn read(path: &PathBuf) -> Result<OrderForm, FileError> {

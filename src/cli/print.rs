@@ -4,14 +4,13 @@
 use std::io::Write;
 
 use anstream::{AutoStream, ColorChoice};
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::Table;
 use fencepost_checks::escape::{clean, is_harmful};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Width of tables that go into a pipe or a file, characters.
-const PIPED: u16 = 140;
+use super::rows::Rows;
+
 /// Longest line of running text, characters, and the narrowest terminal that is tried to fit.
 const TEXT: usize = 100;
 const NARROWEST: usize = 30;
@@ -20,14 +19,8 @@ const CELL: usize = 400;
 
 /// A table with these columns.
 #[must_use]
-pub fn table(columns: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_header(columns);
-    if table.width().is_none() {
-        // No terminal: without a width, one long sentence would make every line as long.
-        table.set_width(PIPED);
-    }
-    table
+pub fn table(columns: &[&str]) -> Rows {
+    Rows::new(columns)
 }
 
 /// A cell's text, harmless to a terminal.

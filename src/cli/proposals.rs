@@ -36,6 +36,7 @@ enum Action {
     Show {
         #[command(flatten)]
         api: ApiArgs,
+        /// Id of the mail, as `proposals list` shows it
         id: String,
     },
     /// Record what the mail asks for, with the mail as evidence
@@ -44,6 +45,7 @@ enum Action {
     Reject {
         #[command(flatten)]
         api: ApiArgs,
+        /// Id of the mail, as `proposals list` shows it
         id: String,
         /// Why, in one line
         #[arg(long)]
@@ -53,6 +55,7 @@ enum Action {
     Again {
         #[command(flatten)]
         api: ApiArgs,
+        /// Id of the mail, as `proposals list` shows it
         id: String,
     },
     /// Show who may speak for a customer, and the token that finds it in a subject
@@ -74,6 +77,7 @@ enum Action {
 struct ApproveArgs {
     #[command(flatten)]
     api: ApiArgs,
+    /// Id of the mail, as `proposals list` shows it
     id: String,
     /// What the mail says, instead of what was understood: number of mailboxes
     #[arg(long)]
@@ -103,16 +107,22 @@ struct ApproveArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Decision {
+    /// The trial becomes a customer
     Customer,
+    /// It does not; of a customer that is invoiced: notice
     NoCustomer,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Which {
+    /// Waiting for approval
     #[default]
     Open,
+    /// Not believed
     Quarantined,
+    /// Recorded
     Approved,
+    /// Ended without a change
     Rejected,
     All,
 }

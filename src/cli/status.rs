@@ -1,85 +1,70 @@
 //! `fencepost status DOMAIN [--wait PHASE]`: the answer a partner relies on.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use fencepost_checks::Severity;
 use fencepost_checks::escape::clean;
 
 use super::client::{ApiArgs, ApiError, Client};
-use super::print::{Paragraphs, cell, json, lines, text_width};
+use super::print::{Paint, Paragraphs, cell, json, lines, text_width};
+use super::wait::{WaitArgs, wait};
 use super::{Exit, Output, complain};
-use crate::lifecycle::connection::Phase;
 use crate::status::{AnswerKind, DomainStatus, RecordLine};
-
-const POLL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     api: ApiArgs,
+    /// The domain
     domain: String,
-    /// Wait until the domain is in this phase; status 1 when it ends in another, 3 when time is up
-    #[arg(long, value_name = "PHASE", value_parser = phase)]
-    wait: Option<Phase>,
-    /// Seconds to wait at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=2_678_400))]
-    timeout: u32,
-}
-
-fn phase(word: &str) -> Result<Phase, String> {
-    serde_json::from_value(word.into()).map_err(|_| {
-        "use ordered, allowlisting, probing, provisioning, ready, confirming, connected, drifted, releasing, \
-         released or cancelled"
-            .to_owned()
-    })
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// Prints the status. Without `--wait` the exit status is 0 when the MX may be changed now or nothing
 /// has to be changed any more, 1 otherwise.
 pub async fn run(args: &Args) -> Exit {
-    match look(args).await {
-        Ok((status, exit)) => {
-            match args.api.output {
-                Output::Json => json(&status),
-                Output::Table => lines(&text(&status, text_width())),
-            }
-            exit
-        }
+    let (status, exit) = match look(args).await {
+        Ok(looked) => looked,
         Err(error) => {
             complain(&error);
-            error.exit()
+            return error.exit();
+        }
+    };
+    if let Some(status) = status {
+        match args.api.output {
+            Output::Json => json(&status),
+            Output::Table => lines(&text(&status, text_width(), Paint::of_stdout())),
         }
     }
+    exit
 }
 
-async fn look(args: &Args) -> Result<(DomainStatus, Exit), ApiError> {
+async fn look(args: &Args) -> Result<(Option<DomainStatus>, Exit), ApiError> {
     let client = Client::new(&args.api)?;
-    let mut left = args.timeout;
-    loop {
+    let Some(wanted) = args.wait.phase else {
         let status: DomainStatus = client.get(&["v1", "domains", &args.domain, "status"], &[]).await?;
-        let Some(target) = args.wait else {
-            let good = matches!(status.answer, AnswerKind::ChangeNow | AnswerKind::Done);
-            return Ok((status, if good { Exit::Pass } else { Exit::Fail }));
-        };
-        if status.phase == target {
-            return Ok((status, Exit::Pass));
-        }
-        if matches!(status.phase, Phase::Released | Phase::Cancelled) {
-            return Ok((status, Exit::Fail));
-        }
-        if left == 0 {
-            return Ok((status, Exit::Inconclusive));
-        }
-        left -= 1;
-        tokio::time::sleep(POLL).await;
+        let good = matches!(status.answer, AnswerKind::ChangeNow | AnswerKind::Done);
+        return Ok((Some(status), if good { Exit::Pass } else { Exit::Fail }));
+    };
+    let domains = [args.domain.clone()];
+    let tell = args.api.output == Output::Table;
+    let mut waited = wait(&client, &domains, wanted, args.wait.timeout, tell).await?;
+    if let Some(why) = waited.why {
+        eprintln!("fencepost: {why}");
     }
+    Ok((waited.statuses.pop(), waited.exit))
 }
 
 /// The status for people.
-fn text(status: &DomainStatus, width: usize) -> String {
+fn text(status: &DomainStatus, width: usize, paint: Paint) -> String {
     let mut out = String::new();
     let word = word(&status.answer).replace('_', " ").to_uppercase();
+    let word = match status.answer {
+        AnswerKind::ChangeNow | AnswerKind::Done => paint.good(&word),
+        AnswerKind::Stop | AnswerKind::RollBack => paint.bad(&word),
+        AnswerKind::Wait | AnswerKind::MoveAway => paint.doubtful(&word),
+    };
     let _ = writeln!(out, "{}: {word}", status.domain);
     let _ = writeln!(out, "{}", cell(&status.reason));
     let _ = writeln!(out, "phase {} since {}", self::word(&status.phase), status.phase_since);
@@ -156,6 +141,6 @@ mod tests {
     #[test]
     fn a_status_says_what_to_do_first() {
         let letter = crate::notify::sample::letter("mx_change_may_be_relayed", crate::words::Language::En).unwrap();
-        insta::assert_snapshot!(text(&letter.status.unwrap(), 80));
+        insta::assert_snapshot!(text(&letter.status.unwrap(), 80, Paint(false)));
     }
 }

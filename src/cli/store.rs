@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::print::{lines, table};
-use super::{Exit, complain};
+use serde_json::json;
+
+use super::print::{self, lines, table};
+use super::{Exit, Output, complain};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Database, StoreConfig};
 use crate::store;
@@ -27,11 +29,14 @@ enum Action {
         /// File with the password for PostgreSQL; without it PGPASSWORD or ~/.pgpass counts
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
     },
 }
 
 pub async fn run(args: &Args) -> Exit {
-    let Action::Copy { from, to, password_file } = &args.action;
+    let Action::Copy { from, to, password_file, output } = &args.action;
     let (from, to) =
         (StoreConfig::at(from), StoreConfig { password_file: password_file.clone(), ..StoreConfig::at(to) });
     for (option, config, wanted) in [("--from", &from, "sqlite:FILE"), ("--to", &to, "postgres://…")] {
@@ -51,6 +56,13 @@ pub async fn run(args: &Args) -> Exit {
         }
     }
     match store::copy(&from, &to, SystemClock.now()).await {
+        Ok(copied) if *output == Output::Json => {
+            let tables: serde_json::Map<_, _> =
+                copied.tables.iter().map(|(name, rows)| (name.clone(), json!(rows))).collect();
+            let ledger = json!({ "seq": copied.head.seq, "hash": hex::encode(copied.head.hash) });
+            print::json(&json!({ "tables": tables, "ledger": ledger }));
+            Exit::Pass
+        }
         Ok(copied) => {
             let mut out = table(&["table", "rows"]);
             for (name, rows) in &copied.tables {

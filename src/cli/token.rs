@@ -29,6 +29,7 @@ pub struct Args {
 enum Action {
     /// Make a token and print it, once
     Create {
+        /// What it opens
         #[arg(long, value_enum)]
         role: RoleWord,
         /// The partner it is limited to; needed for the role `partner`
@@ -100,7 +101,7 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
             create(&desk, store.as_ref(), (*role).into(), partner.as_deref(), label, *days, now, args.output).await
         }
         Action::List => list(store.as_ref(), now, args.output).await,
-        Action::Revoke { id } => revoke(&desk, store.as_ref(), id, now).await,
+        Action::Revoke { id } => revoke(&desk, store.as_ref(), id, now, args.output).await,
     };
     match done {
         Ok(()) => Exit::Pass,
@@ -222,12 +223,15 @@ async fn list(store: &dyn Store, now: Timestamp, output: Output) -> Result<(), T
     Ok(())
 }
 
-async fn revoke(desk: &Desk, store: &dyn Store, id: &str, now: Timestamp) -> Result<(), TokenError> {
+async fn revoke(desk: &Desk, store: &dyn Store, id: &str, now: Timestamp, output: Output) -> Result<(), TokenError> {
     // People paste the whole token: its id is enough, the rest is not looked at.
     let id = Token::parse(id).map_or_else(|| id.to_owned(), |token| token.id().to_owned());
     if store.revoke_token(&id, now).await? {
         record(desk, "revoke-token", &id, String::new()).await;
-        lines(&format!("revoked {}", cell(&id)));
+        match output {
+            Output::Json => print::json(&json!({ "id": id, "revoked_at": now })),
+            Output::Table => lines(&format!("revoked {}", cell(&id))),
+        }
         return Ok(());
     }
     Err(TokenError::Unknown(cell(&id)))

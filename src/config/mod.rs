@@ -36,6 +36,8 @@ pub use telemetry::{OtlpConfig, TelemetryConfig};
 pub use validate::Problem;
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 #[path = "../../fuzz/properties/config_file.rs"]
 mod properties;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::known::KnownKeys;
 use super::{Config, ConfigError, EgressAddress, MxHost, from_text, load};
 
-const ANNOTATED: &str = include_str!("../../config/fencepost.yaml");
+pub(super) const ANNOTATED: &str = include_str!("../../config/fencepost.yaml");
 
 /// What `config check` would print for a text.
 fn complaints(text: &str) -> String {

@@ -21,7 +21,7 @@ fn the_page_of_settings_is_what_the_program_reads() {
     for kind in ["manual", "postfix", "http", "agents"] {
         for (parent, key) in KnownKeys::with_adapter(Some(kind)).paths() {
             let name = if parent.is_empty() { format!("\n## {key}\n") } else { format!("`{parent}.{key}`") };
-            let named = [name, format!("{key}:")];
+            let named = [name, format!("{key}:"), format!("`{key}`")];
             assert!(named.iter().any(|name| made.contains(name)), "{parent}.{key} is not on {PAGE}");
         }
     }
@@ -52,7 +52,8 @@ fn page() -> String {
         let _ = writeln!(out, "{}", names.join(", "));
         write_text(&entry.text, &mut out);
         let said: Vec<String> = entry.keys.iter().filter_map(|key| default(&defaults, key)).collect();
-        if !said.is_empty() {
+        // Where the words name it, they say more than the value.
+        if !said.is_empty() && !entry.text.iter().any(|line| line.contains("Default:")) {
             let _ = writeln!(out, "\nDefault: {}", said.join(", "));
         }
     }
@@ -170,7 +171,7 @@ fn paragraph(said: &mut Vec<String>) -> Vec<String> {
 fn write_text(lines: &[String], out: &mut String) {
     let mut fenced = false;
     let looks_like_yaml = |line: &str| {
-        let word = line.split(':').next().unwrap_or_default();
+        let word = line.split(':').next().filter(|word| *word != "true").unwrap_or_default();
         line.starts_with("  ")
             || (line.contains(':')
                 && !word.is_empty()
@@ -183,6 +184,9 @@ fn write_text(lines: &[String], out: &mut String) {
     for line in lines {
         let yaml = looks_like_yaml(line) || fenced && line.is_empty();
         if yaml != fenced {
+            while out.ends_with("\n\n") {
+                out.pop();
+            }
             out.push_str(if yaml { "\n```yaml\n" } else { "```\n\n" });
             fenced = yaml;
         }

@@ -11,9 +11,10 @@ const MOST: &str = "15";
 fn the_units_are_closed() {
     for unit in ["packaging/fencepost.service", "packaging/fencepost-agent.service"] {
         let threshold = format!("--threshold={MOST}");
-        let rated =
-            Command::new("systemd-analyze").args(["security", "--offline=true", "--no-pager", &threshold, unit]);
-        let rated = { rated }.output().expect("tests/install-daemons.sh installs systemd");
+        let rated = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", &threshold, unit])
+            .output()
+            .expect("tests/install-daemons.sh installs systemd");
         assert!(rated.status.success(), "{unit}: {}", String::from_utf8_lossy(&rated.stdout));
         let verified = Command::new("systemd-analyze").args(["verify", "--man=no", unit]).output().unwrap();
         let told = String::from_utf8_lossy(&verified.stderr).into_owned();

@@ -3,6 +3,7 @@
 //! those of the laboratory; what a reader would copy from an earlier answer is remembered.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -39,12 +40,15 @@ pub struct Sandbox {
     /// What stands on the pages, and what is meant.
     known: BTreeMap<String, String>,
     token: Option<String>,
+    /// The first that was made, of the service desk.
+    desk: Option<String>,
     running: Vec<Child>,
 }
 
 impl Sandbox {
-    /// `served`: the service runs, with customers that were taken over, and the reader has a token.
-    pub async fn new(served: bool) -> Self {
+    /// `reader`: the role of whoever reads the page while the service runs, with customers that were taken over;
+    /// without one, the page begins before that.
+    pub async fn new(reader: Option<&str>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         // Nothing here waits for the laboratory's own clock.
@@ -58,11 +62,25 @@ impl Sandbox {
             })
             .collect();
         let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let mut sandbox =
-            Self { folder, lab, _servers: servers, listen, known: BTreeMap::new(), token: None, running: Vec::new() };
+        let mut sandbox = Self {
+            folder,
+            lab,
+            _servers: servers,
+            listen,
+            known: BTreeMap::new(),
+            token: None,
+            desk: None,
+            running: Vec::new(),
+        };
         sandbox.furnish();
-        if served {
+        if let Some(role) = reader {
             sandbox.serve_with_customers().await;
+            sandbox.desk = sandbox.token.clone();
+            if role != "desk" {
+                sandbox.token = None;
+                let make = format!("fencepost token create --role {role} --label reader");
+                sandbox.shell("the operator", &make, None).await;
+            }
         }
         sandbox
     }
@@ -172,12 +190,18 @@ impl Sandbox {
         }
     }
 
-    /// What somebody else does: `mx DOMAIN` sets its MX to the gateway.
+    /// What somebody else does: `mx DOMAIN` sets its MX to the gateway; `as desk` and `as reader` say who types.
     pub fn deed(&self, page: &Path, line: usize, deed: &str) {
         match deed.split_once(' ') {
             Some(("mx", domain)) => {
                 let [first, second] = MX_NAMES;
                 self.lab.set_mx(Copies::Both, &self.meant(domain), 300, &[(10, first), (20, second)]).unwrap();
+            }
+            Some(("as", who)) => {
+                let token = if who == "desk" { &self.desk } else { &self.token };
+                let state = self.folder.path().join(".state");
+                let mut file = std::fs::File::options().append(true).create(true).open(state).unwrap();
+                writeln!(file, "export FENCEPOST_TOKEN={}", token.as_deref().unwrap()).unwrap();
             }
             _ => panic!("{}:{line}: `{deed}` is not known", page.display()),
         }

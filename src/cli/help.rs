@@ -12,7 +12,7 @@ use super::Cli;
 
 /// Commands by what they are for, in the order in which they are met.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Look, without any set-up", &["demo", "check", "explain", "calendar", "lifecycle"]),
+    ("Look, without any set-up", &["demo", "check", "sweep", "explain", "calendar", "lifecycle"]),
     (
         "Customers",
         &[
@@ -22,6 +22,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
             "status",
             "list",
             "events",
+            "share",
             "recheck",
             "decide",
             "extend",
@@ -30,7 +31,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("A domain in service", &["route", "suspend", "resume", "release", "cancel"]),
-    ("Accounting", &["ledger", "invoicing", "proposals", "discrepancies", "report"]),
+    ("Accounting", &["ledger", "invoicing", "proposals", "discrepancies", "report", "audit"]),
     (
         "Operation",
         &["serve", "agent", "config", "token", "vantages", "gateway", "parked", "replay", "intake", "notice"],
@@ -80,7 +81,10 @@ pub fn groups() -> &'static [(&'static str, &'static [&'static str])] {
 fn teach(command: Command, path: &str) -> Command {
     let mut command = command;
     if let Some(lesson) = lesson(path) {
-        command = command.after_long_help(said(lesson));
+        // What a command says at the end of its short help stays.
+        let own = command.get_after_help().map(ToString::to_string).filter(|own| !own.starts_with("Examples"));
+        let own = own.map(|own| format!("{own}\n\n")).unwrap_or_default();
+        command = command.after_long_help(format!("{own}{}", said(lesson)));
     }
     command.mut_subcommands(|inner| {
         let path = if path.is_empty() { inner.get_name().to_owned() } else { format!("{path} {}", inner.get_name()) };

@@ -76,10 +76,13 @@ impl Sandbox {
         if let Some(role) = reader {
             sandbox.serve_with_customers().await;
             sandbox.desk = sandbox.token.clone();
+            // Its shell is not the reader's.
+            std::fs::remove_file(sandbox.folder.path().join(".state")).unwrap();
             if role != "desk" {
                 sandbox.token = None;
                 let make = format!("fencepost token create --role {role} --label reader");
                 sandbox.shell("the operator", &make, None).await;
+                std::fs::remove_file(sandbox.folder.path().join(".state")).unwrap();
             }
         }
         sandbox
@@ -135,6 +138,7 @@ impl Sandbox {
             base("Puu ja Pelti", "puu.example", "2026-06-01", "30.00 EUR"),
         ];
         std::fs::write(at("base.csv"), format!("{header}{}", customers.concat())).unwrap();
+        std::fs::write(at("domains.txt"), "bakery.example\nkahvila.example\n").unwrap();
         let orders = format!(
             "partner;customer_name;contacts;domains;servers;mailboxes;kind;price;sales_rep\n\
              Northern IT;Second;Ann <ann@elsewhere.example>;second.example;mail.second.example:{port};25;trial;\
@@ -223,6 +227,7 @@ impl Sandbox {
             ("127.0.0.1:8080", self.listen.to_string()),
             ("/etc/fencepost/", format!("{folder}/etc/")),
             ("/var/backups/", format!("{folder}/backup/")),
+            ("--upstream 127.0.0.1 ", format!("--upstream {} ", self.config().probe.resolvers[0])),
             ("203.0.113.40", self.lab.egress()[0].to_string()),
             ("/srv/backup/", format!("{folder}/backup/")),
         ] {

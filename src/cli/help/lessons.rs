@@ -30,6 +30,7 @@ impl Lesson {
     }
 }
 
+const SWEEP: &str = "an MX is not as it should be";
 const NO: &str = "the service said no: there is no such thing, or nothing to do about it now";
 
 const fn here(
@@ -152,6 +153,43 @@ pub const LESSONS: &[Lesson] = &[
             ("fencepost events example.com --after 12 --output json", "What came after event 12, for a program"),
         ],
         NO,
+    ),
+    asking(
+        "share",
+        &[(
+            "fencepost share example.com --label \"Ann at the provider\" --days 14",
+            "A link that shows the page of this domain, and nothing else",
+        )],
+        NO,
+    ),
+    asking("share list", &[("fencepost share list example.com", "Who made them, and when they were last used")], NO),
+    asking(
+        "share revoke",
+        &[("fencepost share revoke example.com 0123456789ab", "At once; the id is in `share list`")],
+        NO,
+    ),
+    asking(
+        "audit",
+        &[
+            ("fencepost audit --subject example.com", "Everything that was done to a domain, and by whom"),
+            (
+                "fencepost audit --actor Anna --from 2026-11-01T00:00:00Z",
+                "What somebody did since the first of the month",
+            ),
+            ("fencepost audit --outcome refused --output json", "What was refused, for a program"),
+        ],
+        NO,
+    ),
+    asking(
+        "sweep",
+        &[
+            (
+                "fencepost sweep --file domains.txt --upstream 127.0.0.1:53",
+                "One line of JSON a domain; nothing of the store is touched",
+            ),
+            ("fencepost sweep --all", "Every connected domain; what differs gets its whole round at once"),
+        ],
+        SWEEP,
     ),
     asking(
         "recheck",
@@ -480,9 +518,13 @@ pub const LESSONS: &[Lesson] = &[
         three: true,
         more: &[(75, "with --pipe: not now; the mail server keeps the message and tries again")],
     },
+    here("notice list", &[("fencepost notice list", "When each goes out, and to whom")], None),
     here(
         "notice preview",
-        &[("fencepost notice preview mx_change_may_be_relayed", "The text, with sample data; nothing is sent")],
+        &[
+            ("fencepost notice preview mx_change_may_be_relayed", "The text, with sample data; nothing is sent"),
+            ("fencepost notice preview mx_change_may_be_relayed --lang fi --html", "The Finnish one, as HTML"),
+        ],
         None,
     ),
     here(

@@ -100,6 +100,7 @@ fn data_is_printed_as_json_too() {
         ("healthcheck", "its answer is its status"),
         ("completions", "a script"),
         ("man", "a page"),
+        ("sweep", "JSON lines, and nothing else"),
         ("ledger export", "JSON lines, and nothing else"),
         ("invoicing export", "--format"),
     ];

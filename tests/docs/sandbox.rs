@@ -177,7 +177,7 @@ impl Sandbox {
         self.shell("the operator", "fencepost import --connected base.csv", None).await;
         let order = "cp config/order.example.yaml order.yaml && $EDITOR order.yaml && fencepost order -f order.yaml";
         self.shell("the operator", order, None).await;
-        self.shell("the operator", "rm order.yaml", None).await;
+        self.shell("the operator", "rm order.yaml && fencepost register example.com", None).await;
     }
 
     /// Runs a block, and holds its statuses.

@@ -26,7 +26,7 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 11;
+pub(in crate::store) const SCHEMA: u32 = 12;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

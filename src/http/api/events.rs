@@ -48,7 +48,12 @@ pub(super) async fn list(
     let limit = bounded(query.limit)?;
     // What is no text is no number either: it must not begin the history anew.
     let last_id = headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let after = after_number(query.after.or(last_id).as_deref())?;
+    // Judged even where `after` goes before it.
+    let last_id = after_number(last_id.as_deref())?;
+    let after = match query.after.as_deref().filter(|after| !after.is_empty()) {
+        Some(after) => after_number(Some(after))?,
+        None => last_id,
+    };
     if wants_stream(&headers) {
         let seat = state.streams.take(&identity.token_id).map_err(|full| {
             Problem::new(

@@ -48,7 +48,7 @@ enum Action {
         run: RunArgs,
         /// With each attempt: when, how long it took, what was answered
         #[arg(long)]
-        log: bool,
+        attempts: bool,
     },
     /// Send the messages about a closed run once more, under the ids that they had
     Send {
@@ -91,7 +91,7 @@ pub async fn run(args: &Args) -> Exit {
             export(run, *format, out.as_deref(), customer.as_deref()).await
         }
         Action::Invoices(run) => documents::list(run).await,
-        Action::Deliveries { run, log } => documents::deliveries(run, *log).await,
+        Action::Deliveries { run, attempts } => documents::deliveries(run, *attempts).await,
         Action::Send { run, part } => documents::send(run, *part).await,
     };
     done.unwrap_or_else(|error| {

@@ -25,12 +25,12 @@ use std::path::{Path, PathBuf};
 use page::Piece;
 use sandbox::Sandbox;
 
-/// Pages on which the service runs already, with an existing base of customers, and the role of who reads them; on the others the reader
-/// starts it.
+/// Pages on which the service runs already, with an existing base of customers, and the role of who reads them;
+/// on the others the reader starts it.
 const SERVED: &[(&str, &str)] = &[
     ("accountants-guide.md", "accounting"),
     ("agents.md", "desk"),
-    ("api.md", "desk"),
+    ("api.md", "accounting"),
     ("backup.md", "desk"),
     ("import.md", "desk"),
     ("invoicing.md", "accounting"),

@@ -90,6 +90,11 @@ fn commands(lines: &[&str]) -> Vec<Command> {
             continue;
         }
         text.push_str(line);
+        // A text in single quotes goes on until they are closed.
+        if text.split(" -d '").nth(1).is_some_and(|body| !body.contains('\'')) {
+            text.push('\n');
+            continue;
+        }
         let (command, comment) = apart(&text);
         let may = comment.split_once("status ").and_then(|(_, rest)| rest.chars().next()?.to_digit(10));
         commands.push(Command { text: command.to_owned(), may: may.and_then(|status| u8::try_from(status).ok()) });

@@ -351,7 +351,10 @@ pub const LESSONS: &[Lesson] = &[
     ),
     asking(
         "invoicing deliveries",
-        &[("fencepost invoicing deliveries 2026-12-15", "Whether the accounting system has taken the run")],
+        &[(
+            "fencepost invoicing deliveries 2026-12-15",
+            "Whether the accounting system has taken the run (--attempts: each try)",
+        )],
         "something was not taken",
     ),
     asking(

@@ -40,6 +40,20 @@ fn the_list_fits_an_old_terminal() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
+/// One that did would be read as the global one, and the program would stop.
+#[test]
+fn no_option_hides_one_that_every_command_has() {
+    let root = command();
+    let global: BTreeSet<&str> =
+        root.get_arguments().filter(|a| a.is_global_set()).filter_map(|a| a.get_long()).collect();
+    let hides = |command: &Command| {
+        let own = command.get_arguments().filter(|argument| !argument.is_global_set());
+        own.filter_map(|argument| argument.get_long()).any(|long| global.contains(long))
+    };
+    let wrong: Vec<String> = leaves().into_iter().filter(|(_, command)| hides(command)).map(|(path, _)| path).collect();
+    assert!(wrong.is_empty(), "{wrong:?} hide one of {global:?}");
+}
+
 #[test]
 fn every_command_has_examples_and_says_its_statuses() {
     let mut missing = Vec::new();

@@ -56,7 +56,7 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     };
     match output {
         Output::Json => {
-            print::json(&json!({ "file": global.config, "ok": true, "told": told, "customers": customers }))
+            print::json(&json!({ "file": global.config, "ok": true, "told": told, "customers": customers }));
         }
         Output::Table => customers.iter().for_each(|text| lines(text)),
     }

@@ -98,7 +98,8 @@ pub async fn run(args: &Args, global: &Global) -> Exit {
     let desk = Desk::new(store.clone(), Arc::new(SystemClock), Arc::new(config));
     let done = match &args.action {
         Action::Create { role, partner, label, days } => {
-            create(&desk, store.as_ref(), (*role).into(), partner.as_deref(), label, *days, now, args.output).await
+            let whose = ((*role).into(), partner.as_deref());
+            create(&desk, store.as_ref(), whose, label, *days, now, args.output).await
         }
         Action::List => list(store.as_ref(), now, args.output).await,
         Action::Revoke { id } => revoke(&desk, store.as_ref(), id, now, args.output).await,
@@ -141,8 +142,7 @@ async fn record(desk: &Desk, action: &str, id: &str, detail: String) {
 async fn create(
     desk: &Desk,
     store: &dyn Store,
-    role: Role,
-    partner: Option<&str>,
+    (role, partner): (Role, Option<&str>),
     label: &str,
     days: Option<u32>,
     now: Timestamp,

@@ -11,6 +11,7 @@ use super::{Config, tests::ANNOTATED};
 const PAGE: &str = "docs/configuration.md";
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whoever runs the test may ask it to write the page")]
 fn the_page_of_settings_is_what_the_program_reads() {
     let made = page();
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -269,7 +269,7 @@ impl<R: BufRead + Send, W: Write + Send> MxStream for FileSweep<R, W> {
         self.progress.counters = *counters;
         self.watch.progress(&self.progress);
         self.ticks += 1;
-        if self.ticks % POSITION_EVERY == 0 {
+        if self.ticks.is_multiple_of(POSITION_EVERY) {
             self.keep_position(false);
         }
     }

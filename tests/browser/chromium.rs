@@ -80,8 +80,8 @@ fn capabilities(profile: &Path, scripts: Scripts) -> ChromeCapabilities {
         caps.add_arg(flag).unwrap();
     }
     caps.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
-    // What was asked for, and what the browser complains about.
-    caps.set("goog:loggingPrefs", json!({ "performance": "ALL", "browser": "ALL" })).unwrap();
+    // What was asked for, and what the browser complains about; not its hints.
+    caps.set("goog:loggingPrefs", json!({ "performance": "ALL", "browser": "WARNING" })).unwrap();
     if scripts == Scripts::Blocked {
         let blocked = json!({ "profile.managed_default_content_settings.javascript": 2 });
         caps.add_experimental_option("prefs", blocked).unwrap();

@@ -17,13 +17,13 @@ async fn without_scripts_the_way_is_the_same() {
     let desk = world.person(&chromium, Scripts::Blocked, Role::Desk, None).await;
     desk.press("Order").await;
     an_empty_order_is_refused_at_its_fields(&desk).await;
-    order(&world, &desk).await;
-    register(&world, &desk).await;
+    let customer = order(&world, &desk).await;
 
     let partner = world.person(&chromium, Scripts::Blocked, Role::Partner, Some(PARTNER)).await;
     partner.press(DOMAIN).await;
     partner.sees("Not yet").await;
     assert!(!partner.has("button.copy").await, "a script ran");
+    register(&world, &desk, &customer).await;
     world.until(DOMAIN, "/answer", "change_now", MINUTE, HOUR * 12).await;
     partner.driver.refresh().await.unwrap();
     partner.sees("Change the MX now").await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost::clock::{Clock, SharedClock};
-use fencepost::config::Config;
+use fencepost::config::{Config, RateConfig, SignInConfig};
 use fencepost::demo::lab::{Copies, Lab, MailServer, Task};
 use fencepost::demo::{Agenda, Busy};
 use fencepost::dice::Dice;
@@ -31,6 +31,8 @@ pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// In real time, for the engine to come to rest.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// In minutes.
+const YEAR: u32 = 365 * 24 * 60;
 /// Domains of the world with their own mail servers.
 const DOMAINS: [&str; 3] = ["bakery.example", "florist.example", "tailor.example"];
 
@@ -65,6 +67,9 @@ impl World {
         let mut config = lab.config().unwrap();
         config.http.listen = listener.local_addr().unwrap();
         config.http.public_url = format!("http://{}", config.http.listen);
+        // Months pass in a minute: whoever signs in stays so.
+        config.http.sign_in = SignInConfig { idle_minutes: YEAR, session_hours: YEAR / 60, ..SignInConfig::default() };
+        config.http.rate = RateConfig::unbounded();
         let (url, config) = (config.http.public_url.clone(), Arc::new(config));
         let clock: SharedClock = Arc::new(agenda.clone());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());

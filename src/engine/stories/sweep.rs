@@ -72,13 +72,13 @@ async fn an_unchanged_domain_is_rescheduled_without_an_event() {
     let play = calm().await;
     let events = play.store.events(&play.id().await, 0, 1000).await.unwrap().len();
     let before = play.connection().await.observed.mx.unwrap();
-    play.stage.clock.skip_to(play.stage.clock.now() + SignedDuration::from_mins(5));
+    let begun = play.stage.clock.now() + SignedDuration::from_mins(5);
+    play.stage.clock.skip_to(begun);
     let (seen, figures) = sweep(&play, |_| mx("mx1.gateway.example")).await;
     assert_eq!(seen.0, [(play.domain.clone(), MxVerdict::OursOnly, SweepOutcome::Unchanged)]);
     assert_eq!((figures.unchanged, figures.escalated, figures.left), (1, 0, 0));
     let after = play.connection().await.observed.mx.unwrap();
-    assert_eq!(after.last_at, play.stage.clock.now());
-    assert!(after.last_at > before.last_at);
+    assert!(after.last_at >= begun && after.last_at > before.last_at, "{after:?}");
     assert_eq!(play.store.events(&play.id().await, 0, 1000).await.unwrap().len(), events);
     play.replays().await;
 }
@@ -115,10 +115,11 @@ async fn a_domain_without_mx_is_looked_into_and_an_error_is_not() {
             DnsAnswer::TimedOut => |_| Some(DnsAnswer::TimedOut),
             _ => |_| Some(DnsAnswer::NxDomain { negative_ttl: None }),
         };
-        let due = next_mx(&play).await;
         let (seen, _) = sweep(&play, scripted).await;
         assert_eq!(seen.0[0].2, outcome, "{answer:?}");
-        assert_eq!(next_mx(&play).await != due, outcome == SweepOutcome::Escalated, "{answer:?}");
+        let kept = play.store.observations(&play.id().await).await.unwrap();
+        let doubted = kept.iter().any(|observation| observation.kind == "swept");
+        assert_eq!(doubted, outcome == SweepOutcome::Escalated, "{answer:?}");
     }
 }
 

@@ -148,7 +148,7 @@ impl<C: Client> Reactor<C> {
             let now = self.clock.tick();
             self.receive(&mut batches, now);
             while let Some(returned) = self.traffic.tcp.returned() {
-                self.traffic.from_tcp(returned, now);
+                self.traffic.answered_by_tcp(returned, now);
             }
             self.traffic.wheel.advance(now, &mut self.due);
             for ticket in self.due.drain(..) {
@@ -323,7 +323,7 @@ impl<C: Client> Traffic<C> {
             }
             Arrival::Truncated(ticket) => {
                 self.heard(ticket, now);
-                self.to_tcp(ticket, now);
+                self.ask_by_tcp(ticket, now);
             }
             Arrival::Refusal(ticket) => {
                 self.heard(ticket, now);
@@ -383,7 +383,7 @@ impl<C: Client> Traffic<C> {
         self.flight.land(ticket);
     }
 
-    fn to_tcp(&mut self, ticket: Ticket, now: u64) {
+    fn ask_by_tcp(&mut self, ticket: Ticket, now: u64) {
         let Some(question) = self.flight.get(ticket) else { return };
         let Some(upstream) = self.upstreams.get(question.upstream) else { return };
         if question.way == Way::Udp {
@@ -398,7 +398,7 @@ impl<C: Client> Traffic<C> {
         }
     }
 
-    fn from_tcp(&mut self, returned: Returned, now: u64) {
+    fn answered_by_tcp(&mut self, returned: Returned, now: u64) {
         let Some(question) = self.flight.get(returned.ticket) else { return };
         if question.way != Way::Tcp {
             return;
@@ -425,7 +425,7 @@ impl<C: Client> Traffic<C> {
         match way {
             Way::Tcp | Way::TcpSoon if now > last_sent + TCP_LONGEST => self.hop(ticket, Failure::NoTcp, now),
             Way::Tcp => self.wait_for(ticket, now, FARTHEST),
-            Way::TcpSoon => self.to_tcp(ticket, now),
+            Way::TcpSoon => self.ask_by_tcp(ticket, now),
             Way::Udp if tries == 0 => self.queue.push_back(ticket),
             Way::Udp => {
                 let others = self.upstreams.len() > 1;

@@ -37,6 +37,10 @@ steps! {
     RevokeToken,
     /// A link to a status page is made, revoked or followed.
     ShareLink,
+    /// An account is made, disabled or taken into force again.
+    Person,
+    /// A link is asked for, kept or used, or a session begins, goes on or ends.
+    SignIn,
     /// Due timers are leased.
     Claim,
     /// One outcome: events, state, observations, outbox, entries, route, timers.

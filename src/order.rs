@@ -13,6 +13,7 @@ mod tests;
 pub use crate::words::Language;
 pub use buyer::{Buyer, EInvoiceAddress, Payer, PostalAddress};
 pub use field::FieldError;
+pub(crate) use field::{email as mail_address, plain as plain_text};
 pub use form::{ContactForm, OrderForm, OrderRules, OtherPartner, ServerForm};
 
 use fencepost_checks::DomainName;

@@ -4,6 +4,7 @@
 
 mod change;
 mod next;
+mod overdue;
 mod project;
 mod provider;
 mod records;
@@ -12,6 +13,7 @@ mod spelling;
 
 pub use change::{MxChange, message_to_provider};
 pub use next::what_happens_next;
+pub use overdue::{Overdue, limit, overdue};
 pub use project::{ProjectInput, project, project_in};
 pub use provider::DnsProviderStatus;
 pub use rollback::RollbackCard;

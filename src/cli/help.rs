@@ -34,7 +34,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Accounting", &["ledger", "invoicing", "proposals", "discrepancies", "report", "audit"]),
     (
         "Operation",
-        &["serve", "agent", "config", "token", "vantages", "gateway", "parked", "replay", "intake", "notice"],
+        &["serve", "agent", "config", "token", "person", "vantages", "gateway", "parked", "replay", "intake", "notice"],
     ),
     ("The store", &["migrate", "backup", "store", "healthcheck"]),
     ("Your shell", &["completions", "man", "help"]),

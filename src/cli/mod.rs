@@ -30,6 +30,7 @@ mod migrate;
 mod notice;
 mod order;
 mod parked;
+mod person;
 mod places;
 mod print;
 mod proposals;
@@ -151,6 +152,8 @@ pub enum Command {
     Intake(intake::Args),
     /// Make, list and revoke access tokens
     Token(token::Args),
+    /// Accounts of people who sign in to the pages
+    Person(person::Args),
     /// Copy the database of a live node into a new file, verified
     Backup(backup::Args),
     /// Move the store to another database
@@ -294,6 +297,7 @@ async fn run(cli: Cli) -> Exit {
         Command::Calendar(args) => calendar::run(&args, &cli.global),
         Command::Intake(args) => intake::run(&args).await,
         Command::Token(args) => token::run(&args, &cli.global).await,
+        Command::Person(args) => person::run(&args, &cli.global).await,
         Command::Backup(args) => backup::run(&args, &cli.global).await,
         Command::Store(args) => store::run(&args).await,
         Command::Migrate(args) => migrate::run(&args, &cli.global).await,

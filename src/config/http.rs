@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use super::{OpenIdConfig, RateConfig, SignInConfig};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +30,11 @@ pub struct HttpConfig {
     /// Demonstration only: whoever reaches the pages may read all of them without a token. Holds only
     /// while `listen` is a loopback address.
     pub open_pages_on_loopback: bool,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub sign_in: SignInConfig,
+    pub rate: RateConfig,
+    pub openid: Option<OpenIdConfig>,
 }
 
 impl Default for HttpConfig {
@@ -43,6 +51,10 @@ impl Default for HttpConfig {
             max_streams: 64,
             max_streams_per_token: 8,
             open_pages_on_loopback: false,
+            trusted_proxies: Vec::new(),
+            sign_in: SignInConfig::default(),
+            rate: RateConfig::default(),
+            openid: None,
         }
     }
 }

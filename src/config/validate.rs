@@ -197,6 +197,28 @@ fn http(http: &HttpConfig, found: &mut Problems) {
     found.range("http.body_seconds", http.body_seconds, 1..=600);
     found.range("http.max_streams", http.max_streams, 0..=10_000);
     found.range("http.max_streams_per_token", http.max_streams_per_token, 1..=10_000);
+    let (sign_in, rate) = (&http.sign_in, &http.rate);
+    found.range("http.sign_in.link_minutes", sign_in.link_minutes, 1..=60);
+    found.range("http.sign_in.idle_minutes", sign_in.idle_minutes, 5..=10_080);
+    found.range("http.sign_in.session_hours", sign_in.session_hours, 1..=720);
+    for (key, bound) in [
+        ("client_per_minute", rate.client_per_minute),
+        ("client_burst", rate.client_burst),
+        ("token_per_minute", rate.token_per_minute),
+        ("token_burst", rate.token_burst),
+        ("sign_in_per_minute", rate.sign_in_per_minute),
+        ("sign_in_burst", rate.sign_in_burst),
+    ] {
+        found.range(&format!("http.rate.{key}"), bound, 0..=10_000_000);
+    }
+    if let Some(openid) = &http.openid {
+        if let Err(why) = web_url(&openid.issuer) {
+            found.add("http.openid.issuer", why);
+        }
+        if openid.client_id.trim().is_empty() {
+            found.add("http.openid.client_id", "is empty; write the name under which the provider knows this service");
+        }
+    }
     if http.open_pages_on_loopback && !http.listen.ip().is_loopback() {
         found.add("http.open_pages_on_loopback", "needs `http.listen` on a loopback address such as 127.0.0.1:8080");
     }

@@ -16,7 +16,8 @@ use super::agenda::Agenda;
 use super::cast::{PROFILES, Profile};
 use super::lab::{Letters, Mail};
 use crate::clock::Clock;
-use crate::http::{Frame, headers};
+use crate::config::HttpConfig;
+use crate::http::{Fixed, Frame, headers};
 
 /// Mails on the first page, the newest of them.
 const SHOWN: usize = 200;
@@ -52,12 +53,11 @@ impl Guide {
     }
 
     /// `/demo` and the mails under it.
-    #[must_use]
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/demo", get(show))
             .route("/demo/mail/{number}", get(mail))
-            .layer(middleware::from_fn(headers))
+            .layer(middleware::from_fn_with_state(Fixed::of(&HttpConfig::default()), headers))
             .with_state(self.clone())
     }
 

@@ -4,15 +4,22 @@
 mod acts;
 mod agreement;
 mod discrepancies;
+mod doing;
 mod import;
 mod operation;
 mod orders;
+mod people;
+mod precheck;
 
 pub use acts::NewAct;
 pub use agreement::{Amended, FurtherDomains, Transfer};
 pub use discrepancies::Difference;
+pub use doing::Doing;
 pub use import::{Import, ImportReport};
 pub use operation::Extension;
+pub(super) use people::new_secret;
+pub use people::{Begun, PersonForm, secret_hash};
+pub use precheck::{Precheck, ServerSeen};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +34,7 @@ use tokio::sync::Notify;
 use super::canary::{self, CanaryError, Received};
 use super::connections::{self, With};
 use super::mailroom::Mailroom;
-use super::ports::{Intake, NoNotice};
+use super::ports::{Intake, NoNotice, Observer};
 use super::pulse::Pulse;
 use super::replay::{self, Replay};
 use super::reports::Reports;
@@ -173,6 +180,7 @@ pub struct Desk {
     intake: Option<Arc<dyn Intake>>,
     mailroom: Option<Mailroom>,
     reports: Reports,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Desk {
@@ -191,6 +199,7 @@ impl Desk {
             dice: Dice::new(),
             intake: None,
             mailroom: None,
+            observer: None,
         }
     }
 
@@ -210,6 +219,13 @@ impl Desk {
 
     pub(super) fn reading(mut self, intake: Option<Arc<dyn Intake>>) -> Self {
         self.intake = intake;
+        self
+    }
+
+    /// The desk of a process that can look at domains itself.
+    #[must_use]
+    pub fn looking(mut self, observer: Option<Arc<dyn Observer>>) -> Self {
+        self.observer = observer;
         self
     }
 

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::connections::{self, With};
 use super::letter::{self, Written};
-use super::payload::{FACT, FactItem, NOTICE, NoticeItem, VANTAGE, VantageItem};
+use super::payload::{FACT, FactItem, NOTICE, NoticeItem, SIGN_IN, VANTAGE, VantageItem, WishItem};
 use super::ports::NotifyError;
 use super::subscriptions;
 use super::webhook::{self, WEBHOOK};
@@ -38,6 +38,7 @@ async fn settle(parts: &EngineParts, mut item: OutboxItem) {
         FACT => fact(parts, &item).await,
         NOTICE => notice(parts, &item).await,
         VANTAGE => vantage(parts, &item).await,
+        SIGN_IN => sign_in(parts, &item).await,
         WEBHOOK => webhook::send(parts, &item).await,
         other => Ok(OutboxOutcome::Parked { error: format!("effect kind `{other}` is not known to this program") }),
     };
@@ -147,6 +148,11 @@ async fn notice(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome,
 async fn vantage(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {
     let about: VantageItem = parse(&item.payload)?;
     send(parts, letter::about_vantage(parts, &about, &item.dedupe_key)).await
+}
+
+async fn sign_in(parts: &EngineParts, item: &OutboxItem) -> Result<OutboxOutcome, ItemError> {
+    let wish: WishItem = parse(&item.payload)?;
+    send(parts, letter::about_sign_in(parts, &wish, &item.dedupe_key)).await
 }
 
 /// Writes the letters and hands them to the next hop, where there is one.

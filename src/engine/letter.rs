@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::EngineParts;
 use super::connections::Loaded;
-use super::payload::{NoticeItem, VantageItem};
-use super::ports::{CommerceFacts, Letter, VantageFacts};
+use super::desk::{new_secret, secret_hash};
+use super::payload::{NoticeItem, VantageItem, WishItem};
+use super::ports::{CommerceFacts, Letter, SignInFacts, VantageFacts};
 use super::recipients::{Readers, recipients};
 use super::reports;
 use super::vantages;
@@ -18,7 +19,7 @@ use crate::config::{Config, EgressState};
 use crate::lifecycle::connection::mx_change_permitted;
 use crate::lifecycle::subscription::Subscription;
 use crate::status::{DomainStatus, ProjectInput, project_in};
-use crate::store::{Customer, Observation, Scope, StoreError, Subject, SubjectKind};
+use crate::store::{Customer, NewSignInLink, Observation, Scope, StoreError, Subject, SubjectKind};
 use crate::words::Language;
 
 pub(super) enum Written {
@@ -103,6 +104,7 @@ pub(super) async fn write(parts: &EngineParts, about: &NoticeItem, key: &str) ->
             commerce: Some(commerce.clone()),
             vantage: None,
             report: report.clone(),
+            sign_in: None,
         });
     }
     Ok(Written::Letters(letters))
@@ -131,6 +133,54 @@ pub(super) async fn about_vantage(parts: &EngineParts, about: &VantageItem, key:
         commerce: None,
         vantage: Some(VantageFacts { id: about.vantage.clone(), since: mark.at, by: mark.by, why: mark.why }),
         report: None,
+        sign_in: None,
+    }]))
+}
+
+/// For whoever asked to sign in, if there is an account: a link that is made here and now. The secret stands
+/// in the mail alone; each attempt at sending has one of its own.
+pub(super) async fn about_sign_in(parts: &EngineParts, wish: &WishItem, key: &str) -> Result<Written, WriteError> {
+    let http = &parts.config.http;
+    let now = parts.clock.now();
+    let minutes = http.sign_in.link_minutes;
+    let life = SignedDuration::from_mins(minutes.into());
+    if now >= wish.asked_at + life {
+        return Ok(Written::NoLongerTrue("the link was asked for too long ago".to_owned()));
+    }
+    let nobody = || Ok(Written::NoLongerTrue("the address has no account in force".to_owned()));
+    let Some(person) = parts.store.person_by_email(&wish.email).await? else { return nobody() };
+    let secret = new_secret();
+    let link = NewSignInLink {
+        hash: secret_hash(&secret),
+        person_id: person.id.clone(),
+        next: wish.next.clone(),
+        created_at: now,
+        ends_at: now + life,
+    };
+    if !parts.store.keep_sign_in_link(link).await? {
+        return nobody();
+    }
+    Ok(Written::Letters(vec![Letter {
+        notice: "sign_in_link".to_owned(),
+        dedupe_key: key.to_owned(),
+        language: person.language,
+        to: vec![person.email.clone()],
+        at: now,
+        customer_name: String::new(),
+        partner: String::new(),
+        status: None,
+        link: None,
+        egress: Vec::new(),
+        servers: Vec::new(),
+        hosted: false,
+        commerce: None,
+        vantage: None,
+        report: None,
+        sign_in: Some(SignInFacts {
+            name: person.name,
+            link: format!("{}/sign-in/link/{secret}", http.public_url.trim_end_matches('/')),
+            minutes,
+        }),
     }]))
 }
 

@@ -55,8 +55,9 @@ pub use agents::{AgentError, AgentGateway, AgentStatus, Agents, Since, VantageSt
 pub use audit::Audit;
 pub use canary::Received;
 pub use desk::{
-    Amended, Caller, Desk, DeskError, DeskResult, Difference, EvidenceFile, Extension, FurtherDomains, Idempotency,
-    Import, ImportReport, NewAct, OrderPlaced, Outcome, PlacedConnection, Transfer, Word,
+    Amended, Begun, Caller, Desk, DeskError, DeskResult, Difference, Doing, EvidenceFile, Extension, FurtherDomains,
+    Idempotency, Import, ImportReport, NewAct, OrderPlaced, Outcome, PersonForm, PlacedConnection, Precheck,
+    ServerSeen, Transfer, Word, secret_hash,
 };
 pub use hold::{Hold, Holds};
 pub use links::{LinkSecret, LinkWish, Links, MAX_LINK_DAYS};
@@ -143,7 +144,7 @@ impl Engine {
         let desk = Desk::new(parts.store.clone(), parts.clock.clone(), parts.config.clone());
         let desk = desk.waking(self.wake.clone(), self.pulse.clone()).with_dice(parts.dice.clone());
         let desk = desk.reading(self.intake.clone()).with_mailroom(self.mailroom.clone());
-        desk.with_reports(Reports::of(parts))
+        desk.with_reports(Reports::of(parts)).looking(Some(parts.observer.clone()))
     }
 
     /// Keeps a stepping clock from moving ahead until the guard is dropped.

@@ -11,6 +11,7 @@ use crate::store::{NewOutbox, SubjectKind};
 pub(super) const FACT: &str = "fact";
 pub(super) const NOTICE: &str = "notice";
 pub(super) const VANTAGE: &str = "vantage";
+pub(super) const SIGN_IN: &str = "sign_in";
 
 /// A fact that one subject has for another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +56,23 @@ impl VantageItem {
             payload: serde_json::json!(self).to_string(),
             due_at: self.since,
         }
+    }
+}
+
+/// Somebody asked for a link to sign in with. Whether there is such an account is not looked at before the
+/// mail is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WishItem {
+    pub email: String,
+    /// The page that was wanted.
+    pub next: String,
+    pub asked_at: Timestamp,
+}
+
+impl WishItem {
+    pub(super) fn outbox(&self, id: &str) -> Result<NewOutbox, Unreadable> {
+        let dedupe_key = format!("sign-in/{id}");
+        Ok(NewOutbox { dedupe_key, kind: SIGN_IN.to_owned(), payload: json(self)?, due_at: self.asked_at })
     }
 }
 

@@ -294,6 +294,25 @@ pub struct Letter {
     /// The monthly report, where it is one.
     #[serde(default)]
     pub report: Option<Box<Report>>,
+    /// Of the link to sign in with, where it carries one.
+    #[serde(default)]
+    pub sign_in: Option<SignInFacts>,
+}
+
+/// What a mail with a link to sign in speaks of.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInFacts {
+    pub name: String,
+    /// Whoever has it may sign in with it, once.
+    pub link: String,
+    /// For how long.
+    pub minutes: u32,
+}
+
+impl std::fmt::Debug for SignInFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignInFacts").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What a notice about a vantage speaks of.

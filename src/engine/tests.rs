@@ -5,6 +5,7 @@ mod audit;
 mod books;
 mod languages;
 mod mail;
+mod people;
 mod reports;
 mod webhook;
 

@@ -1,29 +1,35 @@
-//! Who is calling: a bearer token, turned into a [`Identity`] with a role and a scope. Handlers ask
-//! the caller what it may do; nothing else decides that.
+//! Who is calling: a bearer token, or the session of a browser, turned into an [`Identity`] with a role and a
+//! scope. Handlers ask the caller what it may do; nothing else decides that.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::HttpState;
-use super::panel::cookie;
+use super::panel::cookies;
 use super::problem::{Kind, Problem};
 use super::token::Token;
 use super::trail::Trail;
 use crate::clock::SharedClock;
-use crate::store::{Role, Scope, Store, TokenRow};
+use crate::engine::secret_hash;
+use crate::store::{Holder, HolderId, PersonRow, Role, Scope, SessionRow, Store, TokenRow};
+
+/// A session that is used is written down as used once in that time, not with each request.
+const TOUCH: SignedDuration = SignedDuration::from_mins(1);
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
+    /// Of the token; the address of a person.
     pub token_id: String,
+    /// Of the token; the name of a person.
     pub label: String,
     pub role: Role,
-    /// Set where the token is limited to one partner.
+    /// Set where the caller is limited to one partner.
     pub partner: Option<String>,
-    /// SHA-256 of the token, to ask later whether it is still in force; `None` on open pages.
+    /// SHA-256 of the token or of the session, to ask later whether it is still in force; `None` on open pages.
     pub hash: Option<[u8; 32]>,
 }
 
@@ -84,11 +90,16 @@ impl FromRequestParts<HttpState> for Identity {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let refused =
             || Problem::new(Kind::NoToken, "Send the header `Authorization: Bearer fp_…` with a token in force.");
-        let known = authenticate(state, bearer(&parts.headers).ok_or_else(refused)?).await?.ok_or_else(refused)?;
+        let presented = bearer(&parts.headers).ok_or_else(refused)?;
+        let Some(identity) = authenticate(state, presented).await? else {
+            state.rates.attempt(parts)?;
+            return Err(refused());
+        };
         if let Some(trail) = parts.extensions.get::<Trail>() {
-            trail.by(&known);
+            trail.by(&identity);
         }
-        Ok(known)
+        state.rates.token(&identity.token_id)?;
+        Ok(identity)
     }
 }
 
@@ -97,9 +108,67 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The token that a request came with, in either way.
-pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
-    bearer(headers).or_else(|| cookie(headers))
+/// Whether a request comes from somebody who is known, in either way.
+pub(super) async fn known(state: &HttpState, headers: &HeaderMap) -> Result<bool, Problem> {
+    if let Some(token) = bearer(headers) {
+        return Ok(authenticate(state, token).await?.is_some());
+    }
+    match cookies::session(headers, cookies::secure(&state.config.http)) {
+        Some(secret) => Ok(by_session(state, secret).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// The session that somebody has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) id: String,
+    pub(super) holder: HolderId,
+}
+
+/// Who is signed in by what a browser holds, `None` when that is unknown, ended or unused for too long, and when
+/// its person or token is not in force.
+pub(super) async fn by_session(state: &HttpState, secret: &str) -> Result<Option<(Identity, Signed)>, Problem> {
+    let hash = secret_hash(secret);
+    let now = state.clock.now();
+    let Some(row) = state.store.session(&hash).await? else { return Ok(None) };
+    let idle = SignedDuration::from_mins(state.config.http.sign_in.idle_minutes.into());
+    if !goes_on(&row, now) || now >= row.seen_at + idle {
+        return Ok(None);
+    }
+    if now >= row.seen_at + TOUCH {
+        state.store.touch_session(&hash, now).await?;
+    }
+    let (identity, holder) = match row.holder {
+        Holder::Person(person) => {
+            let id = person.id.clone();
+            (of_person(person, hash), HolderId::Person(id))
+        }
+        Holder::Token(token) => {
+            let id = token.id.clone();
+            (of_token(token, hash), HolderId::Token(id))
+        }
+    };
+    Ok(Some((identity, Signed { id: row.id, holder })))
+}
+
+fn of_person(person: PersonRow, hash: [u8; 32]) -> Identity {
+    let PersonRow { email, name, role, partner, .. } = person;
+    Identity { token_id: email, label: name, role, partner, hash: Some(hash) }
+}
+
+fn of_token(row: TokenRow, hash: [u8; 32]) -> Identity {
+    Identity { token_id: row.id, label: row.label, role: row.role, partner: row.partner, hash: Some(hash) }
+}
+
+/// Whether a session has not ended, and its holder counts.
+fn goes_on(row: &SessionRow, now: Timestamp) -> bool {
+    let counts = match &row.holder {
+        Holder::Person(person) => person.disabled_at.is_none() && scoped(person.role, person.partner.as_ref()),
+        // Agents are programs: they have no browser.
+        Holder::Token(token) => token.role != Role::Agent && in_force(token, now),
+    };
+    counts && now < row.ends_at
 }
 
 /// The caller behind a token, `None` when it is unknown, revoked, expired or malformed: one answer
@@ -113,23 +182,24 @@ pub async fn authenticate(state: &HttpState, presented: &str) -> Result<Option<I
     // The look-up is by hash: its timing says something about the hash at most, never the secret.
     let Some(row) = state.store.token_by_hash(&hash).await? else { return Ok(None) };
     let same: bool = row.id.as_bytes().ct_eq(token.id().as_bytes()).into();
-    Ok((same && in_force(&row, state.clock.now())).then_some(Identity {
-        token_id: row.id,
-        label: row.label,
-        role: row.role,
-        partner: row.partner,
-        hash: Some(hash),
-    }))
+    Ok((same && in_force(&row, state.clock.now())).then(|| of_token(row, hash)))
 }
 
-/// Whether the token of a caller whose request goes on and on still counts.
+/// Whether the token or the session of a caller whose request goes on and on still counts.
 pub(super) async fn still_in_force(store: &dyn Store, clock: &SharedClock, hash: &[u8; 32]) -> bool {
     // A store that fails just now has not revoked anything.
-    store.token_by_hash(hash).await.map_or(true, |row| row.is_some_and(|row| in_force(&row, clock.now())))
+    match store.token_by_hash(hash).await {
+        Ok(Some(row)) => in_force(&row, clock.now()),
+        Ok(None) => store.session(hash).await.map_or(true, |row| row.is_some_and(|row| goes_on(&row, clock.now()))),
+        Err(_) => true,
+    }
 }
 
 fn in_force(row: &TokenRow, now: Timestamp) -> bool {
-    // A partner's token without a partner would see everything: it is no token at all.
-    let scoped = row.role != Role::Partner || row.partner.is_some();
-    scoped && row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end)
+    scoped(row.role, row.partner.as_ref()) && row.revoked_at.is_none() && row.expires_at.is_none_or(|end| now < end)
+}
+
+/// A partner without a partner would see everything: it is nobody at all.
+fn scoped(role: Role, partner: Option<&String>) -> bool {
+    role != Role::Partner || partner.is_some()
 }

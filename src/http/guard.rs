@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::problem::{Kind, Problem};
+use crate::config::HttpConfig;
 
 /// How long a request waits for its turn before it is sent away.
 const TURN: Duration = Duration::from_secs(5);
@@ -19,6 +20,10 @@ const REQUEST: Duration = Duration::from_secs(30);
 
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                    frame-ancestors 'none'";
+
+/// What no page of ours needs.
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), \
+                           midi=(), payment=(), publickey-credentials-get=(), usb=()";
 
 /// The places of requests that are handled at the same time.
 #[derive(Debug, Clone)]
@@ -74,20 +79,41 @@ fn is_text(path: &str) -> bool {
     std::str::from_utf8(&bytes).is_ok()
 }
 
-/// Sets the headers that every answer has.
-pub async fn headers(request: Request, next: Next) -> Response {
+/// The headers that every answer has.
+#[derive(Debug, Clone)]
+pub struct Fixed(Arc<[(HeaderName, HeaderValue)]>);
+
+impl Fixed {
+    #[must_use]
+    pub fn of(config: &HttpConfig) -> Self {
+        let mut headers: Vec<(HeaderName, HeaderValue)> = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONTENT_SECURITY_POLICY, CSP),
+            // Other sites learn nothing; our own forms still say where they were sent from.
+            (header::REFERRER_POLICY, "same-origin"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (HeaderName::from_static("permissions-policy"), PERMISSIONS),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect();
+        if config.public_url.starts_with("https:") {
+            headers.push((header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
+        }
+        Self(headers.into())
+    }
+}
+
+/// Sets them.
+pub async fn headers(State(fixed): State<Fixed>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     // What may be kept says so itself.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let fixed: [(HeaderName, &'static str); 4] = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, CSP),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
+    for (name, value) in fixed.0.iter() {
+        headers.insert(name.clone(), value.clone());
     }
     response
 }

@@ -9,8 +9,10 @@ mod guard;
 mod kept;
 mod metrics;
 mod openapi;
+mod openid;
 mod panel;
 pub mod problem;
+mod rate;
 mod ready;
 mod receive;
 mod seats;
@@ -20,7 +22,7 @@ pub mod token;
 mod trail;
 mod view;
 
-pub use guard::headers;
+pub use guard::{Fixed, headers};
 pub use panel::{Frame, event_in_words};
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 
 use self::answers::Answers;
+use self::rate::Rates;
 use self::ready::Readiness;
 use self::seats::Seats;
 use crate::clock::SharedClock;
@@ -42,6 +45,9 @@ pub use metrics::metrics_router;
 
 /// Requests of agents that are handled, or wait for work, at the same time.
 const AGENTS: usize = 512;
+
+/// Looks at domains before an order at the same time, and of one token.
+const CHECKS: (usize, usize) = (4, 1);
 
 /// Tables that are taken in at the same time.
 const TABLES: usize = 2;
@@ -68,13 +74,19 @@ pub struct HttpState {
     config: Arc<Config>,
     /// Open streams of events, by token.
     streams: Seats<String>,
+    /// Looks at domains before they are ordered, by token.
+    checks: Seats<String>,
+    rates: Rates,
+    openid: Option<openid::OpenId>,
     readiness: Readiness,
     answers: Answers,
 }
 
 /// For a node without pages and API: only whether it lives and can work.
 pub fn health_router(parts: HttpParts) -> Router {
-    api::health_routes().into_router().layer(middleware::from_fn(guard::headers)).with_state(state(parts))
+    let state = state(parts);
+    let fixed = guard::Fixed::of(&state.config.http);
+    api::health_routes().into_router().layer(middleware::from_fn_with_state(fixed, guard::headers)).with_state(state)
 }
 
 /// Everything under one router, ready to be served.
@@ -84,7 +96,7 @@ pub fn router(parts: HttpParts) -> Router {
     let body_limit = DefaultBodyLimit::max(state.config.http.max_body_bytes);
     let bounded = Router::new()
         .merge(api::routes().into_router())
-        .merge(panel::routes())
+        .merge(panel::routes().layer(middleware::from_fn_with_state(state.clone(), panel::guard)))
         .route_layer(middleware::from_fn_with_state(state.clone(), trail::record))
         .fallback(api::no_such_address)
         .method_not_allowed_fallback(api::no_such_method)
@@ -108,11 +120,12 @@ pub fn router(parts: HttpParts) -> Router {
         .layer(middleware::from_fn_with_state(guard::Turns::new(TABLES), guard::bounds))
         .layer(middleware::from_fn_with_state(state.clone(), receive::table));
     let bounded = bounded.merge(agents).merge(tables);
+    let bounded = bounded.layer(middleware::from_fn_with_state(state.clone(), rate::bound));
     // Whether the process lives must be answered even when it is busy.
     bounded
         .merge(api::health_routes().into_router().method_not_allowed_fallback(api::no_such_method))
         .layer(middleware::from_fn(guard::readable))
-        .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn_with_state(guard::Fixed::of(&state.config.http), guard::headers))
         .layer(middleware::from_fn(metrics::count))
         .with_state(state)
 }
@@ -123,6 +136,9 @@ fn state(parts: HttpParts) -> HttpState {
     let proposals = Proposals::new(store.clone(), clock.clone(), config.clone(), desk.clone());
     let links = Links::new(store.clone(), clock.clone());
     let streams = Seats::new(config.http.max_streams, config.http.max_streams_per_token);
+    let checks = Seats::new(CHECKS.0, CHECKS.1);
+    let rates = Rates::new(&config.http);
+    let openid = openid::OpenId::new(&config.http);
     let readiness = Readiness::new(store.clone(), desk.clone(), clock.clone());
     HttpState {
         store,
@@ -134,6 +150,9 @@ fn state(parts: HttpParts) -> HttpState {
         clock,
         config,
         streams,
+        checks,
+        rates,
+        openid,
         readiness,
         answers: Answers::new(),
     }

@@ -26,7 +26,7 @@ const PIECES: [(&str, &str); 11] = [
 /// Sections of a piece that become components.
 const COMPONENTS: [&str; 4] = ["parameters", "requestBodies", "responses", "schemas"];
 /// What any request with a token may be answered, whatever it asks for.
-const EVERYWHERE: [u16; 8] = [400, 401, 403, 408, 413, 500, 503, 504];
+const EVERYWHERE: [u16; 9] = [400, 401, 403, 408, 413, 429, 500, 503, 504];
 
 /// The whole document, or why it cannot be put together, which a test would have said before.
 pub(super) static DOCUMENT: LazyLock<Result<Value, String>> = LazyLock::new(assemble);
@@ -100,7 +100,7 @@ fn errors() -> Map<String, Value> {
         let text = json!({ "type": "string" });
         match status {
             401 => response["headers"] = json!({ "WWW-Authenticate": { "description": "`Bearer`.", "schema": text } }),
-            503 => response["headers"] = json!({ "Retry-After": { "$ref": "headers/RetryAfter" } }),
+            429 | 503 => response["headers"] = json!({ "Retry-After": { "$ref": "headers/RetryAfter" } }),
             _ => {}
         }
         (problem_name(status), response)

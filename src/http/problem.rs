@@ -5,6 +5,8 @@ mod kind;
 
 pub use kind::{Kind, PAGES};
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,12 +23,14 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    /// Seconds after which it may be tried again, where that is known.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// 422 with the reason at each field.
@@ -37,14 +41,22 @@ impl Problem {
             1 => "One field must be changed.".to_owned(),
             _ => format!("{count} fields must be changed."),
         };
-        Self { kind: Kind::Invalid, detail, errors }
+        Self { kind: Kind::Invalid, detail, errors, retry_after: None }
     }
 
     /// 503 with each part that is not ready, and why.
     #[must_use]
     pub fn not_ready(errors: Vec<FieldError>) -> Self {
         let detail = "The service cannot work just now; `errors` says what is missing.".to_owned();
-        Self { kind: Kind::NotReady, detail, errors }
+        Self { kind: Kind::NotReady, detail, errors, retry_after: None }
+    }
+
+    /// 429, to be tried again after `wait`.
+    #[must_use]
+    pub fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let detail = format!("That was too often; try again in {seconds} s.");
+        Self { retry_after: Some(seconds), ..Self::new(Kind::TooMany, detail) }
     }
 
     /// What is wrong with which field of the request.
@@ -73,6 +85,15 @@ impl Problem {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What the header `Retry-After` says.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<HeaderValue> {
+        match self.kind {
+            Kind::Busy | Kind::NotReady => Some(HeaderValue::from_static("2")),
+            _ => self.retry_after.map(HeaderValue::from),
+        }
     }
 
     #[must_use]
@@ -180,14 +201,11 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self.kind {
-            Kind::NoToken => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Kind::Busy | Kind::NotReady => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-            }
-            _ => {}
+        if self.kind == Kind::NoToken {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds);
         }
         response
     }

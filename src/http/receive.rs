@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
 use super::HttpState;
-use super::auth::{authenticate, presented};
+use super::auth::known;
 use super::problem::{Kind, Problem};
 use crate::order::sheet::MAX_BYTES;
 
-/// Bytes of a body that came without a token in force: the sign-in form.
+/// Bytes of a body that came without a token in force: the forms for signing in.
 const ANONYMOUS: usize = 16 << 10;
 
 pub(super) async fn body(State(state): State<HttpState>, request: Request, next: Next) -> Response {
@@ -73,12 +73,7 @@ async fn take(state: &HttpState, longest: usize, headers: &HeaderMap, body: Body
 
 /// How long a body may be, by who sends it.
 async fn allowed(state: &HttpState, longest: usize, headers: &HeaderMap) -> Result<usize, Problem> {
-    let token = presented(headers);
-    let known = match token {
-        Some(token) => authenticate(state, token).await?.is_some(),
-        None => false,
-    };
-    Ok(if known { longest } else { ANONYMOUS.min(longest) })
+    Ok(if known(state, headers).await? { longest } else { ANONYMOUS.min(longest) })
 }
 
 fn too_large(most: usize) -> Problem {

@@ -2,17 +2,21 @@
 //! harm: places in all and for each address, time for a request's head, and for a client that does
 //! not read. What is inside a request is bounded by the router itself.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::rate::{Peer, neighbourhood};
 use super::seats::{Full, Seat, Seats};
 use super::stall::Stall;
 use crate::config::HttpConfig;
@@ -66,9 +70,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match seats.take(&neighbourhood(peer)) {
+            Ok((stream, peer)) => match seats.take(&neighbourhood(peer.ip())) {
                 Ok(seat) => {
-                    connections.spawn(connection(stream, router.clone(), limits, stop.clone(), seat));
+                    connections.spawn(connection(
+                        stream,
+                        From { peer, router: TowerToHyperService::new(router.clone()) },
+                        limits,
+                        stop.clone(),
+                        seat,
+                    ));
                 }
                 Err(full) => turn_away(&stream, peer, full),
             },
@@ -84,7 +94,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken, _seat: Seat<IpAddr>) {
+async fn connection(stream: TcpStream, service: From, limits: Limits, stop: CancellationToken, _seat: Seat<IpAddr>) {
     // Answers are small, and a client waits for the whole of each.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Stall::new(stream, limits.stall));
@@ -93,7 +103,7 @@ async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: Can
         .header_read_timeout(limits.header)
         .max_headers(HEADERS)
         .max_buf_size(HEAD)
-        .serve_connection(io, TowerToHyperService::new(router));
+        .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -107,11 +117,20 @@ async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: Can
     }
 }
 
-/// Whose places they are: who has one IPv6 address has all of its /64.
-fn neighbourhood(peer: SocketAddr) -> IpAddr {
-    match peer.ip().to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        v4 @ IpAddr::V4(_) => v4,
+/// Tells the router who is at the other end.
+struct From {
+    peer: SocketAddr,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for From {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Peer(self.peer));
+        self.router.call(request)
     }
 }
 
@@ -131,14 +150,5 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(format!("Content-Length: {}\r\n", body.len()).trim_end()), "{}", body.len());
         serde_json::from_str::<serde_json::Value>(body).unwrap();
-    }
-
-    #[test]
-    fn neighbours_in_one_ipv6_network_share_their_places() {
-        let of = |text: &str| neighbourhood(text.parse().unwrap());
-        assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff:2]:2"));
-        assert_ne!(of("[2001:db8:0:1::1]:1"), of("[2001:db8::1]:1"));
-        assert_eq!(of("[::ffff:192.0.2.1]:1"), of("192.0.2.1:9"));
-        assert_ne!(of("192.0.2.1:1"), of("192.0.2.2:1"));
     }
 }

@@ -81,7 +81,6 @@ impl Trail {
     }
 
     /// One of several things that this request did: each is a row, and the request itself is none.
-    #[allow(dead_code, reason = "requests that act on several domains come with the board")]
     pub(super) fn each(&self, each: Each) {
         self.notes(|notes| notes.each.push(each));
     }
@@ -155,8 +154,10 @@ fn acts(trail: &Trail, route: &str, path: &str, said: String, status: StatusCode
         StatusCode::UNAUTHORIZED if action.part == ActPart::Access => ActOutcome::Refused,
         _ => return Vec::new(),
     };
-    // Nobody knows who it was: such requests come by the thousand, and say nothing.
-    if notes.actor.is_none() && action.part != ActPart::Access {
+    // Nobody knows who it was: such requests come by the thousand, and say nothing. How often somebody may try to be
+    // somebody is bounded before it comes here.
+    let attempt = action.part == ActPart::Access && status == StatusCode::UNAUTHORIZED;
+    if notes.actor.is_none() && !attempt {
         return Vec::new();
     }
     let Actor { id, who, role } = notes.actor.unwrap_or_default();
@@ -211,8 +212,12 @@ mod tests {
         }
         assert_eq!(told(route, path, 401, false), [], "anybody could fill the log");
         let sign_in = |outcome| vec![row("sign-in", "", "", outcome)];
-        assert_eq!(told("/sign-in", "/sign-in", 401, false), sign_in(ActOutcome::Refused));
-        assert_eq!(told("/sign-in", "/sign-in", 303, true), sign_in(ActOutcome::Done));
+        assert_eq!(told("/sign-in/token", "/sign-in/token", 401, false), sign_in(ActOutcome::Refused));
+        assert_eq!(told("/sign-in/token", "/sign-in/token", 303, true), sign_in(ActOutcome::Done));
+        assert_eq!(told("/sign-in", "/sign-in", 303, false), [], "whoever asks for a link is nobody yet");
+        for status in [303, 403, 429] {
+            assert_eq!(told("/sign-in/token", "/sign-in/token", status, false), [], "{status}: anybody could fill it");
+        }
     }
 
     #[test]

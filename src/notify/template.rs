@@ -150,6 +150,8 @@ notices! {
         "notices/en/use_invoiced.txt", "notices/fi/use_invoiced.txt";
     PartnerChanged = "partner_changed", Calm, "the customer has moved to another partner",
         "notices/en/partner_changed.txt", "notices/fi/partner_changed.txt";
+    SignInLink = "sign_in_link", Act, "somebody asks to sign in and has an account",
+        "notices/en/sign_in_link.txt", "notices/fi/sign_in_link.txt";
     VantageQuarantined = "vantage_quarantined", Act, "a place from which is looked does not see what others see",
         "notices/en/vantage_quarantined.txt", "notices/fi/vantage_quarantined.txt";
 }

@@ -82,6 +82,15 @@ pub(super) struct View {
     /// The customer's last word is no.
     pub(super) said_no: bool,
     pub(super) vantage: Option<VantageView>,
+    pub(super) sign_in: Option<SignInView>,
+}
+
+/// A link to sign in with.
+#[derive(Debug)]
+pub(super) struct SignInView {
+    pub(super) name: String,
+    pub(super) link: String,
+    pub(super) minutes: u32,
 }
 
 /// A vantage that is out of use.
@@ -212,6 +221,11 @@ impl View {
                 by: one_line(&facts.by),
                 why: one_line(&facts.why),
                 page: format!("{}/vantages", public_url.trim_end_matches('/')),
+            }),
+            sign_in: letter.sign_in.as_ref().map(|facts| SignInView {
+                name: one_line(&facts.name),
+                link: one_line(&facts.link),
+                minutes: facts.minutes,
             }),
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn given(text: Option<&String>) -> Option<&str> {
 }
 
 /// One or several lines of plain text.
-pub(super) fn plain(text: &str, max_chars: usize, lines: bool) -> Result<String, String> {
+pub(crate) fn plain(text: &str, max_chars: usize, lines: bool) -> Result<String, String> {
     let length = text.chars().count();
     if length > max_chars {
         return Err(format!("has {length} characters, at most {max_chars} are allowed"));
@@ -56,7 +56,7 @@ pub(super) fn plain(text: &str, max_chars: usize, lines: bool) -> Result<String,
 
 /// A mail address that fits on an SMTP command line: the dot-string form of RFC 5321 §4.1.2, at most
 /// 254 octets. Quoted local parts are refused: they are never needed here and often mishandled.
-pub(super) fn email(text: &str) -> Result<String, String> {
+pub(crate) fn email(text: &str) -> Result<String, String> {
     let (local, domain) = text
         .rsplit_once('@')
         .ok_or_else(|| format!("`{}` is no e-mail address; write name@example.com", shown(text)))?;

@@ -4,11 +4,13 @@
 //! knows which one it talks to. Times are always handed in.
 
 mod acts;
+mod board;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod links;
 mod mail;
 mod opening;
+mod people;
 mod places;
 mod politeness;
 pub mod postgres;
@@ -24,9 +26,14 @@ use fencepost_checks::DomainName;
 use jiff::Timestamp;
 
 pub use acts::{Act, ActFilter, ActOutcome, ActPart, ActStore};
+pub use board::{BoardStore, PhaseCount, RunFilter, UNDER_WAY};
 pub use links::{LINKS_LISTED, LinkRow, LinkStore, MAX_LINKS, NewLink};
 pub use mail::{KeptMail, MAX_QUARANTINED, MailRow, MailState, MailStore, NewMail, SenderRow, SettledMail};
 pub use opening::{Schema, exposed, migrate, open, schema};
+pub use people::{
+    Holder, HolderId, MAX_SESSIONS, MAX_SIGN_IN_LINKS, NewPerson, NewSession, NewSignInLink, PeopleStore, PersonRow,
+    SessionRow, SignInWay, UsedLink, WishBounds,
+};
 pub use places::{PlaceCount, PlaceRow, PlaceStanding, PlaceStore, place_kind};
 pub use politeness::{Allowance, Drawn, Manners, PolitenessStore, Spread, TurnAnswer, TurnRequest};
 pub use transfer::{BackedUp, Copied, backup, copy};
@@ -42,7 +49,9 @@ pub const INVOICING: &str = "invoicing";
 
 /// The use cases. Every method is one transaction; a method that fails has changed nothing.
 #[async_trait]
-pub trait Store: VantageStore + PolitenessStore + PlaceStore + MailStore + ActStore + LinkStore + Send + Sync {
+pub trait Store:
+    VantageStore + PolitenessStore + PlaceStore + MailStore + ActStore + LinkStore + BoardStore + PeopleStore + Send + Sync
+{
     // --- Orders and people ---------------------------------------------------------------------
 
     /// Stores an order: customer, one subscription, one connection a domain, their first events,

@@ -11,8 +11,8 @@ use fencepost::failpoint::{Point, Step};
 use fencepost::ledger::{EntryDraft, EntryKind, Evidence, PriceMode};
 use fencepost::store::postgres::{LeaseClock, PostgresStore};
 use fencepost::store::{
-    Act, ActFilter, ActOutcome, ActPart, Allowance, ClaimRequest, Manners, NewLink, NewToken, Page, Role, Scope, Share,
-    Store, TurnAnswer, TurnRequest,
+    Act, ActFilter, ActOutcome, ActPart, Allowance, ClaimRequest, HolderId, Manners, NewLink, NewPerson, NewSession,
+    NewSignInLink, NewToken, Page, Role, Scope, Share, SignInWay, Store, TurnAnswer, TurnRequest,
 };
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -23,11 +23,13 @@ use super::role::{self, Blow};
 use super::{agents, mails};
 
 /// All that a store does. What the service does as well is enumerated here time by time.
-pub const STEPS: [Step; 19] = [
+pub const STEPS: [Step; 21] = [
     Step::PlaceOrder,
     Step::CreateToken,
     Step::RevokeToken,
     Step::ShareLink,
+    Step::Person,
+    Step::SignIn,
     Step::Claim,
     Step::Transition,
     Step::Abandon,
@@ -45,6 +47,7 @@ pub const STEPS: [Step; 19] = [
     Step::Flush,
 ];
 const RUN: Date = date(2026, 10, 15);
+const MAIJA: &str = "maija@desk.example";
 const DOCUMENT: &[u8] = b"We stay.";
 
 #[test]
@@ -120,6 +123,7 @@ async fn write(folder: &Path, now: Timestamp) {
     desk.register(&placed.customer_id, &caller("register")).await.unwrap();
     token(store.as_ref(), now).await;
     link(store.as_ref(), now).await;
+    people(store.as_ref(), now).await;
     store.keep_evidence(&sha256(), DOCUMENT, now).await.unwrap();
     if store.entries(None, 0, 10).await.unwrap().is_empty() {
         store.append_entries(entries(&placed.customer_id), now).await.unwrap();
@@ -214,6 +218,42 @@ async fn link(store: &dyn Store, now: Timestamp) {
     assert!(store.revoke_link("c1", "l1", "test", now).await.unwrap());
 }
 
+/// Somebody with an account comes in by a link.
+async fn people(store: &dyn Store, now: Timestamp) {
+    let person = NewPerson {
+        id: "p1".to_owned(),
+        email: MAIJA.to_owned(),
+        name: "Maija".to_owned(),
+        role: Role::Desk,
+        partner: None,
+        language: fencepost::order::Language::En,
+        created_at: now,
+        created_by: "test".to_owned(),
+    };
+    if store.person_by_email(MAIJA).await.unwrap().is_none() {
+        store.add_person(person).await.unwrap();
+    }
+    let holder = HolderId::Person("p1".to_owned());
+    if !store.sessions(&holder).await.unwrap().is_empty() {
+        return;
+    }
+    let ends_at = now + SignedDuration::from_hours(10_000);
+    if store.sign_in_link(&[2; 32], now).await.unwrap().is_none() {
+        let link =
+            NewSignInLink { hash: [2; 32], person_id: "p1".to_owned(), next: "/".to_owned(), created_at: now, ends_at };
+        assert!(store.keep_sign_in_link(link).await.unwrap());
+    }
+    let session = NewSession {
+        id: "s1".to_owned(),
+        hash: [3; 32],
+        way: SignInWay::Link,
+        browser: String::new(),
+        created_at: now,
+        ends_at,
+    };
+    assert!(store.use_sign_in_link(&[2; 32], session).await.unwrap().is_some());
+}
+
 /// Effects are done, one kind of work is parked, the rest is put off.
 async fn settle(store: &dyn Store, now: Timestamp) {
     let far = now + SignedDuration::from_hours(10_000);
@@ -273,6 +313,10 @@ fn told(folder: &Path) -> String {
         let kept = store.evidence(&sha256()).await.unwrap();
         let acts: Vec<String> = acts(store.as_ref()).await.into_iter().map(|act| act.id).collect();
         text += &format!("{acts:?}\n");
+        let sessions = store.sessions(&HolderId::Person("p1".to_owned())).await.unwrap();
+        let sessions: Vec<_> = sessions.iter().map(|session| (&session.id, session.way)).collect();
+        let waits = store.sign_in_link(&[2; 32], Timestamp::UNIX_EPOCH).await.unwrap().is_some();
+        text += &format!("{sessions:?} {waits}\n");
         text += &format!("{drafts:?}\n{tokens:?}\n{runs:?}\n{parked:?}\n{kept:?}\n");
         text += &agents::told(store.as_ref()).await;
         text += &mails::told(store.as_ref(), &customers[0].id).await;

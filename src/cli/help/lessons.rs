@@ -470,6 +470,39 @@ pub const LESSONS: &[Lesson] = &[
         ],
         None,
     ),
+    here(
+        "person add",
+        &[
+            (
+                "fencepost person add ann@service.example --name \"Ann Berg\" --role desk",
+                "Signs in with a link by e-mail",
+            ),
+            (
+                "fencepost person add pia@partner.example --name Pia --role partner --partner \"Northern IT\"",
+                "Sees the customers of this partner alone",
+            ),
+        ],
+        None,
+    ),
+    here("person list", &[("fencepost person list", "Who has an account, and whether it is in force")], None),
+    here(
+        "person disable",
+        &[("fencepost person disable ann@service.example", "Signed out everywhere at once")],
+        Some("there is no such account"),
+    ),
+    here(
+        "person enable",
+        &[("fencepost person enable ann@service.example", "May sign in again")],
+        Some("there is no such account"),
+    ),
+    here(
+        "person sessions",
+        &[
+            ("fencepost person sessions ann@service.example", "Where Ann is signed in"),
+            ("fencepost person sessions ann@service.example --end", "Sign her out everywhere"),
+        ],
+        Some("there is no such account"),
+    ),
     here("token list", &[("fencepost token list", "Whose they are and how long they hold, without secrets")], None),
     here(
         "token revoke",

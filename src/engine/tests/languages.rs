@@ -59,7 +59,7 @@ async fn a_finnish_order_is_answered_in_finnish_and_the_desk_in_its_own_language
     let [partner, accounting] = invoiced.as_slice() else { panic!("{invoiced:?}") };
     assert_eq!((partner.language, accounting.language), (Language::Fi, Language::En));
     assert_eq!(accounting.dedupe_key, format!("{}/en", partner.dedupe_key));
-    assert_eq!(accounting.to, [stage.config.notify.accounting.clone()]);
+    assert_eq!(accounting.to, std::slice::from_ref(&stage.config.notify.accounting));
     assert!(!partner.to.contains(&stage.config.notify.accounting));
     let report = all["security_report"][0].report.as_ref().unwrap();
     assert_eq!(report.language, Language::Fi);

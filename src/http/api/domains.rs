@@ -258,7 +258,7 @@ pub(in crate::http) fn name(text: &str) -> Result<DomainName, Problem> {
     DomainName::parse(text).map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))
 }
 
-pub(super) fn reason(text: String) -> Result<String, Problem> {
+pub(in crate::http) fn reason(text: String) -> Result<String, Problem> {
     let legal = !text.trim().is_empty() && text.len() <= MAX_REASON && !text.chars().any(char::is_control);
     if legal {
         return Ok(text);

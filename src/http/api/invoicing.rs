@@ -103,7 +103,7 @@ pub(super) async fn explain(
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ExportQuery {
+pub(in crate::http) struct ExportQuery {
     format: Format,
     /// UBL is one invoice: that of a customer, or by its number.
     customer: Option<String>,
@@ -119,7 +119,7 @@ enum Format {
 }
 
 /// A closed run for other programs.
-pub(super) async fn export(
+pub(in crate::http) async fn export(
     State(state): State<HttpState>,
     identity: Identity,
     Path(date): Path<String>,
@@ -146,7 +146,7 @@ pub(super) async fn export(
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
 }
 
-pub(super) fn day(text: &str) -> Result<Date, Problem> {
+pub(in crate::http) fn day(text: &str) -> Result<Date, Problem> {
     text.parse().map_err(|_| Problem::new(Kind::BadRequest, "Write the day of the run like 2026-12-15."))
 }
 

@@ -18,7 +18,7 @@ use crate::ledger::chain::Anchor;
 use crate::ledger::fault::{Fault, Place};
 use crate::store::Role;
 
-pub(super) const ACCOUNTANTS: &[Role] = &[Role::Accounting, Role::Desk];
+pub(in crate::http) const ACCOUNTANTS: &[Role] = &[Role::Accounting, Role::Desk];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -36,11 +36,15 @@ use crate::store::Role;
 pub(super) use audit::within as audit_within;
 pub(super) use customers::checked_evidence;
 pub(super) use discrepancies::{CONCERNED, OPERATORS, number};
-pub(super) use domains::{name, phase_word};
+#[cfg(test)]
+pub(super) use domains::phase_word;
+pub(super) use domains::{name, reason};
+pub(super) use invoicing::{ExportQuery, day as run_day, export};
+pub(super) use ledger::ACCOUNTANTS;
 pub(super) use links::SHARERS;
 pub(super) use mail::{ProposalView, line as mail_line, view as proposal_view};
 pub(super) use orders::rules_of;
-pub(super) use paging::{cursor, page};
+pub(super) use paging::{Params, cursor, page};
 pub(super) use parked::{ParkedView, view as parked_view};
 
 /// Who may read customers and domains, each within its scope.

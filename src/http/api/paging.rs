@@ -117,7 +117,7 @@ pub(super) struct Paging {
 
 /// A query string; what cannot be read is a problem like any other.
 #[derive(Debug)]
-pub(super) struct Params<T>(pub T);
+pub(in crate::http) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 
+use super::actions::{self, Actions};
 use super::frame::Frame;
 use super::page::{Page, html};
 use super::session::Reader;
@@ -54,6 +55,7 @@ struct DomainPage {
     transcripts: bool,
     /// For whoever may make links.
     sharing: Option<Sharing>,
+    actions: Actions,
     frame: Frame,
 }
 
@@ -85,6 +87,8 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
     let seen = Seen { status: &status, observations: &observations, events: &events, audience: Audience::SignedIn };
     let mut s = StatusView::new(&seen, &times);
     s.live = (!s.over).then(|| format!("/domains/{}/live", s.domain));
+    let published: Vec<String> = status.current_mx.iter().map(|record| record.exchange.clone()).collect();
+    let actions = actions::of(&state, &reader, &status.domain, &published).await?;
     html(&DomainPage {
         customer_id: row.customer_id.clone(),
         customer: order.customer_name.clone(),
@@ -114,6 +118,7 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader, Path(do
         transcripts: identity.role == Role::Desk,
         sharing: sharing(&state, &reader, &row, &times).await?,
         frame: Frame { refresh: (!s.over).then_some(30), ..Frame::of(&reader, "/") },
+        actions,
         connection_id: status.connection_id.clone(),
         s,
     })

@@ -13,7 +13,10 @@ const DESK: &[Role] = &[Role::Desk];
 /// The places that the navigation names, in its order, and for whom.
 const PLACES: &[(&str, &str, &[Role])] = &[
     ("/", "Domains", EVERYBODY),
+    ("/customers", "Customers", EVERYBODY),
     ("/order", "Order", ORDERING),
+    ("/ledger", "Ledger", BOOKS),
+    ("/invoicing", "Invoicing", BOOKS),
     ("/proposals", "Proposals", BOOKS),
     ("/discrepancies", "Discrepancies", CONCERNED),
     ("/vantages", "Vantages", DESK),
@@ -54,7 +57,7 @@ impl Frame {
         if !reader.signed_in {
             links.push(Link { path: GUIDE.0, word: GUIDE.1, here: false });
         }
-        Self { links, signed_in: reader.signed_in, form: reader.form_for(EVERYBODY), refresh: None }
+        Self { links, signed_in: reader.signed_in, form: reader.form(), refresh: None }
     }
 
     /// Around the guide of the demonstration, whose pages are open.

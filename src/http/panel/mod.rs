@@ -1,23 +1,37 @@
 //! The plain pages: a desk list and a status page for each domain. They read; what little the desk does
 //! from them are the forms of `action`. They work without JavaScript.
 
+mod account;
 mod action;
+mod actions;
 mod api;
 mod audit;
+mod board;
+mod bulk;
+pub(super) mod cookies;
 mod customer;
+mod customers;
 mod decide;
 mod desk;
 mod discrepancies;
 mod domain;
+mod entries;
+mod evidence;
+mod form;
 mod frame;
+mod invoicing;
+mod ledger;
 mod live;
+mod openid;
 mod order;
 mod page;
 mod parked;
+mod precheck;
 mod proposals;
 mod reports;
 mod session;
 mod shared;
+mod sign_in;
 mod status;
 mod story;
 mod subscription;
@@ -32,7 +46,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::HttpState;
-pub(super) use session::cookie;
+pub(super) use form::guard;
+#[cfg(test)]
+pub(super) use form::word_of;
+pub(super) use page::PageError;
 pub(super) use story::in_words;
 pub(super) use subscription_story::subscription_in_words;
 
@@ -53,12 +70,29 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/domains/{domain}/links/{id}/revoke", post(shared::revoke))
         .route("/s/{secret}", get(shared::show))
         .route("/s/{secret}/live", get(live::of_link))
+        .route("/domains/{domain}/act", post(actions::act))
+        .route("/domains/{domain}/evidence", get(evidence::show))
+        .route("/bulk", post(bulk::confirm))
+        .route("/bulk/confirmed", post(bulk::carry_out))
         .route("/order", get(order::show).post(order::place))
+        .route("/order/check", post(order::check))
+        .route("/customers", get(customers::list))
+        .route("/ledger", get(ledger::list))
+        .route("/ledger/{customer}", get(ledger::show))
+        .route("/ledger/evidence/{sha256}", get(ledger::evidence))
+        .route("/ledger/evidence/{sha256}/file", get(ledger::file))
+        .route("/invoicing", get(invoicing::list))
+        .route("/invoicing/{date}", get(invoicing::show))
+        .route("/invoicing/{date}/close", post(invoicing::close))
+        .route("/invoicing/{date}/export", get(invoicing::export))
+        .route("/invoicing/{date}/lines/{number}", get(invoicing::line))
         .route("/customers/{id}", get(customer::show))
         .route("/customers/{id}/mailboxes", post(customer::mailboxes))
         .route("/customers/{id}/extend", post(customer::extend))
         .route("/discrepancies", get(discrepancies::list))
         .route("/vantages", get(vantages::show))
+        .route("/vantages/{id}/quarantine", post(vantages::quarantine))
+        .route("/vantages/{id}/release", post(vantages::release))
         .route("/audit", get(audit::show))
         .route("/parked", get(parked::show))
         .route("/parked/{id}/retry", post(action::retry))
@@ -70,12 +104,20 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/customers/{id}/decide", get(decide::show).post(decide::decide))
         .route("/reports/{customer}", get(reports::next))
         .route("/reports/{customer}/{month}", get(reports::show))
-        .route("/sign-in", get(session::form).post(session::sign_in))
-        .route("/sign-out", post(session::sign_out))
         .route("/docs/api", get(api::index))
         .route("/docs/api/{part}", get(api::section))
         .route("/problems", get(api::problems))
         .route("/problems/{kind}", get(api::problem))
+        .route("/sign-in", get(sign_in::form).post(sign_in::ask))
+        .route("/sign-in/sent", get(sign_in::sent))
+        .route("/sign-in/link/{secret}", get(sign_in::link).post(sign_in::use_link))
+        .route("/sign-in/openid", get(openid::begin))
+        .route("/sign-in/openid/callback", get(openid::end))
+        .route("/sign-in/token", post(sign_in::paste))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::show))
+        .route("/account/sessions/{id}/end", post(account::end))
+        .route("/account/sign-out-everywhere", post(account::end_all))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
         .route("/page.js", get(script))

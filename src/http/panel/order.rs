@@ -12,6 +12,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use super::action::caller;
 use super::frame::Frame;
 use super::page::{Page, html};
+use super::precheck::{Checked, look};
 use super::session::Reader;
 use crate::engine::DeskError;
 use crate::http::HttpState;
@@ -51,6 +52,9 @@ struct OrderPage {
     /// What is wrong, and has no field of its own here.
     wrong: Vec<String>,
     refused: bool,
+    /// What a look at the domains showed, and why there was none.
+    checked: Vec<Checked>,
+    check_refused: Option<String>,
     frame: Frame,
 }
 
@@ -99,6 +103,29 @@ pub(super) async fn place(
     }
 }
 
+/// Looks at the domains of the form, and shows it again as it was typed.
+pub(super) async fn check(
+    State(state): State<HttpState>,
+    reader: Reader,
+    headers: HeaderMap,
+    Form(typed): Form<Typed>,
+) -> Page {
+    reader.sent_by(BUYERS, &headers, typed.get("form").map_or("", String::as_str))?;
+    let mut errors = unknown(&typed);
+    let read = form(&typed, &mut errors);
+    // Servers that are not written yet, or not well, are no reason to look at nothing.
+    let servers = read.own_servers(&rules_of(&state, &reader.identity)?).unwrap_or_default();
+    let mut shown = page(&reader, &typed, &[])?;
+    match look(&state, &reader, &read, &servers).await {
+        Ok(checked) => shown.checked = checked,
+        Err(problem) => {
+            let said = problem.errors().first().map_or_else(|| problem.detail().to_owned(), ToString::to_string);
+            shown.check_refused = Some(said);
+        }
+    }
+    html(&shown)
+}
+
 fn unknown(typed: &Typed) -> Vec<FieldError> {
     let known = |name: &str| name == "form" || ORDER_COLUMNS.contains(&name);
     let strange = typed.keys().filter(|name| !known(name));
@@ -133,7 +160,15 @@ fn page(reader: &Reader, typed: &Typed, errors: &[FieldError]) -> Result<OrderPa
         .form_for(BUYERS)
         .ok_or_else(|| Problem::new(Kind::NotAllowed, "Sign in to place an order; open pages only show."))?;
     let refused = !errors.is_empty();
-    Ok(OrderPage { form, groups, wrong, refused, frame: Frame::of(reader, "/order") })
+    Ok(OrderPage {
+        form,
+        groups,
+        wrong,
+        refused,
+        checked: Vec::new(),
+        check_refused: None,
+        frame: Frame::of(reader, "/order"),
+    })
 }
 
 /// The field of the form for the path of an error: contacts of both kinds are one list in an order.

@@ -116,7 +116,7 @@ const renew = async (shown) => {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return shown;
   const main = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-  const busy = String(getSelection()) !== "" || document.activeElement.closest("form");
+  const busy = String(getSelection()) !== "" || document.activeElement.closest("form") || document.querySelector("main input:checked");
   if (!main || main.innerHTML === shown || busy) return shown;
   const fresh = main.innerHTML;
   const old = document.querySelector("main");
@@ -167,3 +167,53 @@ const listen = () => {
 };
 document.addEventListener("visibilitychange", () => { listen(); look(); });
 listen();
+
+// One part of the page takes what the same part of an answer holds.
+const takePart = async (id, address, init) => {
+  const answer = await fetch(address, init);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+  const part = document.getElementById(id);
+  if (!fresh || !part) return false;
+  part.replaceChildren(...fresh.childNodes);
+  return true;
+};
+
+// A button that only looks: what it shows comes by itself when the domains are written.
+for (const button of document.querySelectorAll("button[data-check]")) {
+  let last = "";
+  const look = async () => {
+    const sent = new URLSearchParams(new FormData(button.form));
+    button.disabled = true;
+    try {
+      if (!await takePart(button.dataset.check, button.formAction, { method: "POST", body: sent })) button.form.requestSubmit(button);
+    } catch { /* the button can be pressed again */ }
+    button.disabled = false;
+  };
+  button.addEventListener("click", (event) => { event.preventDefault(); look(); });
+  const domains = button.form.elements.domains;
+  domains.addEventListener("change", () => {
+    const now = domains.value.trim();
+    if (now && now !== last) { last = now; look(); }
+  });
+}
+
+// Sliders over time: the answer follows the hand.
+for (const form of document.querySelectorAll("form[data-follow]")) {
+  for (const range of form.querySelectorAll("input[data-days]")) {
+    const day = form.elements[range.dataset.days];
+    range.hidden = false;
+    range.addEventListener("input", () => {
+      const at = new Date(range.dataset.from + "T00:00:00Z");
+      at.setUTCDate(at.getUTCDate() + Number(range.value));
+      day.value = at.toISOString().slice(0, 10);
+    });
+  }
+  let waiting;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const address = form.action + "?" + new URLSearchParams(new FormData(form));
+      try { if (await takePart(form.dataset.follow, address)) history.replaceState(null, "", address); } catch { /* the button does the same */ }
+    }, 120);
+  });
+}

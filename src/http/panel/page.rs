@@ -1,6 +1,7 @@
 //! Rendering, and errors as pages. What cannot be shown is said in the words of the API's problem.
 
 use askama::Template;
+use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::frame::Frame;
@@ -12,7 +13,7 @@ pub(super) type Page = Result<Response, PageError>;
 
 /// A problem, shown as a page.
 #[derive(Debug)]
-pub(super) enum PageError {
+pub(in crate::http) enum PageError {
     Problem(Problem),
     /// Nobody is signed in.
     SignIn {
@@ -63,11 +64,16 @@ impl IntoResponse for PageError {
         };
         let title = match problem.kind() {
             Kind::NotFound => "Nothing here",
-            Kind::NotAllowed => "Not for this token",
+            Kind::NotAllowed => "Not for you",
+            Kind::TooMany => "A moment, please",
             _ => "That did not work",
         };
         let page = ErrorPage { title, detail: problem.detail(), errors: problem.errors(), frame: Frame::nobody() };
         let body = page.render().unwrap_or_else(|_| title.to_owned());
-        (problem.status(), Html(body)).into_response()
+        let mut response = (problem.status(), Html(body)).into_response();
+        if let Some(seconds) = problem.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
     }
 }

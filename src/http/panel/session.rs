@@ -1,26 +1,19 @@
-//! Who reads the pages: a token in a cookie that scripts cannot read and other sites cannot send.
-//! On loopback, and only there, the pages may be open to everybody (demonstration).
+//! Who reads the pages: somebody whose browser holds a session that is in force. On loopback, and only there, the
+//! pages may be open to everybody (demonstration).
 
-use askama::Template;
-use axum::extract::{Form, FromRequestParts, Query, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
 
-use super::frame::Frame;
-use super::page::{Page, PageError, html};
+use super::cookies;
+use super::form::{from_here, is_word, word_of};
+use super::page::PageError;
 use crate::http::HttpState;
-use crate::http::auth::{Identity, authenticate};
+use crate::http::auth::{Identity, Signed, by_session};
 use crate::http::problem::{Kind, Problem};
 use crate::http::trail::Trail;
 use crate::store::Role;
-
-const COOKIE: &str = "fencepost_token";
-/// Seconds that a browser keeps the cookie; the token itself may end sooner.
-const COOKIE_SECONDS: u32 = 12 * 3600;
 
 /// Somebody who may read pages.
 #[derive(Debug, Clone)]
@@ -28,8 +21,11 @@ pub(super) struct Reader {
     pub identity: Identity,
     /// Signed in by cookie, so there is something to sign out of.
     pub signed_in: bool,
-    /// For the forms of these pages; another site cannot know it. Nobody has one on open pages.
-    form: Option<String>,
+    /// The session itself; nobody has one on open pages.
+    pub session: Option<Signed>,
+    /// What the browser holds.
+    secret: Option<String>,
+    public_url: String,
 }
 
 impl Reader {
@@ -40,7 +36,12 @@ impl Reader {
 
     /// What forms on a page for those roles carry; `None` for everybody else.
     pub(super) fn form_for(&self, roles: &[Role]) -> Option<String> {
-        self.form.clone().filter(|_| roles.contains(&self.identity.role))
+        self.form().filter(|_| roles.contains(&self.identity.role))
+    }
+
+    /// What forms of this reader carry; another site cannot know it.
+    pub(super) fn form(&self) -> Option<String> {
+        self.secret.as_deref().map(word_of)
     }
 
     /// Whether a form was sent by the desk, from a page of this site.
@@ -51,35 +52,31 @@ impl Reader {
     /// Whether a form was sent by somebody with one of those roles, from a page of this site.
     pub(super) fn sent_by(&self, roles: &[Role], headers: &HeaderMap, form: &str) -> Result<(), Problem> {
         self.identity.require(roles)?;
-        from_here(headers)?;
-        let ours = self.form.as_deref().unwrap_or_default();
-        if ours.is_empty() || !bool::from(ours.as_bytes().ct_eq(form.as_bytes())) {
+        from_here(headers, &self.public_url)?;
+        if !self.secret.as_deref().is_some_and(|secret| is_word(secret, form)) {
             return Err(Problem::new(Kind::NotAllowed, "This page is out of date. Load it again, and send it then."));
         }
         Ok(())
     }
 }
 
-/// Another hash of the token than the one that is stored.
-fn form_of(token: &str) -> String {
-    hex::encode(Sha256::digest(format!("fencepost form {token}")))
-}
-
 impl FromRequestParts<HttpState> for Reader {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, PageError> {
-        if let Some(token) = cookie(&parts.headers)
-            && let Some(identity) = authenticate(state, token).await?
-            && identity.role != Role::Agent
+        let public_url = state.config.http.public_url.clone();
+        if let Some(secret) = cookies::session(&parts.headers, cookies::secure(&state.config.http))
+            && let Some((identity, session)) = by_session(state, secret).await?
         {
             if let Some(trail) = parts.extensions.get::<Trail>() {
                 trail.by(&identity);
             }
-            return Ok(Self { identity, signed_in: true, form: Some(form_of(token)) });
+            state.rates.token(&identity.token_id)?;
+            let secret = Some(secret.to_owned());
+            return Ok(Self { identity, signed_in: true, session: Some(session), secret, public_url });
         }
         if is_open(state, &parts.headers) {
-            return Ok(Self { identity: anybody(), signed_in: false, form: None });
+            return Ok(Self { identity: anybody(), signed_in: false, session: None, secret: None, public_url });
         }
         Err(PageError::SignIn { next: parts.uri.path().to_owned() })
     }
@@ -108,95 +105,15 @@ fn anybody() -> Identity {
     }
 }
 
-pub(in crate::http) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    pairs
-        .flat_map(|pairs| pairs.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
-}
-
-#[derive(Template)]
-#[template(path = "pages/sign_in.html")]
-struct SignInPage<'a> {
-    next: &'a str,
-    refused: bool,
-    frame: Frame,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Next {
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn form(Query(query): Query<Next>) -> Page {
-    html(&SignInPage { next: own_path(&query.next), refused: false, frame: Frame::nobody() })
-}
-
-#[derive(Deserialize)]
-pub(super) struct SignIn {
-    token: String,
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn sign_in(
-    State(state): State<HttpState>,
-    trail: Trail,
-    headers: HeaderMap,
-    Form(form): Form<SignIn>,
-) -> Page {
-    from_here(&headers)?;
-    let next = own_path(&form.next);
-    let token = form.token.trim();
-    let known = authenticate(&state, token).await?.filter(|identity| identity.role != Role::Agent);
-    let Some(identity) = known else {
-        let page = SignInPage { next, refused: true, frame: Frame::nobody() };
-        let text = page.render().map_err(|_| Problem::new(Kind::Internal, "The page could not be made."))?;
-        return Ok((StatusCode::UNAUTHORIZED, Html(text)).into_response());
-    };
-    trail.by(&identity);
-    trail.detail("with a token");
-    with_cookie(&state, next, token, COOKIE_SECONDS)
-}
-
-pub(super) async fn sign_out(State(state): State<HttpState>, trail: Trail, headers: HeaderMap) -> Page {
-    from_here(&headers)?;
-    if let Some(identity) = authenticate(&state, cookie(&headers).unwrap_or_default()).await? {
-        trail.by(&identity);
-    }
-    with_cookie(&state, "/sign-in", "", 0)
-}
-
-fn with_cookie(state: &HttpState, next: &str, value: &str, seconds: u32) -> Page {
-    let secure = if state.config.http.public_url.starts_with("https:") { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    let value = HeaderValue::from_str(&cookie).map_err(|_| Problem::new(Kind::BadRequest, "This is no token."))?;
-    let mut response = Redirect::to(next).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, value);
-    Ok(response)
-}
-
 pub(super) fn to_sign_in(next: &str) -> Response {
     let encoded: String = url::form_urlencoded::byte_serialize(own_path(next).as_bytes()).collect();
     Redirect::to(&format!("/sign-in?next={encoded}")).into_response()
 }
 
 /// Only a path of ours: no scheme, no host, no way to another site.
-fn own_path(next: &str) -> &str {
-    let plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+pub(super) fn own_path(next: &str) -> &str {
+    let plain = next.len() <= 500 && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/" }
-}
-
-/// Browsers say where a form was sent from; another site's form does nothing here.
-fn from_here(headers: &HeaderMap) -> Result<(), Problem> {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()).unwrap_or("same-origin");
-    if matches!(site, "same-origin" | "none") {
-        return Ok(());
-    }
-    Err(Problem::new(Kind::NotAllowed, "The form was sent from another site."))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ const fn kind(kind: OrderKind) -> &'static str {
     }
 }
 
-const fn words(phase: Phase) -> (&'static str, &'static str, &'static str) {
+pub(super) const fn words(phase: Phase) -> (&'static str, &'static str, &'static str) {
     match phase {
         Phase::Requested => ("requested", "the order has been received", "wait"),
         Phase::Onboarding => ("onboarding", "begins when the first domain is connected", "wait"),

@@ -1,8 +1,11 @@
 //! `/vantages`: the places that probes are sent from, worst first. For the service desk.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Form, Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect};
 use fencepost_checks::observation::VantageRole;
+use serde::Deserialize;
 
 use super::frame::Frame;
 use super::page::{Page, html};
@@ -10,6 +13,8 @@ use super::session::Reader;
 use super::words::{Times, When};
 use crate::engine::{AgentStatus, Since, VantageState, VantageStatus};
 use crate::http::HttpState;
+use crate::http::api::reason;
+use crate::http::problem::{Kind, Problem};
 
 struct Row {
     id: String,
@@ -48,6 +53,8 @@ struct AgentRow {
 struct VantagesPage {
     rows: Vec<Row>,
     agents: Vec<AgentRow>,
+    /// For whoever may take one out of use, or believe it again.
+    form: Option<String>,
     frame: Frame,
 }
 
@@ -59,9 +66,61 @@ pub(super) async fn show(State(state): State<HttpState>, reader: Reader) -> Page
     let agents = state.agents.list().await?;
     html(&VantagesPage {
         rows: vantages.into_iter().map(|vantage| row(vantage, &times)).collect(),
+        form: reader.desk_form(),
         agents: agents.into_iter().map(|agent| agent_row(agent, &times)).collect(),
         frame: Frame::of(&reader, "/vantages").every(30),
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    form: String,
+    reason: String,
+}
+
+/// Takes a vantage out of use.
+pub(super) async fn quarantine(
+    State(state): State<HttpState>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(sent): Form<Why>,
+) -> Page {
+    let (id, why) = marked(&state, &reader, &headers, id, sent).await?;
+    if !state.agents.quarantine(&id, &reader.identity.who(), &why).await? {
+        return Err(Problem::new(Kind::Conflict, "This vantage is quarantined already.").into());
+    }
+    Ok(Redirect::to("/vantages").into_response())
+}
+
+/// Believes it again.
+pub(super) async fn release(
+    State(state): State<HttpState>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(sent): Form<Why>,
+) -> Page {
+    let (id, why) = marked(&state, &reader, &headers, id, sent).await?;
+    if !state.agents.release(&id, &reader.identity.who(), &why).await? {
+        return Err(Problem::new(Kind::Conflict, "This vantage is not quarantined.").into());
+    }
+    Ok(Redirect::to("/vantages").into_response())
+}
+
+/// A vantage that there is, and why.
+async fn marked(
+    state: &HttpState,
+    reader: &Reader,
+    headers: &HeaderMap,
+    id: String,
+    sent: Why,
+) -> Result<(String, String), Problem> {
+    reader.sent(headers, &sent.form)?;
+    let why = reason(sent.reason.trim().to_owned())?;
+    let known = state.agents.vantages().await?.iter().any(|vantage| vantage.id == id);
+    if known { Ok((id, why)) } else { Err(Problem::not_found()) }
 }
 
 fn row(vantage: VantageStatus, times: &Times) -> Row {

@@ -2,8 +2,8 @@
 //! are; every word that a machine uses has one for people here.
 
 use fencepost_checks::{Actor, Severity};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::lifecycle::connection::Phase;
 use crate::status::AnswerKind;
@@ -42,17 +42,32 @@ impl Times {
 
 /// Seconds as people say them, in one unit, rounded down.
 fn distance(seconds: i64) -> String {
-    let amount = match seconds.unsigned_abs() {
-        s @ 0..=59 => format!("{s} s"),
-        s @ 60..=3_599 => format!("{} min", s / 60),
-        s @ 3_600..=172_799 => format!("{} h", s / 3_600),
-        s => format!("{} days", s / 86_400),
-    };
+    let amount = of_seconds(seconds.unsigned_abs());
     match seconds {
         0 => "now".to_owned(),
         1.. => format!("in {amount}"),
         _ => format!("{amount} ago"),
     }
+}
+
+/// So long, in one unit.
+pub(super) fn amount(duration: SignedDuration) -> String {
+    of_seconds(duration.as_secs().unsigned_abs())
+}
+
+fn of_seconds(seconds: u64) -> String {
+    match seconds {
+        s @ 0..=59 => format!("{s} s"),
+        s @ 60..=3_599 => format!("{} min", s / 60),
+        s @ 3_600..=172_799 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+/// A phase by the word that is stored; the word itself where it is not known.
+pub(super) fn phase_named(word: &str) -> String {
+    let known: Option<Phase> = serde_json::from_value(serde_json::Value::String(word.to_owned())).ok();
+    known.map_or_else(|| word.to_owned(), |known| phase(known).to_owned())
 }
 
 pub(super) const fn phase(phase: Phase) -> &'static str {

@@ -26,6 +26,8 @@ pub enum Kind {
     NotReady,
     /// What was asked is over (410).
     Late,
+    /// Somebody asks too often (429).
+    TooMany,
 }
 
 struct About {
@@ -37,7 +39,7 @@ struct About {
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::NoToken,
         Self::NotAllowed,
@@ -50,6 +52,7 @@ impl Kind {
         Self::TooLarge,
         Self::MediaType,
         Self::Invalid,
+        Self::TooMany,
         Self::Internal,
         Self::Busy,
         Self::NotReady,
@@ -197,6 +200,13 @@ impl Kind {
                 title: "It comes too late",
                 means: "What this answers to is over: nobody waits for it any more.",
                 remedy: "Nothing. Do not send it again.",
+            },
+            Self::TooMany => About {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                slug: "too-many-requests",
+                title: "Too many requests",
+                means: "This client, or this token, has asked more often than it may. Nothing was done.",
+                remedy: "Wait for as many seconds as `Retry-After` says, then try again; ask less often, or keep what you were told.",
             },
             Self::NotReady => About {
                 status: StatusCode::SERVICE_UNAVAILABLE,

@@ -69,10 +69,10 @@ async fn what_was_refused_is_kept_and_nobody_without_a_name_fills_it() {
     assert_eq!(app.post(&secret, "/v1/domains/example.com/cancel", &json!({"reason": "x"})).await.status, 401);
     later(&app);
     let form = [("token", secret.as_str()), ("next", "/")];
-    assert_eq!(app.submit("", "/sign-in", &form, "same-origin").await.status, 401);
+    assert_eq!(app.submit("", "/sign-in/token", &form, "same-origin").await.status, 401);
     later(&app);
     let form = [("token", partner.as_str()), ("next", "/")];
-    let signed_in = app.submit("", "/sign-in", &form, "same-origin").await;
+    let signed_in = app.submit("", "/sign-in/token", &form, "same-origin").await;
     assert_eq!((signed_in.status.as_u16(), signed_in.header(header::LOCATION)), (303, "/"));
     assert_eq!(
         told(&app, &desk, "").await,

@@ -5,20 +5,29 @@ mod access;
 mod accounting;
 mod agents;
 mod audit;
+mod board;
+mod books;
 mod bounds;
+mod bounds_by_client;
 mod commerce;
+mod content;
 mod contract;
 mod document;
 mod domains;
+mod forms;
 mod hostile;
 mod imports;
 mod invoices;
+mod isolation;
+mod openid;
 mod operation;
 mod order_form;
 mod orders;
 mod pages;
 mod reports;
+mod routes;
 mod shared_links;
+mod signing_in;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,13 +47,16 @@ use tower::ServiceExt;
 use super::token::Token;
 use super::{HttpParts, router};
 use crate::clock::Clock;
-use crate::config::{Config, MxHost, StoreConfig};
+use crate::config::{Config, MxHost, RateConfig, StoreConfig};
 use crate::dice::Dice;
-use crate::engine::{Agents, Desk};
+use crate::engine::{Agents, Desk, secret_hash};
 use crate::lifecycle::connection::{self, Connection, Fact, Gate, GateFact, MxFact, Phase, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{CommitOutcome, EvidenceName, NewEvent, NewToken, Observation, Role, Scope, Store, Transition};
+use crate::store::{
+    CommitOutcome, EvidenceName, HolderId, NewEvent, NewSession, NewToken, Observation, Role, Scope, SignInWay, Store,
+    Transition,
+};
 
 const START: &str = "2026-03-10T08:00:00Z";
 
@@ -59,6 +71,7 @@ impl Clock for StandingClock {
 
 struct TestApp {
     store: Arc<dyn Store>,
+    sqlite: Arc<SqliteStore>,
     clock: Arc<StandingClock>,
     router: Router,
     config: Arc<Config>,
@@ -96,15 +109,19 @@ impl TestApp {
         let mut config =
             Config { store: StoreConfig::sqlite(PathBuf::from(folder.path()).join("t.db")), ..Config::default() };
         config.gateway.mx_hosts = vec![host("mx1.gateway.example", 10), host("mx2.gateway.example", 20)];
+        // A browser of these tests stays signed in, however far the clock is moved.
+        config.http.sign_in.idle_minutes = 400 * 24 * 60;
+        config.http.rate = RateConfig::unbounded();
         change(&mut config);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store).unwrap());
+        let sqlite = Arc::new(SqliteStore::open(&config.store).unwrap());
+        let store: Arc<dyn Store> = sqlite.clone();
         let start: Timestamp = START.parse().unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(start.as_microsecond())));
         let config = Arc::new(config);
         let desk = Desk::new(store.clone(), clock.clone(), config.clone());
         let agents = Agents::new(store.clone(), clock.clone(), config.clone(), Dice::new());
         let parts = HttpParts { store: store.clone(), desk, agents, clock: clock.clone(), config: config.clone() };
-        Self { store, clock, router: router(parts), config, _folder: folder }
+        Self { store, sqlite, clock, router: router(parts), config, _folder: folder }
     }
 
     /// The same data under another configuration, as after a restart.
@@ -131,6 +148,11 @@ impl TestApp {
         self.clock.now()
     }
 
+    /// What the store was asked since the last time.
+    fn asked(&self) -> Vec<&'static str> {
+        self.sqlite.asked()
+    }
+
     fn advance(&self, by: SignedDuration) {
         self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
@@ -154,8 +176,10 @@ impl TestApp {
         token.reveal().to_owned()
     }
 
+    /// Sends a request. A token in the cookie `fencepost_token` stands for a browser that is signed in with it.
     async fn send(&self, request: Request<Body>) -> Reply {
-        let (asked, body) = request.into_parts();
+        let (mut asked, body) = request.into_parts();
+        self.signed_in(&mut asked.headers).await;
         let said = to_bytes(body, 64 << 20).await.unwrap();
         let (method, address, kind) =
             (asked.method.clone(), asked.uri.clone(), asked.headers.get(header::CONTENT_TYPE).cloned());
@@ -168,6 +192,28 @@ impl TestApp {
         // Whatever a test is about: no answer of the API is another than the document says.
         contract::hold(&contract::Asked { method: &method, path: address.path(), kind, body: &said }, &reply);
         reply
+    }
+
+    /// What the browser holds is the token itself, so that words of forms are easily made.
+    async fn signed_in(&self, headers: &mut HeaderMap) {
+        let Some(cookie) = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()) else { return };
+        let Some((before, token)) = cookie.split_once("fencepost_token=") else { return };
+        let secure = if self.config.http.public_url.starts_with("https:") { "__Host-" } else { "" };
+        let changed = format!("{before}{secure}fencepost_session={token}");
+        if let Some(known) = Token::parse(token)
+            && self.store.session(&secret_hash(token)).await.unwrap().is_none()
+        {
+            let session = NewSession {
+                id: known.id().to_owned(),
+                hash: secret_hash(token),
+                way: SignInWay::Token,
+                browser: "test".to_owned(),
+                created_at: self.now(),
+                ends_at: self.now() + SignedDuration::from_hours(24 * 400),
+            };
+            self.store.begin_session(HolderId::Token(known.id().to_owned()), session).await.unwrap();
+        }
+        headers.insert(header::COOKIE, changed.parse().unwrap());
     }
 
     async fn get(&self, token: &str, path: &str) -> Reply {
@@ -357,6 +403,22 @@ fn observation(kind: &str, body: &impl serde::Serialize, at: Timestamp) -> Obser
 
 fn findings(findings: &[Finding], at: Timestamp) -> Observation {
     observation("findings:probe", &findings, at)
+}
+
+/// What a page says, without its marks: one line for each piece of text.
+fn said(page: &str) -> String {
+    let main = page.split_once("<main").map_or(page, |(_, rest)| rest.split_once('>').unwrap().1);
+    let main = main.split("</main>").next().unwrap();
+    let mut text = String::new();
+    for (index, piece) in main.split('<').enumerate() {
+        let shown = if index == 0 { piece } else { piece.split_once('>').map_or("", |(_, shown)| shown) };
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !words.is_empty() {
+            text.push_str(&words);
+            text.push('\n');
+        }
+    }
+    without_ids(&text)
 }
 
 /// Ids are random: the same one gets the same name in a snapshot.

@@ -216,3 +216,29 @@ async fn a_history_leads_to_what_is_stored_and_where_it_does_not_the_field_is_na
     let row = app.store.domain(&"example.com".parse().unwrap(), &Scope::All).await.unwrap().unwrap();
     assert_eq!(row.connection.version, 2, "nothing was written");
 }
+
+#[tokio::test]
+async fn a_vantage_is_taken_out_of_use_from_its_page_by_the_desk_alone() {
+    let app = TestApp::with(|config| {
+        config.gateway.egress = vec![EgressAddress::here([192, 0, 2, 10].into())];
+    });
+    let desk = app.token(Role::Desk, None).await;
+    let listed = app.get(&desk, "/v1/vantages").await.json();
+    let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    let why = [("reason", "its line is cut")];
+    let path = format!("/vantages/{id}/quarantine");
+    for (role, partner) in [(Role::Partner, Some("acme")), (Role::Accounting, None)] {
+        let token = app.token(role, partner).await;
+        assert_eq!(app.submit(&token, &path, &why, "same-origin").await.status, 403);
+    }
+    assert_eq!(app.submit(&desk, &path, &why, "cross-site").await.status, 403);
+    assert_eq!(app.submit(&desk, &path, &[("reason", "")], "same-origin").await.status, 422);
+    assert_eq!(app.submit(&desk, "/vantages/nobody/quarantine", &why, "same-origin").await.status, 404);
+    assert_eq!(app.submit(&desk, &path, &why, "same-origin").await.status, 303);
+    assert_eq!(app.submit(&desk, &path, &why, "same-origin").await.status, 409);
+    assert!(app.page(&desk, "/vantages").await.text.contains("its line is cut"));
+    let back = format!("/vantages/{id}/release");
+    assert_eq!(app.submit(&desk, &back, &[("reason", "mended")], "same-origin").await.status, 303);
+    let rows = app.get(&desk, "/v1/audit?action=believe").await.json();
+    assert_eq!((&rows["items"][0]["subject"], &rows["items"][0]["detail"]), (&json!(id), &json!("mended")));
+}

@@ -111,7 +111,7 @@ async fn whoever_has_a_link_sees_the_status_and_nothing_else() {
         assert!(!reply.text.contains(secret), "{secret} in {}", reply.text);
     }
     assert!(reply.headers["x-robots-tag"].to_str().unwrap().contains("noindex"));
-    assert_eq!(reply.header(header::REFERRER_POLICY), "no-referrer");
+    assert_eq!(reply.header(header::REFERRER_POLICY), "same-origin");
     assert_eq!(reply.header(header::CACHE_CONTROL), "no-store");
     assert!(reply.text.contains("<meta name=\"robots\" content=\"noindex"));
     // Whoever is signed in sees what the link leaves out.

@@ -31,7 +31,20 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/proposals/{id}/again", "admit"),
     ("/v1/customers/{id}/senders", "set-sender"),
     ("/v1/vantages/{id}/release", "believe"),
+    ("/vantages/{id}/release", "believe"),
     ("/invoicing/{date}/close", "close-run"),
+    ("/v1/domains/{domain}/links", "share"),
+    ("/domains/{domain}/links", "share"),
+    ("/v1/domains/{domain}/links/{id}", "unshare"),
+    ("/domains/{domain}/links/{id}/revoke", "unshare"),
+    ("/domains/{domain}/act", "act"),
+    ("/bulk/confirmed", "bulk"),
+    ("/order/check", "check"),
+    ("/sign-in", "ask-for-link"),
+    ("/sign-in/token", "sign-in"),
+    ("/sign-in/link/{secret}", "sign-in"),
+    ("/account/sessions/{id}/end", "end-session"),
+    ("/account/sign-out-everywhere", "end-sessions"),
 ];
 
 /// Word, whose business it is, as people say it.
@@ -50,6 +63,15 @@ const WORDS: &[(&str, ActPart, &str)] = &[
     ("release", ActPart::Desk, "began or ended a release"),
     ("suspend", ActPart::Desk, "suspended"),
     ("resume", ActPart::Desk, "resumed"),
+    ("keep", ActPart::Desk, "took a release back"),
+    ("departed", ActPart::Desk, "decided that it has left"),
+    ("cut-off", ActPart::Desk, "announced the end"),
+    ("keep-servers", ActPart::Desk, "kept the present servers"),
+    ("act", ActPart::Desk, "acted on a domain"),
+    ("bulk", ActPart::Desk, "acted on several domains"),
+    ("check", ActPart::Desk, "had a domain looked at"),
+    ("share", ActPart::Desk, "made a link to the status page"),
+    ("unshare", ActPart::Desk, "revoked a link to the status page"),
     ("retry", ActPart::Desk, "retried parked work"),
     ("quarantine", ActPart::Desk, "quarantined a vantage"),
     ("believe", ActPart::Desk, "believed a vantage again"),
@@ -68,12 +90,19 @@ const WORDS: &[(&str, ActPart, &str)] = &[
     ("send-run", ActPart::Accounting, "had the run sent again"),
     ("sign-in", ActPart::Access, "signed in"),
     ("sign-out", ActPart::Access, "signed out"),
+    ("ask-for-link", ActPart::Access, "asked for a link to sign in"),
+    ("end-session", ActPart::Access, "ended a session"),
+    ("end-sessions", ActPart::Access, "signed out everywhere"),
+    ("make-person", ActPart::Access, "made an account"),
+    ("disable-person", ActPart::Access, "disabled an account"),
+    ("enable-person", ActPart::Access, "enabled an account"),
     ("make-token", ActPart::Access, "made a token"),
     ("revoke-token", ActPart::Access, "revoked a token"),
 ];
 
-/// Routes that read, although something is sent to them.
-const SILENT: &[&str] = &["/order/check", "/bulk"];
+/// Routes that read, although something is sent to them, those that write their rows themselves, and one
+/// that anybody may use.
+const SILENT: &[&str] = &["/order/check", "/bulk", "/bulk/confirmed", "/domains/{domain}/act", "/sign-in"];
 
 pub(super) fn action(route: &str) -> Action {
     let named = ROUTES.iter().find(|(known, _)| *known == route).map(|(_, word)| *word);
@@ -98,6 +127,9 @@ pub(in crate::http) fn in_words(word: &str) -> &str {
 pub(super) fn subject(route: &str, path: &str) -> (&'static str, String) {
     let mut before = "";
     for (pattern, part) in route.split('/').zip(path.split('/')) {
+        if pattern == "{secret}" {
+            return ("", String::new());
+        }
         if pattern.starts_with('{') {
             let text = percent(part);
             return match before {
@@ -140,6 +172,7 @@ mod tests {
             of("/v1/invoicing/{date}/close", "/v1/invoicing/2026-11-15/close"),
             row("close-run", "run", "2026-11-15")
         );
+        assert_eq!(of("/sign-in/link/{secret}", "/sign-in/link/0123"), row("sign-in", "", ""), "never a secret");
         assert_eq!(of("/customers/{id}/new-thing", "/customers/k/new-thing"), row("new-thing", "customer", "k"));
     }
 

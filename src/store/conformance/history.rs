@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::fixture::{at, effect, event, name, new_order, request, subject, timer, transition};
 use super::ledger::draft;
+use super::people::{link as person_link, person, session};
 use crate::lifecycle::connection::RouteMode;
 use crate::store::{
-    AgentAnswer, AgentHello, AgentTake, Allowance, ClaimRequest, ClosedRun, EvidenceName, InboxKey, Manners, Mark,
-    NewAgentTask, NewToken, Observation, OutboxOutcome, ProofNote, Role, RouteChange, RouteOutcome, RouteReport, Store,
-    TurnAnswer, TurnRequest, VantageNote,
+    AgentAnswer, AgentHello, AgentTake, Allowance, ClaimRequest, ClosedRun, EvidenceName, HolderId, InboxKey, Manners,
+    Mark, NewAgentTask, NewToken, Observation, OutboxOutcome, ProofNote, Role, RouteChange, RouteOutcome, RouteReport,
+    Store, TurnAnswer, TurnRequest, VantageNote,
 };
 
 /// What it fills.
@@ -33,8 +34,11 @@ pub(crate) const TABLES: &[&str] = &[
     "observation",
     "observation_archive",
     "outbox",
+    "person",
     "retry",
     "route",
+    "session",
+    "sign_in_link",
     "subject",
     "timer",
     "token",
@@ -56,6 +60,7 @@ pub(crate) async fn lived(store: &dyn Store) {
     elsewhere(store).await;
     manners(store).await;
     store.record_acts(vec![super::acts::act(1), super::acts::act(4)]).await.unwrap();
+    people(store).await;
     store.heartbeat(at(9)).await.unwrap();
     store.claim(ClaimRequest { limit: 1, ..request(9_000) }).await.unwrap();
 }
@@ -213,6 +218,14 @@ async fn elsewhere(store: &dyn Store) {
     }
     let mark = Mark { at: at(7), by: "engine".to_owned(), why: "turned".to_owned() };
     store.quarantine_vantage("north", mark, effect("vantage/north/7", 7)).await.unwrap();
+}
+
+/// An account with a link that waits, and somebody who is signed in.
+async fn people(store: &dyn Store) {
+    store.add_person(person("maija")).await.unwrap();
+    store.begin_session(HolderId::Person("maija".to_owned()), session(1, 0)).await.unwrap();
+    store.touch_session(&[1; 32], at(90)).await.unwrap();
+    assert!(store.keep_sign_in_link(person_link("maija", 2, 100)).await.unwrap());
 }
 
 /// Visits that have ended, one whose visitor is gone, and questions.

@@ -2,6 +2,7 @@
 //! trait and an empty database; `conformance!` runs all of them against one implementation.
 
 pub(crate) mod acts;
+pub(crate) mod board;
 pub(crate) mod claims;
 pub(crate) mod commits;
 pub(crate) mod effects;
@@ -12,6 +13,7 @@ pub(crate) mod links;
 pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod orders;
+pub(crate) mod people;
 pub(crate) mod places;
 pub(crate) mod politeness;
 pub(crate) mod reading;
@@ -37,6 +39,10 @@ macro_rules! every_rule {
             acts::acts_are_read_newest_first_in_pages,
             acts::acts_are_found_by_who_what_and_when,
             acts::acts_are_stored_all_or_none_and_stay,
+            board::runs_under_way_come_by_how_long_they_have_stood,
+            board::runs_are_found_by_phase_partner_and_name,
+            board::nobody_counts_further_than_asked,
+            board::customers_are_found_by_the_beginning_of_their_name,
             orders::an_order_brings_its_subjects,
             orders::a_repeated_request_gets_the_first_answer,
             orders::a_key_cannot_be_used_for_another_request,
@@ -75,6 +81,12 @@ macro_rules! every_rule {
             operation::work_of_a_dead_owner_says_so,
             operation::figures_tell_what_is_due,
             operation::a_heartbeat_is_written_again_and_again,
+            people::an_address_has_one_account,
+            people::a_link_is_used_once_whoever_comes_at_the_same_time,
+            people::links_of_a_person_are_bounded_and_forgotten,
+            people::a_disabled_account_is_out_at_once,
+            people::sessions_are_listed_and_ended_by_their_holder_alone,
+            people::wishes_for_links_are_bounded_and_forgotten,
             places::domains_are_counted_by_how_they_stand_towards_a_place,
             places::domains_are_listed_by_how_they_stand_towards_a_place,
             politeness::a_target_has_one_visitor_at_a_time,

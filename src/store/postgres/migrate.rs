@@ -23,10 +23,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0010_acts.sql"),
     include_str!("../migrations/postgres/0011_links.sql"),
     include_str!("../migrations/postgres/0012_attempts.sql"),
+    include_str!("../migrations/postgres/0013_board.sql"),
+    include_str!("../migrations/postgres/0014_people.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 12;
+pub(in crate::store) const SCHEMA: u32 = 14;
 /// From here on there is a journal.
 const JOURNAL: u32 = 5;
 

@@ -131,7 +131,7 @@ pub(super) async fn customers(pool: &Pool, scope: &Scope, page: &Page) -> StoreR
 }
 
 /// Customers with their subjects, in the order of `rows`.
-async fn whole_customers(pool: &Pool, rows: &[PgRow]) -> StoreResult<Vec<Customer>> {
+pub(super) async fn whole_customers(pool: &Pool, rows: &[PgRow]) -> StoreResult<Vec<Customer>> {
     let ids = rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<String>>>()?;
     let found = sqlx::query(subjects!("", "WHERE s.customer_id = ANY($1) ORDER BY s.customer_id, s.kind, s.id"))
         .bind(&ids)
@@ -281,7 +281,7 @@ pub(super) async fn domains(
     }))
 }
 
-fn domain_row(row: &PgRow) -> StoreResult<DomainRow> {
+pub(super) fn domain_row(row: &PgRow) -> StoreResult<DomainRow> {
     let connection = subject(row)?;
     let next: Option<i64> = row.try_get(12)?;
     Ok(DomainRow {
@@ -313,7 +313,7 @@ pub(super) async fn events(pool: &Pool, subject_id: &str, after_seq: u64, limit:
     rows.iter().map(read).collect()
 }
 
-fn partner(scope: &Scope) -> Option<&str> {
+pub(super) fn partner(scope: &Scope) -> Option<&str> {
     match scope {
         Scope::All => None,
         Scope::Partner(partner) => Some(partner),

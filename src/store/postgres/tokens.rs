@@ -1,6 +1,7 @@
 //! Bearer tokens, by the hash of their secret.
 
 use jiff::Timestamp;
+use sqlx::PgConnection;
 
 use super::pool::Pool;
 use crate::store::value::{from_word, instant, us, word};
@@ -42,6 +43,11 @@ pub(super) async fn by_hash(pool: &Pool, hash: &[u8; 32]) -> StoreResult<Option<
         .bind(&hash[..])
         .fetch_optional(&mut *pool.get().await?)
         .await?;
+    row.map(read).transpose()
+}
+
+pub(super) async fn by_id(db: &mut PgConnection, id: &str) -> StoreResult<Option<TokenRow>> {
+    let row: Option<Row> = sqlx::query_as(concat!(columns!(), " WHERE id = $1")).bind(id).fetch_optional(db).await?;
     row.map(read).transpose()
 }
 

@@ -23,10 +23,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0012_acts.sql"),
     include_str!("../migrations/sqlite/0013_links.sql"),
     include_str!("../migrations/sqlite/0014_attempts.sql"),
+    include_str!("../migrations/sqlite/0015_board.sql"),
+    include_str!("../migrations/sqlite/0016_people.sql"),
 ];
 
 /// The schema that this program works with.
-pub(in crate::store) const SCHEMA: u32 = 14;
+pub(in crate::store) const SCHEMA: u32 = 16;
 /// From here on there is a journal.
 const JOURNAL: u32 = 7;
 

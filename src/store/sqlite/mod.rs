@@ -6,6 +6,7 @@ mod agent_routes;
 mod agents;
 mod archive;
 pub(super) mod audit;
+mod board;
 mod claims;
 mod columns;
 mod commit;
@@ -19,6 +20,7 @@ mod migrate;
 mod orders;
 mod outbox;
 mod parked;
+mod people;
 mod places;
 mod point_reads;
 mod politeness;
@@ -79,6 +81,9 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     point_reads: PointReads,
+    /// What was asked, by the names of the questions.
+    #[cfg(test)]
+    asked: std::sync::Mutex<Vec<&'static str>>,
 }
 
 impl SqliteStore {
@@ -105,6 +110,8 @@ impl SqliteStore {
             writer: Writer::start(connection)?,
             readers: Readers::new(&config.path),
             point_reads: PointReads::start(&config.path)?,
+            #[cfg(test)]
+            asked: std::sync::Mutex::default(),
         })
     }
 
@@ -113,7 +120,29 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     {
+        self.note::<F>();
         self.readers.read(work).await
+    }
+
+    async fn read_point<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.note::<F>();
+        self.point_reads.read(work).await
+    }
+
+    /// Tests compare what different requests ask the store.
+    fn note<F>(&self) {
+        #[cfg(test)]
+        self.asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(std::any::type_name::<F>());
+    }
+
+    /// What was asked since the last time.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
     async fn write<T, F>(&self, step: Step, work: F) -> StoreResult<T>
@@ -121,6 +150,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     {
+        self.note::<F>();
         around(step, self.writer.write(None, work)).await
     }
 }
@@ -173,7 +203,7 @@ impl Store for SqliteStore {
 
     async fn token_by_hash(&self, hash: &[u8; 32]) -> StoreResult<Option<TokenRow>> {
         let hash = *hash;
-        self.point_reads.read(move |db| tokens::by_hash(db, &hash)).await
+        self.read_point(move |db| tokens::by_hash(db, &hash)).await
     }
 
     async fn claim(&self, request: ClaimRequest) -> StoreResult<Vec<Claim>> {
@@ -246,12 +276,12 @@ impl Store for SqliteStore {
 
     async fn standing(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Standing>> {
         let (domain, scope) = (domain.clone(), scope.clone());
-        self.point_reads.read(move |db| reading::standing(db, &domain, &scope)).await
+        self.read_point(move |db| reading::standing(db, &domain, &scope)).await
     }
 
     async fn stamp(&self, domain: &DomainName, scope: &Scope) -> StoreResult<Option<Stamp>> {
         let (domain, scope) = (domain.clone(), scope.clone());
-        self.point_reads.read(move |db| reading::stamp(db, &domain, &scope)).await
+        self.read_point(move |db| reading::stamp(db, &domain, &scope)).await
     }
 
     async fn domains(&self, scope: &Scope, filter: &DomainFilter, page: &Page) -> StoreResult<Listing<DomainRow>> {

@@ -3,7 +3,6 @@
 //! walks an index goes through here.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -15,8 +14,6 @@ use crate::store::{StoreError, StoreResult};
 const QUEUE: usize = 1024;
 /// Questions answered from one snapshot: a reader that never lets go would keep the log from shrinking.
 const GROUP: usize = 256;
-/// Before the file is opened again after it could not be.
-const REOPEN: Duration = Duration::from_millis(100);
 
 /// Gives the answer to who asked, once the snapshot is let go.
 type Deliver = Box<dyn FnOnce() + Send>;
@@ -65,16 +62,13 @@ fn run(path: &Path, mut questions: mpsc::Receiver<Question>) {
             let Ok(next) = questions.try_recv() else { break };
             group.push(next);
         }
-        match answer_all(path, &mut connection, &mut group) {
-            Ok(()) => {}
-            Err(error) => {
-                // A connection that cannot begin a snapshot is not used again.
-                tracing::error!(%error, "the database cannot be read");
-                connection = None;
-                for question in group.drain(..) {
-                    question(Err(StoreError::Unavailable(error.to_string().into())))();
-                }
-                std::thread::sleep(REOPEN);
+        if let Err(error) = answer_all(path, &mut connection, &mut group) {
+            // A connection that cannot begin a snapshot is not used again. The next question opens another:
+            // questions come no faster than people ask them, so that nothing turns here.
+            tracing::error!(%error, "the database cannot be read");
+            connection = None;
+            for question in group.drain(..) {
+                question(Err(StoreError::Unavailable(error.to_string().into())))();
             }
         }
     }

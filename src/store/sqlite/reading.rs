@@ -79,7 +79,7 @@ pub(super) fn customers(connection: &Connection, scope: &Scope, page: &Page) -> 
     Ok(listing(rows, limit, |customer| customer.id.clone()))
 }
 
-fn whole_customer(connection: &Connection, row: &Row<'_>) -> StoreResult<Customer> {
+pub(super) fn whole_customer(connection: &Connection, row: &Row<'_>) -> StoreResult<Customer> {
     let id: String = row.get(0)?;
     let sql = format!("SELECT {SUBJECT} FROM {SUBJECT_FROM} WHERE s.customer_id = ?1 ORDER BY s.kind, s.id");
     let subjects = all(connection, &sql, [&id], subject)?;
@@ -97,7 +97,7 @@ fn whole_customer(connection: &Connection, row: &Row<'_>) -> StoreResult<Custome
 }
 
 /// What [`domain_row`] reads after the columns of the subject.
-const NEXT_CHECK: &str = "(SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id)";
+pub(super) const NEXT_CHECK: &str = "(SELECT min(t.due_at) FROM timer t WHERE t.subject_id = s.id)";
 
 /// Of the connections of a domain: the living holder, then whoever waits, then the newest of the ended ones.
 const FOREMOST: &str = "WHERE s.domain = ?1 AND (?2 IS NULL OR s.partner_id = ?2) \
@@ -162,7 +162,7 @@ pub(super) fn domains(
     }))
 }
 
-fn domain_row(row: &Row<'_>) -> StoreResult<DomainRow> {
+pub(super) fn domain_row(row: &Row<'_>) -> StoreResult<DomainRow> {
     let connection = subject(row)?;
     let next: Option<i64> = row.get(12)?;
     Ok(DomainRow {
@@ -195,7 +195,7 @@ pub(super) fn events(
     )
 }
 
-fn partner(scope: &Scope) -> Option<&str> {
+pub(super) fn partner(scope: &Scope) -> Option<&str> {
     match scope {
         Scope::All => None,
         Scope::Partner(partner) => Some(partner),

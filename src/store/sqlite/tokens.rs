@@ -33,6 +33,10 @@ pub(super) fn by_hash(connection: &Connection, hash: &[u8; 32]) -> StoreResult<O
     first(connection, &format!("{COLUMNS} WHERE hash = ?1"), [&hash[..]], read)
 }
 
+pub(super) fn by_id(connection: &Connection, id: &str) -> StoreResult<Option<TokenRow>> {
+    first(connection, &format!("{COLUMNS} WHERE id = ?1"), [id], read)
+}
+
 pub(super) fn revoke(connection: &Connection, id: &str, at: Timestamp) -> StoreResult<bool> {
     let touched =
         run(connection, "UPDATE token SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id, us(at)))?;

@@ -28,7 +28,7 @@ fn record(preference: u16, exchange: &str, spelled: bool) -> Value {
 }
 
 /// A status with what a case says on top of it.
-fn status(case: Value) -> DomainStatus {
+fn status(case: &Value) -> DomainStatus {
     let ours = record(10, "mx1.gateway.example.", true);
     let old = record(10, "mail.example.com.", false);
     let mut status = json!({
@@ -148,7 +148,7 @@ fn the_page_says_in_each_answer_what_to_do() {
         ),
     ];
     for (name, case) in cases {
-        insta::assert_snapshot!(format!("page_{name}"), read(&page(&status(case), &[])));
+        insta::assert_snapshot!(format!("page_{name}"), read(&page(&status(&case), &[])));
     }
 }
 
@@ -206,7 +206,7 @@ fn the_propagation_picture_says_who_answered_what_and_when() {
         };
         spread.observe(&round, &expected);
     }
-    let page = page(&status(json!({})), &[observation("propagation", &spread, now)]);
+    let page = page(&status(&json!({})), &[observation("propagation", &spread, now)]);
     let at = page.find("id=\"propagation\"").unwrap();
     let picture = &page[at..at + page[at..].find("</section>").unwrap()];
     assert!(!page.contains("<script>") && !picture.contains("style="), "{picture}");

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::config::Config;
 use crate::http::problem::{Kind, Problem};
 use crate::ledger::{EntryDraft, Money};
-use crate::lifecycle::connection::{Connection, Phase, RouteMode};
+use crate::lifecycle::connection::{self, Connection, Phase, RouteMode};
 use crate::lifecycle::permit::Setup;
 use crate::lifecycle::subscription::{self, OrderKind, Subscription};
 use crate::order::{BillTo, Contact, EInvoiceAddress, MailServer, PostalAddress};
@@ -185,13 +185,16 @@ pub(super) fn status(
 ) -> Result<DomainStatus, Problem> {
     // A go-ahead holds only under the configuration it was given under.
     let connection = Connection { setup: Setup::of(config), ..state(&row.connection)? };
+    // Whoever ordered what another customer holds is not told so by the missing of a next look.
+    let as_if_free = || connection::timers(&connection, now).into_iter().map(|(_, at)| at).min();
+    let next_check_at = row.next_check_at.or_else(|| row.held_by.as_ref().and_then(|_| as_if_free()));
     Ok(project(&ProjectInput {
         connection: &connection,
         connection_id: &row.connection.id,
         observations,
         gateway: &config.gateway,
         now,
-        next_check_at: row.next_check_at,
+        next_check_at,
     }))
 }
 

@@ -11,6 +11,8 @@ mod config_properties;
 mod probe;
 #[path = "../properties/sts_policy.rs"]
 mod sts_properties;
+#[path = "../../src/words/mod.rs"]
+mod words;
 
 pub use config_properties::check as config_file;
 pub use probe::bulk::dns_matching;
